@@ -1,0 +1,89 @@
+"""Arguments: the strict base of every input, and the portable JSON schema it publishes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError, from_json
+
+# The only words of JSON Schema that every host and model provider takes in a tool definition.
+# Lengths, patterns, formats and defaults are refused by some: the model enforces, the description tells.
+KEYWORDS = (
+    "type",
+    "description",
+    "enum",
+    "minimum",
+    "maximum",
+    "items",
+    "properties",
+    "required",
+    "additionalProperties",
+)
+
+
+class Arguments(BaseModel):
+    """The input of one action, or an object inside it.
+
+    Unknown names are refused, because a misspelt `schedule` would send at once. Forgiven is what hosts
+    do to arguments on their way: an object sent as JSON text, and null for a field that was left out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forgive(cls, value: object) -> object:
+        value = from_text(value, "{")
+        if isinstance(value, Mapping):
+            return {name: item for name, item in value.items() if item is not None}
+        return value
+
+
+def refuse(reason: str) -> PydanticCustomError:
+    """The error a field raises; `reason` completes a sentence that begins with the field's name."""
+    return PydanticCustomError("refused", "{reason}", {"reason": reason})
+
+
+def from_text(value: object, opening: str) -> object:
+    """Decode an array (`opening` is "[") or object ("{") that a host sent as JSON text; else the value as is."""
+    if isinstance(value, str) and value.lstrip().startswith(opening):
+        try:
+            return from_json(value)
+        except ValueError:
+            return value
+    return value
+
+
+def portable_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model in the subset that all hosts accept.
+
+    One flat root object, everything inlined, no unions: an optional field is published with its plain type
+    and left out of `required`. Required fields come first, otherwise the order is that of the declaration.
+    """
+    schema = model.model_json_schema()
+    return _portable(schema, schema.get("$defs", {}))
+
+
+def _portable(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    node = _resolved(node, definitions)
+    portable = {word: node[word] for word in KEYWORDS if word in node}
+    if "items" in node:
+        portable["items"] = _portable(node["items"], definitions)
+    if node.get("type") == "object":
+        required = node.get("required", [])
+        names = [*required, *(name for name in node.get("properties", {}) if name not in required)]
+        portable.pop("description", None)  # a model's docstring: the field or the tool says it already
+        portable["properties"] = {name: _portable(node["properties"][name], definitions) for name in names}
+        portable["required"] = required
+    return portable
+
+
+def _resolved(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replace a reference by its definition, and "T or null" by T; words beside them win."""
+    if "$ref" in node:
+        inner = definitions[node["$ref"].rpartition("/")[2]]
+    elif "anyOf" in node:
+        (inner,) = (choice for choice in node["anyOf"] if choice.get("type") != "null")
+    else:
+        return node
+    return {**_resolved(inner, definitions), **{word: node[word] for word in node if word in KEYWORDS}}

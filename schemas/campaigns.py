@@ -1,0 +1,59 @@
+"""SMS campaigns: one text to a whole contact list."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.base import Arguments, refuse
+from schemas.fields import CampaignLimit, CampaignSchedule, Id, PageNumber, Search, Sender, SmsText, Text, Url
+
+_SHORT_LINKS = ("smsg.io/xxxxx", "smsg.us/xxxxx")
+
+
+class Campaign(Arguments):
+    """What a campaign consists of."""
+
+    body: SmsText = Field(
+        description="(First Name) is filled from the contact; marketing needs an opt-out: StopMsg.me/xxxxx"
+    )
+    sender: Sender | None = Field(default=None, alias="from")
+    name: Text
+    list_id: Id
+    schedule: CampaignSchedule | None = None
+    url_to_shorten: Url | None = Field(default=None, description="Link for the body's placeholder smsg.io/xxxxx")
+
+    @model_validator(mode="after")
+    def _short_link_has_its_place(self) -> Self:
+        if self.url_to_shorten and not any(link in self.body for link in _SHORT_LINKS):
+            raise refuse("need smsg.io/xxxxx in body, where the short link of url_to_shorten goes")
+        return self
+
+
+class SendCampaign(Campaign):
+    """Send an SMS to every contact of a list (at most 20,000), now or scheduled. Paid, and cannot be taken back
+    once sent. Ask CLICKSEND_CALCULATE_SMS_CAMPAIGNS_PRICE first."""
+
+
+class PriceCampaign(Campaign):
+    """Price of a campaign to a contact list, in account currency. Free; sends nothing."""
+
+
+class UpdateCampaign(Campaign):
+    """Replace a campaign that is still scheduled. WITHOUT schedule, or with 0, IT IS SENT AT ONCE to the whole
+    list, paid, and cannot be changed again: repeat the old schedule to keep it."""
+
+    sms_campaign_id: Id
+
+
+class CancelCampaign(Arguments):
+    """Cancel a campaign that is still scheduled."""
+
+    sms_campaign_id: Id
+
+
+class Campaigns(Arguments):
+    """SMS campaigns with status and schedule."""
+
+    q: Search | None = Field(default=None, description="Filter field:value, e.g. status:Scheduled; several by comma")
+    page: PageNumber | None = None
+    limit: CampaignLimit | None = None

@@ -1,0 +1,54 @@
+"""Contact lists: create, read, delete, import into and export."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from schemas.base import Arguments, refuse
+from schemas.fields import ArrayFromText, CsvName, Id, ImportColumn, Limit, ListName, PageNumber, Url
+
+
+class CreateList(Arguments):
+    """Create an empty contact list. Names may repeat: look in CLICKSEND_GET_LISTS first."""
+
+    list_name: ListName
+
+
+class Lists(Arguments):
+    """Contact lists with ids, names and numbers of contacts."""
+
+    page: PageNumber | None = None
+    limit: Limit | None = None
+
+
+class DeleteList(Arguments):
+    """Delete a contact list and all its contacts, for good."""
+
+    list_id: Id
+
+
+def _each_once(columns: list[str]) -> list[str]:
+    if len({column.removesuffix("_number") for column in columns}) < len(columns):
+        raise refuse("names a column twice")
+    return columns
+
+
+class ImportList(Arguments):
+    """Import contacts into a list from a CSV or Excel file at a URL. Goes on after the answer: CLICKSEND_GET_LISTS
+    shows _import_in_progress 0 when done."""
+
+    list_id: Id
+    file_url: Url = Field(description="Public URL of the file")
+    field_order: Annotated[
+        list[ImportColumn],
+        Field(min_length=1, description="What the file's columns hold, from left to right"),
+        AfterValidator(_each_once),
+        ArrayFromText,
+    ]
+
+
+class ExportList(Arguments):
+    """Export a contact list; the answer has the URL of the CSV."""
+
+    list_id: Id
+    filename: CsvName

@@ -1,0 +1,96 @@
+"""Turns a failed validation into one message for the model: every wrong field, and what would be right."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.base import Arguments
+
+_LINES = 40  # distinct problems that are spelt out; equal ones in many items are one
+
+
+def explain(error: ValidationError, model: type[Arguments]) -> str:
+    """Name every wrong field of a rejected input and what to send instead, without repeating the values.
+
+    The same problem in many items of a list is told once, with the items' positions.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    for problem in error.errors(include_url=False, include_input=False):
+        field, positions = _field(problem["loc"])
+        found.setdefault((field, _reason(problem, model)), []).extend(positions)
+    lines = [f"{field.replace('[]', _positions(at))} {reason}" for (field, reason), at in found.items()]
+    if len(lines) > _LINES:
+        lines[_LINES:] = [f"and {len(lines) - _LINES} more problems like these"]
+    return "; ".join(lines)
+
+
+def _field(location: tuple[int | str, ...]) -> tuple[str, list[int]]:
+    """A dotted name with [] for an item of a list, and the item's position."""
+    name = ""
+    for step in location:
+        name += "[]" if isinstance(step, int) else f".{step}" if name else step
+    return name or "arguments", [step for step in location if isinstance(step, int)]
+
+
+def _positions(numbers: Iterable[int]) -> str:
+    """Positions in a list, runs joined: [0-2,7]."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return f"[{','.join(str(a) if a == b else f'{a}-{b}' for a, b in runs)}]"
+
+
+def _reason(problem: Any, model: type[Arguments]) -> str:
+    limits = problem.get("ctx", {})
+    match problem["type"]:
+        case "refused":
+            return str(problem["msg"])
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return _unknown_name(str(problem["loc"][-1]), _model_at(problem["loc"][:-1], model))
+        case "greater_than_equal":
+            return f"must be {limits['ge']} or more"
+        case "less_than_equal":
+            return f"must be {limits['le']} or less"
+        case "too_short":
+            return f"must have at least {limits['min_length']} item"
+        case "too_long":
+            return f"has {limits['actual_length']} items; at most {limits['max_length']} go in one call"
+        case "literal_error":
+            return f"must be one of {limits['expected']}"
+        case "string_type":
+            return "must be text in quotes"
+        case "string_unicode":
+            return "is not valid Unicode text"
+        case "list_type":
+            return "must be a list"
+        case _:
+            return "must be an object with the fields of the tool's schema"
+
+
+def _unknown_name(name: str, model: type[BaseModel]) -> str:
+    known = [field.alias or key for key, field in model.model_fields.items()]
+    nearest = get_close_matches(name.lower(), known, n=1)
+    if nearest:
+        return f"is not an input here; did you mean {nearest[0]}?"
+    return f"is not an input here; the inputs are {', '.join(known)}" if known else "is not an input: there are none"
+
+
+def _model_at(location: tuple[int | str, ...], model: type[BaseModel]) -> type[BaseModel]:
+    """The model of the object that a location points into."""
+    for step in location:
+        if isinstance(step, str):
+            model = _item_model(model.model_fields[step].annotation)
+    return model
+
+
+def _item_model(annotation: Any) -> type[BaseModel]:
+    """The model of a list's items."""
+    (model,) = get_args(annotation)
+    return cast(type[BaseModel], model)

@@ -1,0 +1,186 @@
+"""The commands. Each imports what it needs when it runs: a host waits for every import at its start."""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from schemas.envelope import Envelope
+from server.settings import VARIABLES, Credentials, Settings, from_environment, is_loopback
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its status: 0 is good, 1 a failure, 2 a wrong use."""
+    arguments = _parser().parse_args(argv)
+    sys.exit(arguments.run(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    from importlib.metadata import version
+
+    settings = "\n".join(f"  {one.name:32} {one.meaning} (default: {one.default})" for one in VARIABLES)
+    parser = argparse.ArgumentParser(
+        prog="clicksend-mcp",
+        description="ClickSend for AI agents. Without a command: serve MCP over stdio, as hosts start it.",
+        epilog=f"environment:\n{settings}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("clicksend-mcp"))
+    sandbox = argparse.ArgumentParser(add_help=False)
+    sandbox.add_argument(
+        "--sandbox",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="use a simulated ClickSend: nothing is sent or paid",
+    )
+    parser.add_argument("--sandbox", action="store_true", help="use a simulated ClickSend: nothing is sent or paid")
+    parser.set_defaults(run=_stdio)
+    commands = parser.add_subparsers(title="commands", metavar="")
+
+    http = commands.add_parser("http", help="serve MCP over Streamable HTTP at /mcp", parents=[sandbox])
+    _add_address(http, port=8000)
+    http.set_defaults(run=_http)
+
+    own = commands.add_parser("sandbox", help="serve the simulated ClickSend as an HTTP API")
+    _add_address(own, port=8799)
+    own.set_defaults(run=_sandbox)
+
+    tools = commands.add_parser("tools", help="show the catalogue of tools")
+    tools.add_argument("--json", action="store_true", help="as JSON, as hosts receive it")
+    tools.set_defaults(run=_tools)
+
+    commands.add_parser("check", help="check the credentials: account and balance").set_defaults(run=_check)
+    commands.add_parser("demo", help="watch an agent's day against the sandbox").set_defaults(run=_demo)
+    return parser
+
+
+def _add_address(parser: argparse.ArgumentParser, port: int) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=port, help="port, 0 for any free one (default: %(default)s)")
+
+
+@asynccontextmanager
+async def _settings(with_sandbox: bool) -> AsyncIterator[Settings]:
+    """The settings of the environment, or those of a sandbox that lives as long as this context."""
+    settings = from_environment(os.environ, credentials_needed=not with_sandbox)
+    if not with_sandbox:
+        yield settings
+        return
+    from server.sandbox.serve import running_sandbox
+
+    async with running_sandbox() as sandbox:
+        credentials = Credentials(sandbox.username, sandbox.api_key)
+        yield replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True)
+
+
+def _stdio(arguments: argparse.Namespace) -> int:
+    import anyio
+
+    from server.logs import configure
+    from server.protocol import build_server, serve_stdio
+
+    async def serve() -> int:
+        async with _settings(arguments.sandbox) as settings:
+            configure(settings.log_level)
+            return await serve_stdio(build_server(settings))
+
+    try:
+        status = anyio.run(serve)
+    except* (BrokenPipeError, anyio.BrokenResourceError):  # the host is gone: nobody to tell
+        status = 0
+    # A thread may still wait for a line of stdin, and would hold the process until the host closes it.
+    os._exit(status)
+
+
+def _http(arguments: argparse.Namespace) -> int:
+    import anyio
+
+    from server.http import serve_http
+    from server.logs import configure
+    from server.protocol import build_server
+
+    if not is_loopback(arguments.host):
+        return _fail(
+            f"{arguments.host} is not an address of this machine alone. Callers are not authenticated, so anybody who "
+            "reaches the port could send at your expense: use --host 127.0.0.1"
+        )
+
+    async def serve() -> None:
+        async with _settings(arguments.sandbox) as settings:
+            configure(settings.log_level)
+            await serve_http(build_server(settings), listener)
+
+    try:
+        family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
+        listener = socket.create_server((arguments.host, arguments.port), family=family, backlog=1024)
+    except OSError as fault:
+        return _fail(f"cannot listen on {arguments.host} port {arguments.port}: {fault.strerror}")
+    anyio.run(serve)
+    return 0
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    import anyio
+
+    from server.sandbox.serve import running_sandbox
+
+    async def serve() -> None:
+        async with running_sandbox(arguments.host, arguments.port) as sandbox:
+            print(f"A simulated ClickSend at {sandbox.url}: nothing is sent or paid.", flush=True)
+            print(
+                f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
+                flush=True,
+            )
+            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                async for _ in signals:
+                    return
+
+    try:
+        anyio.run(serve)
+    except OSError as fault:
+        return _fail(f"cannot listen on {arguments.host} port {arguments.port}: {fault.strerror}")
+    return 0
+
+
+def _tools(arguments: argparse.Namespace) -> int:
+    from tools.reference import as_json, as_text
+
+    print(as_json() if arguments.json else as_text())
+    return 0
+
+
+def _check(_: argparse.Namespace) -> int:
+    import anyio
+
+    from server.dispatch import Dispatcher
+    from tools.account import GET_ACCOUNT
+
+    async def account() -> Envelope:
+        async with Dispatcher(from_environment(os.environ)) as dispatcher:
+            return await dispatcher.call(GET_ACCOUNT, {})
+
+    envelope = anyio.run(account)
+    if not envelope.successful:
+        return _fail(envelope.error or "", status=1)
+    account_of = json.loads(envelope.data)["data"]
+    currency = account_of.get("_currency", {}).get("currency_name_short", "")
+    print(
+        f"Credentials are right: account {account_of.get('username')}, balance {account_of.get('balance')} {currency}."
+    )
+    return 0
+
+
+def _demo(_: argparse.Namespace) -> int:
+    from server.demo import run
+
+    return run()
+
+
+def _fail(message: str, status: int = 2) -> int:
+    print(f"clicksend-mcp: {message}", file=sys.stderr)
+    return status

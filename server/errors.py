@@ -1,0 +1,39 @@
+"""What can go wrong between us and ClickSend, by the one thing that matters: did ClickSend act?
+
+ClickSendError
+├── NeverReached    no connection was made: ClickSend did not act
+├── Declined        ClickSend answered no: it did not act
+└── NoUsableAnswer  the request left, and what came back does not tell: it may have acted
+"""
+
+from typing import Any
+
+
+class ClickSendError(Exception):
+    """A call that did not go well; `reason` says why, and never holds a secret."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NeverReached(ClickSendError):
+    """No connection to ClickSend came about."""
+
+
+class Declined(ClickSendError):
+    """ClickSend refused the call. `answer` is its JSON answer, or None; `retry_after` is in seconds."""
+
+    def __init__(self, status: int, reason: str, answer: Any = None, retry_after: str | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.answer = answer
+        self.retry_after = retry_after
+
+
+class NoUsableAnswer(ClickSendError):
+    """The answer was lost, late, cut off, too large, not JSON, or a fault of ClickSend's. `answer` as above."""
+
+    def __init__(self, reason: str, answer: Any = None) -> None:
+        super().__init__(reason)
+        self.answer = answer

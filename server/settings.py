@@ -1,0 +1,154 @@
+"""Settings: the environment as one frozen value, with every fault in it told in words.
+
+A fault does not stop the server: hosts hide a server that exits, so the answer to each call tells it.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+CLICKSEND_URL: Final = "https://rest.clicksend.com"
+_OWN_PREFIX: Final = "CLICKSEND_MCP_"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What ClickSend's HTTP Basic authentication asks for; the secret never shows in a repr."""
+
+    username: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this server reaches ClickSend. Times are in seconds.
+
+    `problem` says in a sentence what is missing or wrong; while there is one, no call is made.
+    """
+
+    credentials: Credentials | None = None
+    base_url: str = CLICKSEND_URL
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    total_timeout: float = 60.0
+    max_result_tokens: int = 20_000
+    log_level: str = "WARNING"
+    sandbox: bool = False
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable: the default in words, what it means, and how its text is read."""
+
+    name: str
+    default: str
+    meaning: str
+    read: Callable[[str], Any] = str
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 600 or math.isnan(value):
+        raise ValueError("must be seconds, more than 0 and at most 600")
+    return value
+
+
+def _tokens(text: str) -> int:
+    value = int(text)
+    if not 1_000 <= value <= 1_000_000:
+        raise ValueError("must be from 1000 to 1000000")
+    return value
+
+
+def _level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def _base_url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise ValueError(f"must be a URL such as {CLICKSEND_URL}")
+    if url.username or url.password:
+        raise ValueError("must not contain credentials")
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise ValueError("must be https; plain http is only for this machine")
+    return text.rstrip("/").removesuffix("/v3")
+
+
+VARIABLES: Final = (
+    Variable("CLICKSEND_USERNAME", "none", "API username of the ClickSend account"),
+    Variable("CLICKSEND_API_KEY", "none", "API key of that account"),
+    Variable("CLICKSEND_PASSWORD", "none", "the account's password, where there is no API key"),
+    Variable("CLICKSEND_BASE_URL", CLICKSEND_URL, "where ClickSend is; plain http for this machine only", _base_url),
+    Variable("CLICKSEND_MCP_CONNECT_TIMEOUT", "5", "seconds to reach ClickSend", _seconds),
+    Variable("CLICKSEND_MCP_READ_TIMEOUT", "30", "seconds without a byte of the answer", _seconds),
+    Variable("CLICKSEND_MCP_TOTAL_TIMEOUT", "60", "seconds for the whole call", _seconds),
+    Variable("CLICKSEND_MCP_MAX_RESULT_TOKENS", "20000", "longer results are shortened, about in tokens", _tokens),
+    Variable("CLICKSEND_MCP_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr", _level),
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def from_environment(environment: Mapping[str, str], *, credentials_needed: bool = True) -> Settings:
+    """Read the settings; whatever is missing or wrong ends up in `problem`."""
+    given, problems = _read(environment)
+    credentials = _credentials(given)
+    if credentials is None and credentials_needed:
+        problems.append(
+            "No ClickSend credentials: set CLICKSEND_USERNAME and CLICKSEND_API_KEY in the environment of this server "
+            "(in the host's configuration, under env), or start it with --sandbox to try it without an account"
+        )
+    elif credentials is not None and ":" in credentials.username:
+        problems.append("CLICKSEND_USERNAME must not contain a colon")
+    own = {
+        name.removeprefix(_OWN_PREFIX).lower(): value for name, value in given.items() if name.startswith(_OWN_PREFIX)
+    }
+    return Settings(
+        credentials=credentials,
+        base_url=given.get("CLICKSEND_BASE_URL", CLICKSEND_URL),
+        problem=". ".join(problems) or None,
+        **own,
+    )
+
+
+def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """The values that are set and sound, and a sentence for each one that is not."""
+    known = {variable.name: variable for variable in VARIABLES}
+    values: dict[str, Any] = {}
+    problems = []
+    for name, text in environment.items():
+        if name in known and _is_set(text):
+            try:
+                values[name] = known[name].read(text.strip())
+            except ValueError as fault:
+                reason = str(fault) if str(fault).startswith("must") else "must be a number"
+                problems.append(f"{name} {reason}")
+        elif name.startswith(_OWN_PREFIX) and name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            problems.append(f"{name} is not a setting" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+    return values, problems
+
+
+def _is_set(text: str) -> bool:
+    """Some hosts pass on an empty field, or their own placeholder, where the user has entered nothing."""
+    return bool(text.strip()) and not text.strip().startswith("${")
+
+
+def _credentials(given: Mapping[str, Any]) -> Credentials | None:
+    username = given.get("CLICKSEND_USERNAME")
+    secret = given.get("CLICKSEND_API_KEY") or given.get("CLICKSEND_PASSWORD")
+    return Credentials(username, secret) if username and secret else None

@@ -1,0 +1,112 @@
+"""What the model reads when something did not go well: what happened, whether anything was sent, what to do."""
+
+from server.errors import Declined
+from tools.action import Action, Effect
+from tools.outcome import Refused, Verdict
+
+_NAMED = 20  # refused recipients that the error names; `data` has them all
+
+_MEANING = {
+    "INVALID_RECIPIENT": "not a number that can get it",
+    "COUNTRY_NOT_ENABLED": "this country is off: a person can switch it on in the ClickSend dashboard",
+    "REGISTRATION_NEEDED": "this country wants the sender registered with ClickSend first",
+    "INSUFFICIENT_CREDIT": "the balance is too low: a person has to top up the account",
+    "THROTTLED": "the same text went to this number moments ago",
+    "INVALID_SENDER_ID": "from is not a sender this account may use",
+    "EMPTY_MESSAGE": "body is empty",
+    "INVALID_SCHEDULE": "schedule is not a time in Unix seconds",
+    "SUBJECT_REQUIRED": "subject is missing",
+    "INVALID_MEDIA_FILE": "media_file is not a picture ClickSend can fetch: JPG or GIF, at most 250 kB",
+    "TOO_MANY_RECIPIENTS": "too many recipients for one call",
+    "NOT_ENOUGH_PERMISSION_TO_LIST_ID": "this list is not open to the account",
+    "ACCOUNT_NOT_ACTIVATED": "the account is not active yet",
+}
+
+_NEXT_STEP = {
+    400: "Something in the input is not as ClickSend wants it; change it before calling again.",
+    401: "The credentials are wrong: a person has to correct CLICKSEND_USERNAME and CLICKSEND_API_KEY in this "
+    "server's environment.",
+    403: "It does not exist, is not this account's, or the account may not do this; check the ids.",
+    404: "There is nothing with this id, or not in a state that allows it; look the id up again.",
+    503: "ClickSend is not available at the moment; call again in a minute.",
+}
+
+
+def nothing_happened(action: Action) -> str:
+    """A sentence that a call which did not reach its end had no effect; "" for reads."""
+    match action.effect:
+        case Effect.READ:
+            return ""
+        case Effect.SEND:
+            return " Nothing was sent."
+        case _:
+            return " Nothing was changed."
+
+
+def wrong_input(action: Action, problems: str) -> str:
+    """For arguments that were refused before anything left."""
+    return f"Wrong input: {problems}.{nothing_happened(action)}"
+
+
+def declined(action: Action, fault: Declined) -> str:
+    """For a refusal of the whole call by ClickSend."""
+    what = f"ClickSend refused with HTTP {fault.status} ({fault.reason})."
+    return f"{what} {_next_step(fault)}{nothing_happened(action)}"
+
+
+def _next_step(fault: Declined) -> str:
+    if fault.status == 429:
+        return f"Too many calls: call again in {f'{fault.retry_after} s' if fault.retry_after else 'a minute'}."
+    if 300 <= fault.status < 400:
+        return "CLICKSEND_BASE_URL is probably wrong."
+    code = fault.reason.partition(":")[0]
+    if code in _MEANING:
+        return f"That means: {_MEANING[code]}."
+    return _NEXT_STEP.get(fault.status, "Calling again with the same input will not help.")
+
+
+def never_reached(action: Action, reason: str) -> str:
+    """For a call that never got a connection."""
+    return f"ClickSend could not be reached: {reason}.{nothing_happened(action)} Calling again later is safe."
+
+
+def unknown(action: Action, reason: str) -> str:
+    """For a call that left, and whose outcome nobody knows."""
+    if action.effect is Effect.READ:
+        return f"No usable answer from ClickSend: {reason}. Reading again is safe."
+    where = action.shown_by or "the ClickSend dashboard (no tool here shows it)"
+    if action.idempotent:
+        return f"OUTCOME UNKNOWN: {reason}. It may have taken effect; {where} shows it. Repeating is safe."
+    done = "sent and paid" if action.effect is Effect.SEND else "created"
+    return f"OUTCOME UNKNOWN: {reason}. It may have been {done}: do not call again before you have looked in {where}."
+
+
+def not_all_accepted(action: Action, verdict: Verdict) -> str:
+    """For an answer that accepts a part or nothing of what was asked."""
+    total = verdict.accepted + len(verdict.refused) + verdict.missing
+    if action.effect is Effect.READ:
+        first = f"{verdict.accepted} of {total} could be priced."
+    elif verdict.accepted:
+        first = f"{verdict.accepted} of {total} were accepted and queued: do NOT send those again."
+    else:
+        first = f"0 of {total} were accepted.{'' if verdict.missing else ' Nothing was sent.'}"
+    parts = [first]
+    if verdict.refused:
+        parts.append(f"Refused: {_listed(verdict.refused)}.")
+    if verdict.missing:
+        parts.append(f"The answer does not mention {verdict.missing}: OUTCOME UNKNOWN for those.")
+    return " ".join(parts)
+
+
+def _listed(refused: tuple[Refused, ...]) -> str:
+    """The refused ones by reason, each reason with its meaning."""
+    by_status: dict[str, list[str]] = {}
+    for one in refused:
+        by_status.setdefault(one.status, []).append(one.what)
+    return "; ".join(_group(status, whats) for status, whats in by_status.items())
+
+
+def _group(status: str, whats: list[str]) -> str:
+    more = f" and {len(whats) - _NAMED} more (in data)" if len(whats) > _NAMED else ""
+    meaning = f" ({_MEANING[status]})" if status in _MEANING else ""
+    return f"{', '.join(whats[:_NAMED])}{more}: {status}{meaning}"

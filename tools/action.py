@@ -1,0 +1,123 @@
+"""Action: everything known about one thing an agent can do, in one declaration."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from inspect import cleandoc
+from typing import Any, Literal
+from urllib.parse import quote
+
+from schemas.base import Arguments, portable_schema
+from tools.outcome import Outcome, as_a_whole
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+class Effect(Enum):
+    """What an action does to the world; hints, limits and the treatment of failures follow from it."""
+
+    READ = "reads"
+    WRITE = "writes"
+    DELETE = "deletes"  # takes away what cannot be put back
+    SEND = "sends"  # someone is contacted, or money is spent
+
+
+@dataclass(frozen=True)
+class Request:
+    """What leaves for ClickSend: a path that is already encoded, a query and a JSON body."""
+
+    method: Method
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where an action's input goes: `{name}` in the path, the rest in a GET's query or else in the body."""
+
+    method: Method
+    path: str
+
+    def fill(self, values: Mapping[str, Any]) -> Request:
+        """Place every value; values in the path are encoded, so that none can lead to another path."""
+        in_path = set(re.findall(r"{(\w+)}", self.path))
+        path = self.path.format_map({name: quote(str(values[name]), safe="") for name in in_path})
+        rest = {name: value for name, value in values.items() if name not in in_path}
+        if self.method == "GET":
+            return Request(self.method, path, query=rest)
+        return Request(self.method, path, body=rest or None)
+
+
+def get(path: str) -> Route:
+    """A route that reads."""
+    return Route("GET", path)
+
+
+def post(path: str) -> Route:
+    """A route that creates, sends or calculates."""
+    return Route("POST", path)
+
+
+def put(path: str) -> Route:
+    """A route that replaces or changes."""
+    return Route("PUT", path)
+
+
+def delete(path: str) -> Route:
+    """A route that deletes."""
+    return Route("DELETE", path)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action of the catalogue.
+
+    `input`: the model of its arguments; the docstring is the tool's description.
+    `outcome`: how to read from ClickSend's answer whether all of what was asked was accepted.
+    `shown_by`: the slug of the action that shows whether this one took effect, where there is one.
+    """
+
+    slug: str
+    title: str
+    input: type[Arguments]
+    route: Route
+    effect: Effect
+    outcome: Outcome = as_a_whole
+    shown_by: str | None = None
+
+    @cached_property
+    def description(self) -> str:
+        """What a model reads to choose the tool."""
+        return " ".join(cleandoc(self.input.__doc__ or "").split())
+
+    @cached_property
+    def input_schema(self) -> dict[str, Any]:
+        """The published JSON schema of the arguments."""
+        return portable_schema(self.input)
+
+    def request(self, arguments: Arguments) -> Request:
+        """The request that validated arguments make."""
+        return self.route.fill(arguments.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    @property
+    def read_only(self) -> bool:
+        """Changes nothing, anywhere."""
+        return self.effect is Effect.READ
+
+    @property
+    def may_answer_nothing(self) -> bool:
+        """A 204 without a body is a full answer: there is nothing to tell, and no price was to be named."""
+        return self.effect in (Effect.WRITE, Effect.DELETE)
+
+    @property
+    def destructive(self) -> bool:
+        """Takes something away for good, or cannot be taken back itself."""
+        return self.effect in (Effect.DELETE, Effect.SEND)
+
+    @property
+    def idempotent(self) -> bool:
+        """A repeat changes nothing more. Never true of a send: clients may repeat what is idempotent."""
+        return self.read_only or (self.effect is not Effect.SEND and self.route.method != "POST")

@@ -1,0 +1,41 @@
+"""The actions on contacts."""
+
+from schemas import contacts
+from tools.action import Action, Effect, delete, get, post, put
+
+CREATE_LISTS_CONTACTS = Action(
+    slug="CLICKSEND_CREATE_LISTS_CONTACTS",
+    title="Create Contact in List",
+    input=contacts.CreateContact,
+    route=post("/v3/lists/{list_id}/contacts"),
+    effect=Effect.WRITE,
+    shown_by="CLICKSEND_GET_LISTS_CONTACTS",
+)
+
+GET_LISTS_CONTACTS = Action(
+    slug="CLICKSEND_GET_LISTS_CONTACTS",
+    title="Get All Contacts in List",
+    input=contacts.Contacts,
+    route=get("/v3/lists/{list_id}/contacts"),
+    effect=Effect.READ,
+)
+
+UPDATE_LISTS_CONTACTS = Action(
+    slug="CLICKSEND_UPDATE_LISTS_CONTACTS",
+    title="Update Contact in List",
+    input=contacts.UpdateContact,
+    route=put("/v3/lists/{list_id}/contacts/{contact_id}"),
+    effect=Effect.WRITE,
+    shown_by="CLICKSEND_GET_LISTS_CONTACTS",
+)
+
+DELETE_LISTS_CONTACTS = Action(
+    slug="CLICKSEND_DELETE_LISTS_CONTACTS",
+    title="Delete Contact from List",
+    input=contacts.DeleteContact,
+    route=delete("/v3/lists/{list_id}/contacts/{contact_id}"),
+    effect=Effect.DELETE,
+    shown_by="CLICKSEND_GET_LISTS_CONTACTS",
+)
+
+ACTIONS = (CREATE_LISTS_CONTACTS, GET_LISTS_CONTACTS, UPDATE_LISTS_CONTACTS, DELETE_LISTS_CONTACTS)

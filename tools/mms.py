@@ -1,0 +1,16 @@
+"""The actions on MMS."""
+
+from schemas import mms
+from tools.action import Action, Effect, post
+from tools.outcome import each
+
+CREATE_MMS_SEND = Action(
+    slug="CLICKSEND_CREATE_MMS_SEND",
+    title="Send MMS Messages",
+    input=mms.SendMms,
+    route=post("/v3/mms/send"),
+    effect=Effect.SEND,
+    outcome=each("messages"),
+)
+
+ACTIONS = (CREATE_MMS_SEND,)

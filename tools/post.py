@@ -1,0 +1,16 @@
+"""The actions on letters."""
+
+from schemas import post as letters
+from tools.action import Action, Effect, post
+from tools.outcome import each
+
+CREATE_POST_LETTERS_SEND = Action(
+    slug="CLICKSEND_CREATE_POST_LETTERS_SEND",
+    title="Send Post Letter",
+    input=letters.SendLetters,
+    route=post("/v3/post/letters/send"),
+    effect=Effect.SEND,
+    outcome=each("recipients"),
+)
+
+ACTIONS = (CREATE_POST_LETTERS_SEND,)

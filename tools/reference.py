@@ -1,0 +1,47 @@
+"""The reference: the catalogue for people, as a Markdown table, as text and as JSON."""
+
+import json
+from textwrap import fill
+
+from tools.catalog import CATALOG, TOOLSETS
+
+
+def markdown_table() -> str:
+    """The README's table: one row an action."""
+    rows = ["| Tool | Effect | What for |", "|---|---|---|"]
+    for toolset, actions in TOOLSETS.items():
+        rows.append(f"| **{toolset}** | | |")
+        rows += [f"| `{action.slug}` | {action.effect.value} | {action.title} |" for action in actions]
+    return "\n".join(rows) + "\n"
+
+
+def as_text() -> str:
+    """The catalogue for a terminal: each action with its description and its inputs, required ones marked *."""
+    return "\n\n".join(
+        f"{action.slug} ({action.effect.value})\n"
+        f"{fill(action.description, 100, initial_indent='  ', subsequent_indent='  ')}\n"
+        f"{fill(_inputs(action.input_schema), 100, initial_indent='  ', subsequent_indent='    ')}"
+        for action in CATALOG.values()
+    )
+
+
+def _inputs(schema: dict[str, object]) -> str:
+    names = [f"{name}*" if name in schema["required"] else name for name in schema["properties"]]  # type: ignore[operator, attr-defined]
+    return f"inputs: {', '.join(names) or 'none'}"
+
+
+def as_json() -> str:
+    """The catalogue as JSON: name, title, description and input schema of each action."""
+    return json.dumps(
+        [
+            {
+                "name": action.slug,
+                "title": action.title,
+                "description": action.description,
+                "inputSchema": action.input_schema,
+            }
+            for action in CATALOG.values()
+        ],
+        indent=2,
+        ensure_ascii=False,
+    )
