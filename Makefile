@@ -1,0 +1,51 @@
+# Every target sets up what it needs; only python3 (3.11 or later) with its venv module has to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check format snapshots readme constraints clean
+
+demo: $(VENV)/ready                ## watch an agent's day against the sandbox
+	@$(BIN)/clicksend-mcp demo
+
+test: $(VENV)/ready-to-develop     ## run all tests, with the coverage of branches
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+check: $(VENV)/ready-to-develop    ## formatter, linter, strict types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(VENV)/ready-to-develop   ## put the code into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+snapshots: $(VENV)/ready-to-develop  ## accept the tool definitions as they are now
+	@UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/tools/test_snapshots.py
+
+readme: $(VENV)/ready-to-develop   ## write the tables of the README anew
+	@UPDATE_README=1 $(BIN)/python -m pytest -q tests/test_docs.py
+
+constraints: $(VENV)/ready-to-develop  ## accept the installed versions as the tested ones
+	@sed -i '/^#/!d' constraints.txt
+	@$(BIN)/python -m pip list --format=freeze --exclude clicksend-mcp --exclude pip --exclude setuptools >> constraints.txt
+
+clean:                             ## remove what the other targets made
+	@rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/ready: $(VENV)/bin/python pyproject.toml constraints.txt
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/ready-to-develop: $(VENV)/bin/python pyproject.toml constraints.txt
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/ready
