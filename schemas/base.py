@@ -28,7 +28,13 @@ class Arguments(BaseModel):
     do to arguments on their way: an object sent as JSON text, and null for a field that was left out.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        serialize_by_alias=True,
+        hide_input_in_errors=True,
+        str_min_length=0,  # any bound makes pydantic refuse text that cannot be encoded, such as half a surrogate pair
+    )
 
     @model_validator(mode="before")
     @classmethod

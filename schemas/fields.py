@@ -19,6 +19,7 @@ _SEPARATORS = re.compile(r"[\s()\[\]\-\u2010-\u2013]+")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]{1,19}\s*")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -82,6 +83,8 @@ def _from_iso(text: str) -> int:
         seconds = -1
     if seconds < 0:
         raise refuse("must be a time after 1970")
+    if seconds >= _MILLISECONDS:
+        raise refuse("must be a time before the year 5138")
     return seconds
 
 
@@ -183,8 +186,10 @@ Recipient = Annotated[PhoneNumber, Field(description="International number, e.g.
 def _sender(value: str) -> str:
     """A number, or a business name; empty means ClickSend's shared number."""
     number = _SEPARATORS.sub("", value)
-    if re.fullmatch(r"(\+?[0-9]{3,15})?", number):
+    if re.fullmatch(r"\+?[0-9]{3,15}", number):
         return number
+    if not value.strip():
+        return ""
     if len(value) > 11 or re.search(r"\s", value) or not re.search(r"[^\W\d]", value):
         raise refuse("must be a number of yours, or a name of at most 11 characters without spaces")
     return value
@@ -224,7 +229,7 @@ def is_web_address(value: str) -> bool:
     """Whether a text is an http or https URL with a host."""
     try:
         parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not _NOT_IN_URL.search(value)
     except ValueError:
         return False
 

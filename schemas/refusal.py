@@ -23,7 +23,7 @@ def explain(error: ValidationError, model: type[Arguments]) -> str:
     lines = [f"{field.replace('[]', _positions(at))} {reason}" for (field, reason), at in found.items()]
     if len(lines) > _LINES:
         lines[_LINES:] = [f"and {len(lines) - _LINES} more problems like these"]
-    return "; ".join(lines)
+    return " ".join("; ".join(lines).split())  # an unknown name may hold line breaks
 
 
 def _field(location: tuple[int | str, ...]) -> tuple[str, list[int]]:

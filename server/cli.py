@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -74,6 +73,7 @@ async def _settings(with_sandbox: bool) -> AsyncIterator[Settings]:
     from server.sandbox.serve import running_sandbox
 
     async with running_sandbox() as sandbox:
+        print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Controls under /_sandbox/.", file=sys.stderr)
         credentials = Credentials(sandbox.username, sandbox.api_key)
         yield replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True)
 
@@ -128,6 +128,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     import anyio
 
     from server.sandbox.serve import running_sandbox
+    from server.signals import stop_signal
 
     async def serve() -> None:
         async with running_sandbox(arguments.host, arguments.port) as sandbox:
@@ -136,9 +137,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
                 f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
                 flush=True,
             )
-            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                async for _ in signals:
-                    return
+            await stop_signal()
 
     try:
         anyio.run(serve)

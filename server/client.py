@@ -12,6 +12,7 @@ from server.settings import Credentials, Settings, is_loopback
 from tools.action import Request
 
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
+_LONGEST_REASON = 500  # characters of ClickSend's own words
 
 
 class ClickSend:
@@ -76,6 +77,8 @@ def _name(fault: httpx.HTTPError) -> str:
             return "no connection: host unknown, refused or not trusted"
         case httpx.TimeoutException():
             return "the answer did not come in time"
+        case httpx.DecodingError():
+            return "the answer cannot be decoded"
         case httpx.RemoteProtocolError():
             return "the connection was closed before the answer was complete"
         case _:
@@ -96,7 +99,7 @@ def _answer(response: httpx.Response, body: bytes) -> Mapping[str, Any]:
     status = response.status_code
     answer = _json_object(body)
     if not response.is_success:
-        _raise_for(response, answer)
+        _raise_for(status, response, answer)
     if status == 204:
         return {}
     if answer is None:
@@ -105,20 +108,20 @@ def _answer(response: httpx.Response, body: bytes) -> Mapping[str, Any]:
         raise NoUsableAnswer(f"HTTP {status} with {what}")
     code = answer.get("http_code")
     if isinstance(code, int) and code >= 400:
-        raise Declined(code, _message(answer), answer)
+        _raise_for(code, response, answer)
     if answer.get("response_code") not in (None, "SUCCESS"):
         raise Declined(status, _message(answer), answer)
     return answer
 
 
-def _raise_for(response: httpx.Response, answer: Mapping[str, Any] | None) -> NoReturn:
-    status = response.status_code
+def _raise_for(status: int, response: httpx.Response, answer: Mapping[str, Any] | None) -> NoReturn:
     if status < 400:
         raise Declined(status, "a redirect, which is not followed", answer)
     # 503 says that the service took nothing on; the other 5xx do not say how far it came.
     if status >= 500 and status != 503:
         raise NoUsableAnswer(f"HTTP {status}, a fault on ClickSend's side", answer)
-    raise Declined(status, _message(answer), answer, response.headers.get("retry-after"))
+    retry_after = response.headers.get("retry-after", "")
+    raise Declined(status, _message(answer), answer, retry_after if retry_after.isdecimal() else None)
 
 
 def _json_object(body: bytes) -> Mapping[str, Any] | None:
@@ -136,4 +139,4 @@ def _message(answer: Mapping[str, Any] | None) -> str:
     """ClickSend's own words for a refusal."""
     if answer is None:
         return "no explanation"
-    return f"{answer.get('response_code')}: {answer.get('response_msg')}"
+    return f"{answer.get('response_code')}: {answer.get('response_msg')}"[:_LONGEST_REASON]

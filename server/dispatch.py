@@ -14,7 +14,7 @@ from schemas.envelope import Envelope
 from schemas.refusal import explain
 from server import wording
 from server.errors import Declined, NeverReached, NoUsableAnswer
-from server.result import render, without_unseen
+from server.result import compact, render, without_unseen
 from server.settings import Credentials, Settings
 from tools.action import Action
 
@@ -105,7 +105,7 @@ def _scrubbed(envelope: Envelope, credentials: Credentials) -> Envelope:
     basic = b64encode(f"{credentials.username}:{secret}".encode()).decode()
 
     def scrub(text: str) -> str:
-        for form in (secret, json.dumps(secret)[1:-1], basic):
+        for form in (secret, compact(secret)[1:-1], json.dumps(secret)[1:-1], basic):
             if len(form) >= _SHORTEST_SECRET:
                 text = text.replace(form, "[removed]")
         return text

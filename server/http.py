@@ -2,20 +2,46 @@
 
 import socket
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import anyio
 import uvicorn
 from mcp.server import Server
 
 from server.dispatch import Dispatcher
+from server.signals import stop_signal
 
-_GRACE = 10  # seconds for calls in flight when the server is stopped
+_GRACE = 10  # seconds for calls in flight when the server is asked to stop
 
 
 async def serve_http(server: Server[Dispatcher], listener: socket.socket) -> None:
-    """Serve at /mcp on a listening socket until a signal comes."""
+    """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish."""
     host, port = listener.getsockname()[:2]
-    app = server.streamable_http_app(host=host)
-    config: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
+    # Only Host and Origin headers of this machine are let in, so that no web page can reach it.
+    config = uvicorn.Config(
+        server.streamable_http_app(host=host),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    web = _WebServer(config)
+
+    async def stop_on_signal() -> None:
+        await stop_signal()
+        web.should_exit = True
+
     sys.stderr.write(f"MCP at http://{f'[{host}]' if ':' in host else host}:{port}/mcp\n")
-    await uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=_GRACE, **config)).serve([listener])
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stop_on_signal)
+        await web.serve([listener])
+        tasks.cancel_scope.cancel()
+
+
+class _WebServer(uvicorn.Server):
+    """Leaves signals to us: uvicorn would raise them again and kill the process before it has cleaned up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

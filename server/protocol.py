@@ -1,7 +1,6 @@
 """MCP in and out: the one module that knows the SDK. Lists the tools, hands calls on, nothing else."""
 
 import io
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from mcp.types import (
 from schemas.envelope import ENVELOPE_SCHEMA, Envelope
 from server.dispatch import Dispatcher
 from server.settings import Settings
+from server.signals import stop_signal
 from tools.action import Action
 from tools.catalog import CATALOG
 
@@ -111,13 +111,8 @@ async def serve_stdio(server: Server[Dispatcher]) -> int:
 
         async def stop_on_signal() -> None:
             nonlocal stopped_by
-            try:
-                with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                    async for number in signals:
-                        stopped_by = number
-                        tasks.cancel_scope.cancel()
-            except NotImplementedError:
-                return  # Windows has no such signals: hosts close stdin there
+            stopped_by = await stop_signal()
+            tasks.cancel_scope.cancel()
 
         tasks.start_soon(stop_on_signal)
         stdin = _Stdin(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace"))

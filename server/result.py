@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
+from itertools import accumulate
 from operator import getitem
 from typing import Any
 
@@ -19,15 +20,17 @@ _DEFAULT_LIMIT = 15
 _SECRET_NAMES = frozenset({"apikey", "password", "secret", "token", "accesstoken", "authtoken", "authorization"})
 
 # What a reader cannot see but a model reads: zero-width, direction-changing and tag characters, lone halves of
-# a surrogate pair. Joiners and variation selectors stay where emoji and scripts need them: singly, after a
-# character that is not ASCII.
+# a surrogate pair.
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff"
     "\x7f-\x9f]"
-    "|(?<![^\x00-\x7f])[\u200c\u200d\ufe0e]"
-    "|[\u200c\u200d\ufe0e\ufe0f](?=[\u200c\ufe0e\ufe0f])"
-    "|\u200d(?=\u200d)"
+)
+# Joiners and variation selectors stay where emoji and scripts need them: singly, or as the one pair that emoji
+# have, after a character that is not ASCII; and in a keycap.
+_JOINERS = "[\u200c\u200d\ufe0e\ufe0f]"
+_MISPLACED = re.compile(
+    f"(?<![^\x00-\x7f])(?!\ufe0f\u20e3){_JOINERS}+|(?!\ufe0f\u200d(?!{_JOINERS})){_JOINERS}{{2,}}"
 )
 _ESSENTIAL = ("to", "address_name", "status", "custom_string")
 
@@ -39,7 +42,7 @@ def compact(value: Any) -> str:
 
 def without_unseen(text: str) -> str:
     """A text without the characters that hide something from people or turn its direction."""
-    return _UNSEEN.sub("", text)
+    return _MISPLACED.sub("", _UNSEEN.sub("", text))
 
 
 def without_secrets(value: Any) -> Any:
@@ -92,12 +95,12 @@ def _shortened(answer: dict[str, Any], action: Action, arguments: Arguments, lim
         return compact(answer)
     items = _at(answer, path)
     budget = limit - _weight(compact(_replaced(answer, path, []))) - _ROOM_FOR_NOTE
-    kept = _fitting(items, budget)
-    note = f"{len(items) - len(kept)} of {len(items)} {path[-1]}"
     if "limit" in action.input.model_fields:
-        kept, note = _whole_pages(kept, len(items), action, arguments)
-    elif action.shown_by:
-        note += f", all of them accepted; {action.shown_by} has them"
+        kept, note = _whole_pages(_fitting(items, budget), len(items), action, arguments)
+    else:
+        kept, note = _refused_first(items, budget)
+        if action.shown_by:
+            note += f"; {action.shown_by} has them all"
     return compact({**_replaced(answer, path, kept), "_left_out": note})
 
 
@@ -121,24 +124,26 @@ def _replaced(node: Any, path: tuple[str, ...], value: Any) -> Any:
     return {**node, path[0]: _replaced(node[path[0]], path[1:], value)}
 
 
-def _fitting(items: list[Any], budget: int) -> list[Any]:
-    """As many items from the front as fit; what was refused stays, shortened to the essential if need be."""
+def _fitting(items: Sequence[Any], budget: int) -> list[Any]:
+    """As many items from the front as fit into a number of bytes."""
+    weights = accumulate(_weight(compact(item)) for item in items)
+    return [item for item, weight in zip(items, weights, strict=True) if weight <= budget]
+
+
+def _refused_first(items: list[Any], budget: int) -> tuple[list[Any], str]:
+    """All that was refused, cut to the essential if need be, and as much of the accepted as fits beside it."""
     refused = [item for item in items if _is_refused(item)]
-    budget_of_rest = budget - _weight(compact(refused))
-    slim = budget_of_rest < 0
-    kept = []
-    for item in items:
-        if _is_refused(item):
-            kept.append({name: item[name] for name in _ESSENTIAL if item.get(name)} if slim else item)
-        elif budget_of_rest > 0:
-            budget_of_rest -= _weight(compact(item))
-            if budget_of_rest > 0:
-                kept.append(item)
-    return kept
+    left = budget - _weight(compact(refused))
+    if left < 0:
+        kept = [{name: item[name] for name in _ESSENTIAL if item.get(name)} for item in refused]
+        return kept, f"details of the refused, and {len(items) - len(kept)} of {len(items)} entries, none refused"
+    accepted = _fitting([item for item in items if not _is_refused(item)], left)
+    kept = [*refused, *accepted]
+    return kept, f"{len(items) - len(kept)} of {len(items)} entries, none refused"
 
 
 def _is_refused(item: Any) -> bool:
-    return isinstance(item, dict) and "status" in item and "message_id" in item and item["status"] != ACCEPTED
+    return isinstance(item, dict) and item.get("status", ACCEPTED) != ACCEPTED
 
 
 def _whole_pages(kept: list[Any], rows: int, action: Action, arguments: Arguments) -> tuple[list[Any], str]:

@@ -4,6 +4,7 @@ A fault does not stop the server: hosts hide a server that exits, so the answer 
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -72,12 +73,17 @@ def _level(text: str) -> str:
 
 
 def _base_url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+    try:
+        url = urlsplit(text)
+        # The port is checked only when it is asked for.
+        plausible = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        plausible = False
+    if not plausible or url.query or url.fragment or re.search(r"\s", text):
         raise ValueError(f"must be a URL such as {CLICKSEND_URL}")
     if url.username or url.password:
         raise ValueError("must not contain credentials")
-    if url.scheme == "http" and not is_loopback(url.hostname):
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
         raise ValueError("must be https; plain http is only for this machine")
     return text.rstrip("/").removesuffix("/v3")
 
