@@ -27,20 +27,18 @@ InboundAction = Literal[
 _DedicatedNumber = Annotated[
     str,
     BeforeValidator(lambda value: value if value == "*" else phone_number(value)),
-    Field(description="The number that receives, or * for all"),
+    Field(description="E.164, or * for all"),
 ]
 
 
 class CreateInboundRule(Arguments):
-    """Create a rule for inbound SMS: what to do with those that match. A rule with action POLL makes
-    CLICKSEND_GET_SMS_INBOUND fill."""
+    """Create a rule for what to do with matching inbound SMS. Action POLL fills CLICKSEND_GET_SMS_INBOUND."""
 
     action: InboundAction
     enabled: Flag = Field(description="1 on, 0 off")
     rule_name: Text
     action_address: str = Field(
-        description="E-mail for EMAIL_FIXED, URL for URL, list id as text for MOVE_CONTACT and CREATE_CONTACT...; "
-        "else may be empty"
+        description="E-mail for EMAIL_FIXED, URL for URL, list id as text for the CONTACT actions; else may be empty"
     )
     dedicated_number: _DedicatedNumber
     message_search_type: Choice = Field(le=3, description="0 any, 1 starts with, 2 contains, 3 does not contain")

@@ -14,13 +14,13 @@ class Campaign(Arguments):
     """What a campaign consists of."""
 
     body: SmsText = Field(
-        description="(First Name) is filled from the contact; marketing needs an opt-out: StopMsg.me/xxxxx"
+        description="(First Name) comes from the contact; marketing needs an opt-out: StopMsg.me/xxxxx"
     )
     sender: Sender | None = Field(default=None, alias="from")
     name: Text
     list_id: Id
     schedule: CampaignSchedule | None = None
-    url_to_shorten: Url | None = Field(default=None, description="Link for the body's placeholder smsg.io/xxxxx")
+    url_to_shorten: Url | None = Field(default=None, description="Link for smsg.io/xxxxx in body")
 
     @model_validator(mode="after")
     def _short_link_has_its_place(self) -> Self:
@@ -30,8 +30,8 @@ class Campaign(Arguments):
 
 
 class SendCampaign(Campaign):
-    """Send an SMS to every contact of a list (at most 20,000), now or scheduled. Paid, and cannot be taken back
-    once sent. Ask CLICKSEND_CALCULATE_SMS_CAMPAIGNS_PRICE first."""
+    """Send an SMS to every contact of a list (at most 20,000), now or scheduled. Paid; cannot be taken back once
+    sent. Price first: CLICKSEND_CALCULATE_SMS_CAMPAIGNS_PRICE."""
 
 
 class PriceCampaign(Campaign):
@@ -54,6 +54,6 @@ class CancelCampaign(Arguments):
 class Campaigns(Arguments):
     """SMS campaigns with status and schedule."""
 
-    q: Search | None = Field(default=None, description="Filter field:value, e.g. status:Scheduled; several by comma")
+    q: Search | None = Field(default=None, description="field:value, e.g. status:Scheduled; several by comma")
     page: PageNumber | None = None
     limit: CampaignLimit | None = None

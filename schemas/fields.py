@@ -39,10 +39,17 @@ def _whole_number(value: object) -> object:
 
 _Whole = BeforeValidator(_whole_number)
 
-Id = Annotated[int, Field(ge=1), _Whole]
+
+def _positive(value: int) -> int:
+    if value < 1:
+        raise refuse("must be 1 or more")
+    return value
+
+
+Id = Annotated[int, _Whole, AfterValidator(_positive)]
 PageNumber = Annotated[int, Field(ge=1), _Whole]
-Limit = Annotated[int, Field(ge=1, le=100, description="Rows per page; 15 if left out"), _Whole]
-CampaignLimit = Annotated[int, Field(ge=15, le=100, description="Rows per page; 15 if left out"), _Whole]
+Limit = Annotated[int, Field(ge=1, le=100, description="Rows, 15 if left out"), _Whole]
+CampaignLimit = Annotated[int, Field(ge=15, le=100, description="Rows, 15 if left out"), _Whole]
 Choice = Annotated[int, Field(ge=0), _Whole]
 Flag = Annotated[int, Field(ge=0, le=1), _Whole]
 
@@ -107,12 +114,12 @@ Schedule = Annotated[
     int,
     BeforeValidator(_unix_time),
     AfterValidator(_not_past),
-    Field(description="Send time, Unix seconds; left out: now"),
+    Field(description="Unix seconds; left out: now"),
 ]
 CampaignSchedule = Annotated[
     Schedule,
     AfterValidator(_within_four_months),
-    Field(description="Send time, Unix seconds, at most 4 months ahead; left out or 0: now"),
+    Field(description="Unix seconds, at most 4 months ahead; left out or 0: now"),
 ]
 
 
@@ -180,7 +187,7 @@ def phone_number(value: object) -> str:
 
 
 PhoneNumber = Annotated[str, BeforeValidator(phone_number)]
-Recipient = Annotated[PhoneNumber, Field(description="International number, e.g. +61411111111")]
+Recipient = Annotated[PhoneNumber, Field(description="E.164, e.g. +61411111111")]
 
 
 def _sender(value: str) -> str:
@@ -198,7 +205,7 @@ def _sender(value: str) -> str:
 Sender = Annotated[
     str,
     AfterValidator(_sender),
-    Field(description="Your number, or a name of at most 11 characters, no spaces; left out: shared number"),
+    Field(description="Own number, or name of at most 11 characters, no spaces"),
 ]
 
 
@@ -259,7 +266,7 @@ def _message_id(value: str) -> str:
     return value
 
 
-MessageId = Annotated[str, AfterValidator(_message_id), Field(description="UUID from a send or the history")]
+MessageId = Annotated[str, AfterValidator(_message_id), Field(description="UUID from a send or history")]
 
 
 # --- queries and files -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from schemas.fields import ArrayFromText, CsvName, Id, ImportColumn, Limit, List
 
 
 class CreateList(Arguments):
-    """Create an empty contact list. Names may repeat: look in CLICKSEND_GET_LISTS first."""
+    """Create an empty contact list. Names may repeat."""
 
     list_name: ListName
 
@@ -34,14 +34,14 @@ def _each_once(columns: list[str]) -> list[str]:
 
 
 class ImportList(Arguments):
-    """Import contacts into a list from a CSV or Excel file at a URL. Goes on after the answer: CLICKSEND_GET_LISTS
-    shows _import_in_progress 0 when done."""
+    """Import contacts into a list from a CSV or Excel file. Goes on after the answer: CLICKSEND_GET_LISTS shows
+    _import_in_progress 0 when done."""
 
     list_id: Id
-    file_url: Url = Field(description="Public URL of the file")
+    file_url: Url = Field(description="Public URL")
     field_order: Annotated[
         list[ImportColumn],
-        Field(min_length=1, description="What the file's columns hold, from left to right"),
+        Field(min_length=1, description="The file's columns, left to right"),
         AfterValidator(_each_once),
         ArrayFromText,
     ]

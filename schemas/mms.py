@@ -27,14 +27,13 @@ class MmsMessage(Arguments):
     sender: Sender | None = Field(default=None, alias="from")
     schedule: Schedule | None = None
     custom_string: str | None = Field(default=None, description="Your reference")
-    source: str | None = Field(default=None, description="Name of the sending program")
-    country: Country | None = Field(default=None, description="Recipient's country, e.g. AU")
-    from_email: Email | None = Field(default=None, description="Where replies are e-mailed")
+    source: str | None = Field(default=None, description="Calling program")
+    country: Country | None = Field(default=None, description="e.g. AU")
+    from_email: Email | None = Field(default=None, description="Gets the replies")
 
 
 class SendMms(Arguments):
-    """Send MMS with one picture, now or scheduled. Paid, several times the price of an SMS, and cannot be taken
-    back."""
+    """Send MMS with one picture, now or scheduled. Paid, several times an SMS; cannot be taken back."""
 
     messages: Annotated[list[MmsMessage], Field(min_length=1, max_length=1000, description="1 to 1,000"), ArrayFromText]
     media_file: Url = Field(description="Public URL of a JPG or GIF, at most 250 kB")

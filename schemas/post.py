@@ -18,18 +18,18 @@ class LetterRecipient(Arguments):
     address_state: str
     address_postal_code: Text
     address_country: Country = Field(description="2 capital letters, e.g. AU")
-    return_address_id: Id = Field(description="Id of a return address of the account")
+    return_address_id: Id = Field(description="Return address of the account")
     schedule: Schedule | None = None
     custom_string: str | None = Field(default=None, description="Your reference")
 
 
 class SendLetters(Arguments):
-    """Print a PDF and post it as a letter to each recipient. Paid, and cannot be taken back."""
+    """Print a PDF and post it as a letter to each recipient. Paid; cannot be taken back."""
 
     file_url: LetterUrl
     recipients: Annotated[list[LetterRecipient], Field(min_length=1, description="1 or more"), ArrayFromText]
-    colour: Flag | None = Field(default=None, description="1: colour; 0: black and white")
-    duplex: Flag | None = Field(default=None, description="1: both sides")
-    priority_post: Flag | None = Field(default=None, description="1: priority")
-    source: str | None = Field(default=None, description="Name of the sending program")
-    template_used: Flag | None = Field(default=None, description="1: the file uses ClickSend's letter template")
+    colour: Flag | None = Field(default=None, description="1 colour, 0 black and white")
+    duplex: Flag | None = Field(default=None, description="1 both sides")
+    priority_post: Flag | None = Field(default=None, description="1 priority")
+    source: str | None = Field(default=None, description="Calling program")
+    template_used: Flag | None = Field(default=None, description="1 if made with ClickSend's template")
