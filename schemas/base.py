@@ -55,7 +55,7 @@ def from_text(value: object, opening: str) -> object:
     if isinstance(value, str) and value.lstrip().startswith(opening):
         try:
             return from_json(value)
-        except ValueError:
+        except (ValueError, TypeError):  # a TypeError is half a surrogate pair, which cannot be read as UTF-8
             return value
     return value
 

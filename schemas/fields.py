@@ -13,6 +13,7 @@ from schemas.text import MAX_PARTS, measure
 
 _LARGEST: Final = 2**63 - 1
 _MILLISECONDS: Final = 10**11  # as seconds this is the year 5138
+_DATES_IN_DIGITS: Final = range(19_700_101, 21_000_101)  # 20300131 for 2030-01-31; as seconds all in 1970
 _CAMPAIGN_HORIZON: Final = timedelta(days=123)  # four months, counted as the longest four
 
 _SEPARATORS = re.compile(r"[\s()\[\]\-\u2010-\u2013]+")
@@ -51,7 +52,16 @@ PageNumber = Annotated[int, Field(ge=1), _Whole]
 Limit = Annotated[int, Field(ge=1, le=100, description="Rows, 15 if left out"), _Whole]
 CampaignLimit = Annotated[int, Field(ge=15, le=100, description="Rows, 15 if left out"), _Whole]
 Choice = Annotated[int, Field(ge=0), _Whole]
-Flag = Annotated[int, Field(ge=0, le=1), _Whole]
+
+
+def _flag(value: object) -> object:
+    number = _whole_number(value)
+    if number not in (0, 1):
+        raise refuse("must be 0 or 1")
+    return number
+
+
+Flag = Annotated[int, Field(ge=0, le=1), BeforeValidator(_flag)]
 
 
 # --- times -------------------------------------------------------------------------------------------
@@ -70,6 +80,8 @@ def _unix_time(value: object) -> object:
     assert isinstance(seconds, int)
     if seconds < 0:
         raise refuse("must be Unix seconds, which are not negative")
+    if seconds in _DATES_IN_DIGITS:
+        raise refuse(f"must be Unix seconds, not a date in digits: {seconds} is {show(seconds)}")
     if seconds >= _MILLISECONDS:
         as_seconds = seconds // 1000
         hint = f"send {as_seconds}, which is {show(as_seconds)}" if as_seconds < _MILLISECONDS else "10 digits"
@@ -150,7 +162,9 @@ SmsText = Annotated[str, AfterValidator(_sendable)]
 def _at_most(limit: int, what: str) -> AfterValidator:
     def check(text: str) -> str:
         if len(text) > limit:
-            raise refuse(f"has {len(text)} characters; ClickSend would cut {what} after {limit}, so send at most that")
+            raise refuse(
+                f"has {len(text)} characters; ClickSend would cut {what} after {limit}, so send at most {limit}"
+            )
         return text
 
     return AfterValidator(check)
@@ -236,7 +250,9 @@ def is_web_address(value: str) -> bool:
     """Whether a text is an http or https URL with a host."""
     try:
         parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not _NOT_IN_URL.search(value)
+        # The port is checked only when it is asked for.
+        plausible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        return bool(plausible) and not _NOT_IN_URL.search(value)
     except ValueError:
         return False
 
@@ -292,7 +308,7 @@ OrderBy = Annotated[str, AfterValidator(_order)]
 
 def _csv_name(value: str) -> str:
     if not re.fullmatch(r"[^/\\]+\.csv", value, re.IGNORECASE) or not value.isprintable():
-        raise refuse("must be a file name that ends in .csv, such as customers.csv")
+        raise refuse("must be a file name without slashes that ends in .csv, such as customers.csv")
     return value
 
 

@@ -8,6 +8,22 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.base import Arguments
 
+# What models call an input whose name nothing resembles.
+_ALSO_CALLED = {
+    "content": ("body",),
+    "message": ("body", "messages"),
+    "name": ("list_name", "rule_name", "first_name"),
+    "number": ("to", "phone_number"),
+    "page_size": ("limit",),
+    "per_page": ("limit",),
+    "phone": ("to", "phone_number"),
+    "recipient": ("to", "recipients"),
+    "reference": ("custom_string",),
+    "send_at": ("schedule",),
+    "sender": ("from",),
+    "text": ("body",),
+    "url": ("file_url", "media_file", "url_to_shorten"),
+}
 _LINES = 40  # distinct problems that are spelt out; equal ones in many items are one
 
 
@@ -65,7 +81,7 @@ def _reason(problem: Any, model: type[Arguments]) -> str:
         case "literal_error":
             return f"must be one of {limits['expected']}"
         case "string_type":
-            return "must be text in quotes"
+            return "must be a string"
         case "string_unicode":
             return "is not valid Unicode text"
         case "list_type":
@@ -76,7 +92,8 @@ def _reason(problem: Any, model: type[Arguments]) -> str:
 
 def _unknown_name(name: str, model: type[BaseModel]) -> str:
     known = [field.alias or key for key, field in model.model_fields.items()]
-    nearest = get_close_matches(name.lower(), known, n=1)
+    meant = [other for other in _ALSO_CALLED.get(name.lower(), ()) if other in known]
+    nearest = meant or get_close_matches(name.lower(), known, n=1)
     if nearest:
         return f"is not an input here; did you mean {nearest[0]}?"
     return f"is not an input here; the inputs are {', '.join(known)}" if known else "is not an input: there are none"

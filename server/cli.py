@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -101,6 +100,7 @@ def _http(arguments: argparse.Namespace) -> int:
     import anyio
 
     from server.http import serve_http
+    from server.listening import listen
     from server.logs import configure
     from server.protocol import build_server
 
@@ -116,8 +116,7 @@ def _http(arguments: argparse.Namespace) -> int:
             await serve_http(build_server(settings), listener)
 
     try:
-        family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
-        listener = socket.create_server((arguments.host, arguments.port), family=family, backlog=1024)
+        listener = listen(arguments.host, arguments.port)
     except OSError as fault:
         return _fail(f"cannot listen on {arguments.host} port {arguments.port}: {fault.strerror}")
     anyio.run(serve)
@@ -167,7 +166,9 @@ def _check(_: argparse.Namespace) -> int:
     if not envelope.successful:
         return _fail(envelope.error or "", status=1)
     account_of = json.loads(envelope.data)["data"]
-    currency = account_of.get("_currency", {}).get("currency_name_short", "")
+    if not isinstance(account_of, dict):
+        return _fail("the answer is not an account: CLICKSEND_BASE_URL is probably wrong", status=1)
+    currency = (account_of.get("_currency") or {}).get("currency_name_short", "")
     print(
         f"Credentials are right: account {account_of.get('username')}, balance {account_of.get('balance')} {currency}."
     )

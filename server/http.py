@@ -10,6 +10,7 @@ import uvicorn
 from mcp.server import Server
 
 from server.dispatch import Dispatcher
+from server.listening import url
 from server.signals import stop_signal
 
 _GRACE = 10  # seconds for calls in flight when the server is asked to stop
@@ -17,10 +18,9 @@ _GRACE = 10  # seconds for calls in flight when the server is asked to stop
 
 async def serve_http(server: Server[Dispatcher], listener: socket.socket) -> None:
     """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish."""
-    host, port = listener.getsockname()[:2]
     # Only Host and Origin headers of this machine are let in, so that no web page can reach it.
     config = uvicorn.Config(
-        server.streamable_http_app(host=host),
+        server.streamable_http_app(host=listener.getsockname()[0]),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -32,7 +32,7 @@ async def serve_http(server: Server[Dispatcher], listener: socket.socket) -> Non
         await stop_signal()
         web.should_exit = True
 
-    sys.stderr.write(f"MCP at http://{f'[{host}]' if ':' in host else host}:{port}/mcp\n")
+    sys.stderr.write(f"MCP at {url(listener)}/mcp\n")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(stop_on_signal)
         await web.serve([listener])

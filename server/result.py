@@ -29,9 +29,7 @@ _UNSEEN = re.compile(
 # Joiners and variation selectors stay where emoji and scripts need them: singly, or as the one pair that emoji
 # have, after a character that is not ASCII; and in a keycap.
 _JOINERS = "[\u200c\u200d\ufe0e\ufe0f]"
-_MISPLACED = re.compile(
-    f"(?<![^\x00-\x7f])(?!\ufe0f\u20e3){_JOINERS}+|(?!\ufe0f\u200d(?!{_JOINERS})){_JOINERS}{{2,}}"
-)
+_MISPLACED = re.compile(f"(?<![^\x00-\x7f])(?!\ufe0f\u20e3){_JOINERS}+|(?!\ufe0f\u200d(?!{_JOINERS})){_JOINERS}{{2,}}")
 _ESSENTIAL = ("to", "address_name", "status", "custom_string")
 
 

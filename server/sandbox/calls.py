@@ -1,0 +1,104 @@
+"""The record of the requests the sandbox received and of what it answered; credentials are never kept."""
+
+import base64
+import binascii
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+MAX_BYTES = 64 * 1024 * 1024  # of all recorded bodies and answers together
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """One request to the API and the sandbox's own answer, before any fault spoiled it on the way.
+
+    `status` is None when a fault kept the request from being handled at all.
+    """
+
+    at: int  # Unix seconds, by the sandbox's clock
+    username: str | None
+    method: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+    status: int | None
+    answer: bytes
+    fault: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The call as GET /_sandbox/calls shows it."""
+        return {
+            "at": self.at,
+            "username": self.username,
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "body": readable(self.body),
+            "status": self.status,
+            "answer": readable(self.answer),
+            "fault": self.fault,
+        }
+
+
+class CallLog:
+    """The newest calls; the oldest go first when there are too many, or their bodies grow too large."""
+
+    def __init__(self, newest: int) -> None:
+        self.newest = newest
+        self.calls: deque[RecordedCall] = deque()
+        self.size = 0
+
+    def add(self, call: RecordedCall) -> None:
+        """Record a call."""
+        self.calls.append(call)
+        self.size += _size(call)
+        while len(self.calls) > self.newest or self.size > MAX_BYTES:
+            self.size -= _size(self.calls.popleft())
+
+    def clear(self) -> None:
+        """Forget all calls."""
+        self.calls.clear()
+        self.size = 0
+
+
+def _size(call: RecordedCall) -> int:
+    return len(call.body) + len(call.answer)
+
+
+def readable(body: bytes) -> Any:
+    """A body as JSON, as text when it is not JSON, None when there is none."""
+    if not body:
+        return None
+    try:
+        return parse_json(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+def parse_json(body: bytes) -> Any:
+    """A body as JSON. Raises ValueError, also for what Python would let pass: NaN and halves of surrogates."""
+    try:
+        parsed = json.loads(body, parse_constant=_refuse_constant)
+        if b"\\u" in body:
+            json.dumps(parsed, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return parsed
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def credentials(authorization: str | None) -> tuple[str, str] | None:
+    """The username and key of a Basic Authorization header, or None when it is not one."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        username, colon, key = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (username, key) if colon else None

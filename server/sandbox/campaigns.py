@@ -1,0 +1,233 @@
+"""SMS campaigns: one text to one contact list. Only those still scheduled can be changed or cancelled.
+
+A campaign reads its list, and is charged, at the moment it is sent; the price of a scheduled one is not held.
+"""
+
+from decimal import Decimal
+
+from server.sandbox import outbound, tariff, texts
+from server.sandbox.answers import (
+    Answer,
+    Call,
+    Row,
+    bad_request,
+    date_range,
+    file_type,
+    listing,
+    not_found,
+    required_text,
+    send_time,
+    text_of,
+    whole_number,
+)
+from server.sandbox.models import Account, Campaign, Contact, Plan, keep
+from server.sandbox.numbers import UNKNOWN_COUNTRY, choose_sender
+from server.sandbox.outbound import Draft
+from server.sandbox.world import World
+
+MAX_RECIPIENTS = 20_000
+SMALLEST_LIMIT = 15  # this listing, unlike the others, does not go below
+QUEUED_FOR = 2  # seconds
+SENDING_FOR = 4  # seconds, the two queued ones included
+
+FIELDS = {
+    name: name
+    for name in (
+        "sms_campaign_id",
+        "name",
+        "user_id",
+        "subaccount_id",
+        "list_id",
+        "from",
+        "body",
+        "schedule",
+        "status",
+        "date_added",
+        "custom_string",
+        "url_to_shorten",
+        "unsubscribe_link",
+        "source",
+    )
+}
+
+
+def send_campaign(call: Call) -> Answer:
+    """POST /v3/sms-campaigns/send"""
+    plan = _plan(call)
+    campaign = Campaign(
+        campaign_id=call.world.next_id("campaign"),
+        plan=plan,
+        date_added=call.world.now(),
+        total=len(_recipients(plan)),
+    )
+    keep(call.account.campaigns, campaign.campaign_id, campaign, call.world.limits.others)
+    settle(call.world, call.account)
+    return Answer(_row(call, campaign), "The campaign is there.")
+
+
+def price_campaign(call: Call) -> Answer:
+    """POST /v3/sms-campaigns/price: nothing is sent, kept or charged."""
+    plan = _plan(call)
+    verdicts = [outbound.price(call.world, call.account, draft) for draft in _drafts(plan)]
+    total = sum((verdict.message.price for verdict in verdicts), Decimal(0))
+    example = {
+        "from": plan.sender,
+        "body": verdicts[0].message.body if verdicts else plan.body,
+        "schedule": plan.schedule,
+    }
+    data = {
+        "total_count": len(verdicts),
+        "total_price": tariff.four_places(total),
+        "data": example,
+        "_currency": tariff.currency(call.account.country),
+    }
+    return Answer(data)
+
+
+def update_campaign(call: Call) -> Answer:
+    """PUT /v3/sms-campaigns/{sms_campaign_id}: replaces all of it; without a schedule it is sent at once."""
+    campaign = _find(call)
+    if _status(campaign, call.world.now()) != "Scheduled":
+        raise bad_request("Only a scheduled campaign can be changed.")
+    campaign.plan = _plan(call)
+    campaign.total = len(_recipients(campaign.plan))
+    settle(call.world, call.account)
+    return Answer(_row(call, campaign), "The campaign has changed.")
+
+
+def cancel_campaign(call: Call) -> Answer:
+    """PUT /v3/sms-campaigns/{sms_campaign_id}/cancel: any that is not scheduled is not found."""
+    campaign = _find(call)
+    if _status(campaign, call.world.now()) != "Scheduled":
+        raise not_found("No scheduled campaign has this id.")
+    campaign.cancelled = True
+    return Answer(_row(call, campaign), "The campaign will not be sent.")
+
+
+def view_campaign(call: Call) -> Answer:
+    """GET /v3/sms-campaigns/{sms_campaign_id}"""
+    return Answer(_row(call, _find(call)))
+
+
+def view_campaigns(call: Call) -> Answer:
+    """GET /v3/sms-campaigns, the oldest first unless asked otherwise."""
+    first, last = date_range(call)
+    chosen = [item for item in call.account.campaigns.values() if first <= item.date_added <= last]
+    page = listing(call, chosen, lambda item: _row(call, item), fields=FIELDS, smallest_limit=SMALLEST_LIMIT)
+    return Answer(page)
+
+
+def settle(world: World, account: Account) -> None:
+    """Send the campaigns whose time has come, as of that time."""
+    now = world.now()
+    scheduled = [item for item in account.campaigns.values() if _status(item, now) == "Scheduled"]
+    for item in sorted(scheduled, key=lambda item: item.plan.schedule):
+        if item.plan.schedule <= now:
+            _send(world, account, item)
+
+
+def _send(world: World, account: Account, campaign: Campaign) -> None:
+    """Send to everybody on the list as it is now; it fails when nobody could be reached."""
+    drafts = _drafts(campaign.plan, campaign)
+    campaign.total = len(drafts)
+    campaign.sent_at = campaign.plan.schedule
+    if len(drafts) > MAX_RECIPIENTS:
+        campaign.failed = True
+        return
+    accepted = [outbound.accept(world, account, draft).accepted for draft in drafts]
+    campaign.failed = bool(drafts) and not any(accepted)
+
+
+def _drafts(plan: Plan, campaign: Campaign | None = None) -> list[Draft]:
+    return [
+        Draft(
+            to=contact.fields["phone_number"] or "",
+            body=texts.place_short_link(plan.body) if plan.url_to_shorten else plan.body,
+            sender=plan.sender,
+            at=plan.schedule if campaign else None,
+            custom_string=f"campaign-{campaign.campaign_id}" if campaign else "",
+            list_id=str(plan.contact_list.list_id),
+            contact=contact,
+            campaign_id=campaign.campaign_id if campaign else None,
+        )
+        for contact in _recipients(plan)
+    ]
+
+
+def _plan(call: Call) -> Plan:
+    """The request's campaign. Raises Refusal, 404 for a list nobody knows, as recorded, otherwise 400."""
+    body = call.body
+    if body.get("list_id") is None:
+        raise bad_request("list_id is missing.")
+    contact_list = call.account.lists.get(whole_number(body["list_id"]) or 0)
+    if contact_list is None:
+        raise not_found("No contact list has this id.")
+    schedule = send_time(body.get("schedule"), call.world.now())
+    if schedule is None:
+        raise bad_request("schedule must be in Unix seconds.", "INVALID_SCHEDULE")
+    sender = text_of(body, "from", default="")
+    if choose_sender(sender, UNKNOWN_COUNTRY) is None:
+        raise bad_request("from is no possible sender.", "INVALID_SENDER_ID")
+    url = text_of(body, "url_to_shorten", default="")
+    if url and file_type(url) is None:
+        raise bad_request("url_to_shorten must be a web address.")
+    senders = body.get("senders")
+    plan = Plan(
+        name=required_text(body, "name"),
+        body=required_text(body, "body"),
+        sender=sender,
+        schedule=schedule,
+        url_to_shorten=url,
+        source=text_of(body, "source", default="") or None,
+        senders=senders if isinstance(senders, list) and senders else None,
+        contact_list=contact_list,
+    )
+    if len(_recipients(plan)) > MAX_RECIPIENTS:
+        raise bad_request(f"A campaign reaches at most {MAX_RECIPIENTS} contacts.", "TOO_MANY_RECIPIENTS")
+    return plan
+
+
+def _recipients(plan: Plan) -> list[Contact]:
+    return [contact for contact in plan.contact_list.contacts.values() if contact.fields["phone_number"]]
+
+
+def _find(call: Call) -> Campaign:
+    campaign = call.account.campaigns.get(call.path_id("sms_campaign_id"))
+    if campaign is None:
+        raise not_found("No campaign has this id.")
+    return campaign
+
+
+def _status(campaign: Campaign, now: int) -> str:
+    if campaign.cancelled:
+        return "Cancelled"
+    if campaign.failed:
+        return "Failed"
+    if campaign.sent_at is None:
+        return "Scheduled"
+    if now < campaign.sent_at + QUEUED_FOR:
+        return "Queued"
+    return "Sending" if now < campaign.sent_at + SENDING_FOR else "Sent"
+
+
+def _row(call: Call, campaign: Campaign) -> Row:
+    plan = campaign.plan
+    return {
+        "sms_campaign_id": campaign.campaign_id,
+        "name": plan.name,
+        "user_id": call.account.user_id,
+        "subaccount_id": call.account.subaccount_id,
+        "list_id": plan.contact_list.list_id,
+        "from": plan.sender,
+        "body": plan.body,
+        "schedule": plan.schedule,
+        "status": _status(campaign, call.world.now()),
+        "date_added": campaign.date_added,
+        "custom_string": None,
+        "url_to_shorten": plan.url_to_shorten,
+        "unsubscribe_link": int(texts.OPT_OUT_PLACEHOLDER in plan.body),
+        "source": plan.source,
+        "senders": plan.senders,
+        "_total_count": campaign.total,
+        "_list_name": plan.contact_list.name,
+    }

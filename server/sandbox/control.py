@@ -1,0 +1,274 @@
+"""The control endpoints under /_sandbox/: look behind the scenes, move the clock, make things go wrong.
+
+They need no credentials: a sandbox holds nothing worth protecting, and listens on the loopback address.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.background import BackgroundTask, BackgroundTasks
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from server.sandbox import campaigns, delivery, letters, lists, tariff
+from server.sandbox.faults import Fault
+from server.sandbox.models import Account, Letter, Message
+from server.sandbox.outbound import waiting
+from server.sandbox.progress import progress
+from server.sandbox.world import OPENING_BALANCE, World
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Action = Callable[[World, Request, bytes], Response]  # the last is the request's body
+
+
+class Order(BaseModel):
+    """What a control request may say; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class MoveClock(Order):
+    advance: int | None = None  # seconds
+    now: int | None = None  # Unix seconds
+    stopped: bool | None = None  # whether it stands still from now on; absent, it goes on as it did
+
+
+class NewAccount(Order):
+    username: str = Field(min_length=1)
+    api_key: str = Field(min_length=1)
+    balance: Decimal = OPENING_BALANCE
+    country: str = Field(default="AU", pattern="^[A-Z]{2}$")
+
+
+class Settings(Order):
+    username: str | None = None  # whose balance and countries; the default account's when absent
+    balance: Decimal | None = None
+    countries_off: list[str] | None = None
+    rate_limit: bool | None = None  # holds for the whole sandbox
+
+
+class Inbound(Order):
+    sender: str = Field(alias="from")
+    to: str | None = None  # the account's shared number when absent
+    body: str
+    username: str | None = None
+
+
+class ControlError(Exception):
+    """A control request that makes no sense."""
+
+
+def routes(world: World) -> list[Route]:
+    """The control endpoints of a world."""
+    table: tuple[tuple[str, str, Action], ...] = (
+        ("GET", "state", show_state),
+        ("GET", "sent", show_sent),
+        ("GET", "calls", show_calls),
+        ("DELETE", "calls", forget_calls),
+        ("POST", "inbound", deliver_inbound),
+        ("POST", "clock", move_clock),
+        ("GET", "faults", show_faults),
+        ("POST", "faults", order_fault),
+        ("DELETE", "faults", forget_faults),
+        ("POST", "accounts", open_account),
+        ("PATCH", "settings", change_settings),
+        ("POST", "reset", reset),
+    )
+    return [Route(f"/_sandbox/{name}", _endpoint(world, action), methods=[method]) for method, name, action in table]
+
+
+def _endpoint(world: World, action: Action) -> Endpoint:
+    async def respond(request: Request) -> Response:
+        body = await request.body()
+        for account in world.accounts.values():
+            campaigns.settle(world, account)
+        try:
+            return action(world, request, body)
+        except (ControlError, ValidationError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return respond
+
+
+def show_state(world: World, request: Request, body: bytes) -> Response:
+    """The clock and, for each account, its money and how much of everything it has."""
+    return JSONResponse(
+        {
+            "now": world.now(),
+            "rate_limit": world.rate_limit,
+            "calls": len(world.calls.calls),
+            "faults": len(world.faults),
+            "files": len(world.files),
+            "accounts": [_account_state(world, account) for account in world.accounts.values()],
+        }
+    )
+
+
+def show_sent(world: World, request: Request, body: bytes) -> Response:
+    """Everything that was accepted, the oldest first, of one `kind` (sms, mms, letter) or all."""
+    kind = request.query_params.get("kind", "all")
+    if kind not in ("all", "sms", "mms", "letter"):
+        raise ControlError("kind must be sms, mms, letter or all")
+    entries = [entry for entry in _everything_sent(world) if kind in ("all", entry["kind"])]
+    entries.sort(key=lambda entry: entry["date"])
+    return JSONResponse({"sent": entries})
+
+
+def show_calls(world: World, request: Request, body: bytes) -> Response:
+    """The recorded calls, the oldest first."""
+    return JSONResponse({"calls": [call.as_json() for call in world.calls.calls]})
+
+
+def forget_calls(world: World, request: Request, body: bytes) -> Response:
+    """Empty the record of calls."""
+    world.calls.clear()
+    return JSONResponse({"calls": []})
+
+
+def deliver_inbound(world: World, request: Request, body: bytes) -> Response:
+    """Let a message come in; webhooks are called once this has been answered."""
+    order = Inbound.model_validate_json(body)
+    message, runs, webhooks = delivery.deliver(
+        world, _account(world, order.username), order.sender, order.to, order.body
+    )
+    afterwards = BackgroundTasks([BackgroundTask(webhook) for webhook in webhooks])
+    content = {"message_id": message.message_id, "rules": [asdict(run) for run in runs]}
+    return JSONResponse(content, background=afterwards)
+
+
+def move_clock(world: World, request: Request, body: bytes) -> Response:
+    """Move the clock by some seconds or to a moment, stop it or let it run."""
+    order = MoveClock.model_validate_json(body)
+    if order.advance is not None and order.now is not None:
+        raise ControlError("give either advance or now")
+    moment = world.now() + (order.advance or 0) if order.now is None else order.now
+    stopped = world.stopped_at is not None if order.stopped is None else order.stopped
+    world.set_clock(moment, stopped=stopped)
+    return JSONResponse({"now": world.now(), "stopped": stopped})
+
+
+def show_faults(world: World, request: Request, body: bytes) -> Response:
+    """The faults that are still to come."""
+    return JSONResponse({"faults": [fault.model_dump() for fault in world.faults]})
+
+
+def order_fault(world: World, request: Request, body: bytes) -> Response:
+    """Add a fault behind those already ordered."""
+    world.faults.append(Fault.model_validate_json(body))
+    return show_faults(world, request, body)
+
+
+def forget_faults(world: World, request: Request, body: bytes) -> Response:
+    """Let nothing go wrong any more."""
+    world.faults.clear()
+    return show_faults(world, request, body)
+
+
+def open_account(world: World, request: Request, body: bytes) -> Response:
+    """Open another account."""
+    order = NewAccount.model_validate_json(body)
+    if order.username in world.accounts:
+        raise ControlError("there is an account of this name")
+    account = world.add_account(order.username, order.api_key, balance=order.balance, country=order.country)
+    return JSONResponse(_account_state(world, account))
+
+
+def change_settings(world: World, request: Request, body: bytes) -> Response:
+    """Change an account's balance or closed countries, or switch the rate limit."""
+    order = Settings.model_validate_json(body)
+    account = _account(world, order.username)
+    if order.balance is not None:
+        account.balance = order.balance
+    if order.countries_off is not None:
+        account.countries_off = set(order.countries_off)
+    if order.rate_limit is not None:
+        world.rate_limit = order.rate_limit
+        world.windows.clear()
+    return show_state(world, request, body)
+
+
+def reset(world: World, request: Request, body: bytes) -> Response:
+    """Start over."""
+    world.reset()
+    return show_state(world, request, body)
+
+
+def _account(world: World, username: str | None) -> Account:
+    account = world.accounts.get(username or world.username)
+    if account is None:
+        raise ControlError(f"there is no account {username!r}")
+    return account
+
+
+def _account_state(world: World, account: Account) -> dict[str, Any]:
+    kinds = [message.kind for message in account.messages.values()]
+    return {
+        "username": account.username,
+        "user_id": account.user_id,
+        "balance": tariff.six_places(account.balance),
+        "country": account.country,
+        "countries_off": sorted(account.countries_off),
+        "standing": account.standing,
+        "return_addresses": list(account.return_addresses),
+        "sms": kinds.count("sms"),
+        "mms": kinds.count("mms"),
+        "scheduled": len(waiting(account, world.now())),
+        "letters": len(account.letters),
+        "campaigns": len(account.campaigns),
+        "lists": len(account.lists),
+        "contacts": lists.count_contacts(account),
+        "rules": len(account.rules),
+        "inbound_unread": sum(not copy.read for copy in account.inbox),
+        "imports": [asdict(job) for job in account.imports],
+        "rule_runs": [asdict(run) for run in account.rule_runs],
+    }
+
+
+def _everything_sent(world: World) -> Iterator[dict[str, Any]]:
+    now = world.now()
+    for account in world.accounts.values():
+        for message in account.messages.values():
+            if message.direction == "out":
+                yield _sent_message(account, message, now)
+        for letter in account.letters.values():
+            yield _sent_letter(account, letter, now)
+
+
+def _sent_message(account: Account, message: Message, now: int) -> dict[str, Any]:
+    return {
+        "kind": message.kind,
+        "account": account.username,
+        "to": message.to,
+        "from": message.sender,
+        "body": message.body,
+        "subject": message.subject,
+        "media_url": message.media_url,
+        "status": progress(message, now).status,
+        "parts": message.parts,
+        "price": tariff.four_places(message.price),
+        "message_id": message.message_id,
+        "date": message.date,
+        "schedule": message.send_at,
+        "campaign_id": message.campaign_id,
+        "custom_string": message.custom_string,
+    }
+
+
+def _sent_letter(account: Account, letter: Letter, now: int) -> dict[str, Any]:
+    return {
+        "kind": "letter",
+        "account": account.username,
+        "to": letter.address,
+        "body": letter.file_url,
+        "status": letters.status(letter, now),
+        "price": tariff.four_places(letter.price),
+        "message_id": letter.message_id,
+        "date": letter.date,
+        "schedule": letter.send_at,
+        "campaign_id": None,
+        "custom_string": letter.custom_string,
+    }

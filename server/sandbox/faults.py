@@ -1,0 +1,130 @@
+"""Faults made to order: answers that are wrong, late, cut off, or never come.
+
+A fault "before" keeps the request from taking effect; a fault "after" spoils the answer to a request that
+did take effect.
+"""
+
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+CHUNK = b"x" * 65536
+
+
+class Fault(BaseModel):
+    """A fault as it is ordered from POST /_sandbox/faults."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    kind: Literal["status", "delay", "drop", "truncate", "garbage", "empty", "oversize", "redirect"]
+    status: int | None = Field(default=None, ge=200, le=599)
+    seconds: float = Field(default=1, ge=0, le=3600)  # how long a delay lasts, in real time
+    size: int = Field(default=16 * 1024 * 1024, ge=1)  # bytes of an oversize answer
+    headers: dict[str, str] = Field(default_factory=dict)
+    when: Literal["before", "after"] = "before"
+    times: int = Field(default=1, ge=1)  # how many requests it still meets
+    method: str | None = None
+    path: str | None = None  # meets paths that begin so
+
+    def meets(self, method: str, path: str) -> bool:
+        """Whether it is meant for such a request."""
+        return (self.method or method).upper() == method and path.startswith(self.path or "")
+
+
+def take(faults: list[Fault], method: str, path: str) -> Fault | None:
+    """The first fault meant for a request, counted down and removed after its last time."""
+    for fault in faults:
+        if fault.meets(method, path):
+            fault.times -= 1
+            if fault.times == 0:
+                faults.remove(fault)
+            return fault
+    return None
+
+
+CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    429: "HTTP_TOO_MANY_REQUESTS",
+    500: "INTERNAL_SERVER_ERROR",
+}
+RATE_LIMIT_HEADERS = {
+    "x-ratelimit-limit": "20",
+    "x-ratelimit-remaining": "0",
+    "ratelimit-reset": "1",
+    "retry-after": "1",
+}
+
+
+async def deliver(fault: Fault, answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send an answer the way the fault wants it, over the raw connection where HTTP would not allow it."""
+    match fault.kind:
+        case "delay":
+            await answer(scope, receive, send)
+        case "drop":
+            await _write_and_close(b"", scope, receive)
+        case "truncate":
+            await _write_and_close(_half_of(answer), scope, receive)
+        case "oversize":
+            await _send_oversize(fault, send)
+        case _:
+            await _replacement(fault, scope)(scope, receive, send)
+
+
+def _replacement(fault: Fault, scope: Scope) -> Response:
+    if fault.kind == "empty":
+        return Response(b"", fault.status or 200, fault.headers)
+    if fault.kind == "garbage":
+        garbage = b"<html><body>Bad gateway {"
+        return Response(garbage, fault.status or 200, {"content-type": "application/json", **fault.headers})
+    if fault.kind == "redirect":
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        location = {"location": f"http://{host}/_sandbox/state"}
+        return Response(b"", fault.status or 302, location | _lowered(fault.headers))
+    status = fault.status or 500
+    code = CODES.get(status, "SOMETHING_IS_WRONG")
+    body = {"http_code": status, "response_code": code, "response_msg": "A fault made to order.", "data": None}
+    headers = {"content-type": "application/json"} | (RATE_LIMIT_HEADERS if status == 429 else {})
+    return Response(json.dumps(body), status, headers | _lowered(fault.headers))
+
+
+def _lowered(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _half_of(answer: Response) -> bytes:
+    head = f"HTTP/1.1 {answer.status_code} Cut\r\n".encode()
+    head += b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+    return head + b"\r\n" + bytes(answer.body)[: len(answer.body) // 2]
+
+
+async def _send_oversize(fault: Fault, send: Send) -> None:
+    opening = b'{"http_code":200,"response_code":"SUCCESS","data":null,"response_msg":"'
+    headers = [(b"content-type", b"application/json")]
+    headers += [(name.encode(), value.encode()) for name, value in _lowered(fault.headers).items()]
+    await send({"type": "http.response.start", "status": fault.status or 200, "headers": headers})
+    await send({"type": "http.response.body", "body": opening, "more_body": True})
+    for _ in range(-(-fault.size // len(CHUNK))):
+        await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+    await send({"type": "http.response.body", "body": b'"}'})
+
+
+async def _write_and_close(data: bytes, scope: Scope, receive: Receive) -> None:
+    """Write raw bytes to the connection and close it, then wait until the server has noticed.
+
+    The transport is in the scope only when the sandbox listens on a socket (see serve.py).
+    """
+    transport = scope.get("state", {}).get("transport")
+    if transport is None:
+        raise ConnectionResetError("a sandbox without a socket drops a connection by raising this")
+    if data:
+        transport.write(data)
+        transport.close()
+    else:
+        transport.abort()
+    await receive()  # the request has been read, so this waits for the end of the connection

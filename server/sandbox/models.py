@@ -1,0 +1,192 @@
+"""The things an account holds; every time is in Unix seconds (UTC), every amount a Decimal."""
+
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+from server.sandbox.numbers import Outcome
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Message:
+    """A text or picture message that was accepted, or a text that came in."""
+
+    message_id: str
+    kind: Literal["sms", "mms"]
+    direction: Literal["out", "in"]
+    to: str
+    sender: str
+    body: str
+    country: str
+    date: int  # accepted, or received
+    send_at: int
+    parts: int
+    price: Decimal
+    custom_string: str = ""
+    outcome: Outcome = Outcome.DELIVERED
+    from_email: str | None = None
+    list_id: str | None = None
+    contact_id: int | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    campaign_id: int | None = None
+    subject: str | None = None
+    media_url: str | None = None
+    cancelled: bool = False
+    receipt_read: bool = False
+
+
+@dataclass(slots=True)
+class Contact:
+    """One entry of a contact list; `fields` has every contact field, None when it was never given."""
+
+    contact_id: int
+    fields: dict[str, str | None]
+    date_added: int
+    date_updated: int
+
+
+@dataclass(slots=True)
+class ContactList:
+    """A named list of contacts."""
+
+    list_id: int
+    name: str
+    email_id: str
+    contacts: dict[int, Contact] = field(default_factory=dict)
+    imports_running: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a campaign is to say, to whom and when."""
+
+    name: str
+    body: str
+    sender: str
+    schedule: int
+    url_to_shorten: str
+    source: str | None
+    senders: list[Any] | None
+    contact_list: ContactList
+
+
+@dataclass(slots=True)
+class Campaign:
+    """A plan and what came of it; the list is read at the moment of sending."""
+
+    campaign_id: int
+    plan: Plan
+    date_added: int
+    total: int  # recipients
+    sent_at: int | None = None
+    cancelled: bool = False
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class Import:
+    """One import of a file into a list, and how it ended."""
+
+    import_id: str
+    list_id: int
+    file_url: str
+    status: Literal["running", "done", "failed"] = "running"
+    error: str | None = None
+    added: int = 0
+    skipped: int = 0
+
+
+@dataclass(slots=True)
+class Letter:
+    """One letter on its way to one address."""
+
+    message_id: str
+    address: dict[str, str]
+    file_url: str
+    date: int
+    send_at: int
+    price: Decimal
+    custom_string: str
+
+
+@dataclass(slots=True)
+class Rule:
+    """What to do with inbound messages that match."""
+
+    rule_id: int
+    dedicated_number: str
+    rule_name: str
+    message_search_type: int
+    message_search_term: str
+    action: str
+    action_address: str
+    body: str | None
+    enabled: int
+    webhook_type: str | None
+
+
+@dataclass(slots=True)
+class RuleRun:
+    """One rule that ran on one inbound message."""
+
+    rule_id: int
+    action: str
+    message_id: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class InboundCopy:
+    """The copy of an inbound message that a POLL rule put into the inbound list."""
+
+    message: Message
+    original: Message | None
+    read: bool = False
+
+
+Standing = Literal["good", "no credit", "not activated", "banned"]
+
+
+@dataclass(slots=True)
+class Account:
+    """A customer of ClickSend: the owner of everything else."""
+
+    username: str
+    api_key: str
+    user_id: int
+    country: str
+    balance: Decimal
+    standing: Standing = "good"
+    countries_off: set[str] = field(default_factory=set)
+    return_addresses: dict[int, dict[str, Any]] = field(default_factory=dict)
+    messages: OrderedDict[str, Message] = field(default_factory=OrderedDict)
+    campaigns: OrderedDict[int, Campaign] = field(default_factory=OrderedDict)
+    lists: dict[int, ContactList] = field(default_factory=dict)
+    letters: OrderedDict[str, Letter] = field(default_factory=OrderedDict)
+    rules: OrderedDict[int, Rule] = field(default_factory=OrderedDict)
+    inbox: deque[InboundCopy] = field(default_factory=lambda: deque(maxlen=10_000))
+    imports: deque[Import] = field(default_factory=lambda: deque(maxlen=1_000))
+    rule_runs: deque[RuleRun] = field(default_factory=lambda: deque(maxlen=1_000))
+
+    @property
+    def subaccount_id(self) -> int:
+        """The id of the account's only subaccount."""
+        return self.user_id + 1000
+
+    @property
+    def shown_api_key(self) -> str:
+        """The key that GET /v3/account shows in clear: stable for an account, plainly not a real one."""
+        return f"00000000-0000-4000-8000-{self.user_id:012d}"
+
+
+def keep(store: OrderedDict[Key, Value], key: Key, value: Value, newest: int) -> None:
+    """Put a value into a store that holds only the newest ones."""
+    store[key] = value
+    while len(store) > newest:
+        store.popitem(last=False)

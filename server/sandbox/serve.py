@@ -1,0 +1,83 @@
+"""The sandbox on a socket. Only this module needs uvicorn."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import uvicorn
+from anyio.lowlevel import checkpoint
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from server.listening import BACKLOG, listen, url
+from server.sandbox.app import build_app
+
+
+@dataclass(frozen=True)
+class RunningSandbox:
+    """Where a sandbox listens, and the credentials of its ordinary account."""
+
+    url: str  # "http://127.0.0.1:PORT"
+    username: str
+    api_key: str
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1 that shows the application its transport, so that it can drop a connection on request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
+@asynccontextmanager
+async def running_sandbox(
+    host: str = "127.0.0.1", port: int = 0, *, username: str = "sandbox", api_key: str = "sandbox"
+) -> AsyncIterator[RunningSandbox]:
+    """Serve a fresh sandbox inside this event loop; it accepts connections before this yields.
+
+    Port 0 stands for any free port. Raises OSError if the port is taken. On the way out open connections
+    are cut and whatever still runs is cancelled.
+    """
+    listener = listen(host, port)
+    running: set[anyio.CancelScope] = set()
+    config = uvicorn.Config(
+        _cancellable(build_app(username, api_key), running),
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        backlog=BACKLOG,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    # Not Server.serve(), which would take over the process's signals.
+    await server.startup(sockets=[listener])
+    try:
+        yield RunningSandbox(url(listener), username, api_key)
+    finally:
+        with anyio.CancelScope(shield=True):
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+            await checkpoint()  # lets the connections notice
+            for scope in running:
+                scope.cancel()
+            await server.shutdown(sockets=[listener])
+
+
+def _cancellable(app: ASGIApp, running: set[anyio.CancelScope]) -> ASGIApp:
+    """The app with each request in a scope of its own, listed in `running` while it lasts."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        with anyio.CancelScope() as cancel_scope:
+            running.add(cancel_scope)
+            try:
+                await app(scope, receive, send)
+            finally:
+                running.discard(cancel_scope)
+
+    return handle

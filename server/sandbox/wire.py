@@ -1,0 +1,97 @@
+"""Between the socket and the API: calls are recorded here, and faults made to order happen here."""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.sandbox import faults
+from server.sandbox.answers import envelope
+from server.sandbox.calls import RecordedCall, credentials
+from server.sandbox.world import World
+
+CONTROL_PREFIX = "/_sandbox/"
+
+
+def observed(app: ASGIApp, world: World) -> ASGIApp:
+    """The app with its calls recorded and its faults applied; the control endpoints know neither."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}  # a trailing slash makes no difference
+        if scope["path"].startswith(CONTROL_PREFIX):
+            await app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
+        fault = faults.take(world.faults, request.method, scope["path"])
+
+        async def give(answer: Response) -> None:
+            _record(world, request, body, answer, fault)
+            if fault is None:
+                await answer(scope, receive, send)
+                return
+            if fault.kind == "delay" and fault.when == "after":
+                await anyio.sleep(fault.seconds)
+            await faults.deliver(fault, answer, scope, receive, send)
+
+        if fault and fault.when == "before":
+            if fault.kind != "delay":
+                _record(world, request, body, None, fault)
+                await faults.deliver(fault, _empty_success(), scope, receive, send)
+                return
+            await anyio.sleep(fault.seconds)
+        await app(scope, _replay(body), _collect(give))
+
+    return handle
+
+
+def _empty_success() -> Response:
+    return JSONResponse(envelope(200, "SUCCESS", "Done.", None))
+
+
+def _record(world: World, request: Request, body: bytes, answer: Response | None, fault: faults.Fault | None) -> None:
+    sent_by = credentials(request.headers.get("authorization"))
+    call = RecordedCall(
+        at=world.now(),
+        username=sent_by[0] if sent_by else None,
+        method=request.method,
+        path=request.url.path,
+        query=dict(request.query_params),
+        body=body,
+        status=answer.status_code if answer else None,
+        answer=bytes(answer.body) if answer else b"",
+        fault=fault.kind if fault else None,
+    )
+    world.calls.add(call)
+
+
+def _replay(body: bytes) -> Receive:
+    """A `receive` that hands out a body which has been read already."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _collect(give: Callable[[Response], Awaitable[None]]) -> Send:
+    """A `send` that hands over an answer once its body is there; the sandbox answers in one piece."""
+    answer = Response()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answer.status_code = message["status"]
+            answer.raw_headers = message["headers"]
+        else:
+            answer.body = message["body"]
+            await give(answer)
+
+    return send

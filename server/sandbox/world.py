@@ -1,0 +1,113 @@
+"""The whole state of a sandbox: its clock, its accounts, and what it was told to do wrong."""
+
+import itertools
+import time
+import uuid
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from server.sandbox.calls import CallLog
+from server.sandbox.faults import Fault
+from server.sandbox.models import Account, Standing
+
+OPENING_BALANCE = Decimal("100")
+TEST_USERS: dict[str, Standing] = {
+    "nocredit": "no credit",
+    "notactive": "not activated",
+    "banned": "banned",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a sandbox remembers; the oldest goes first."""
+
+    messages: int = 50_000  # of each account, texts and pictures together
+    calls: int = 10_000
+    files: int = 1_000
+    others: int = 10_000  # campaigns, letters and rules of each account
+    lists: int = 2_000  # of each account; more are refused, as the service does
+    contacts: int = 200_000  # of each account; more are refused
+
+
+@dataclass(slots=True)
+class Window:
+    """The requests one address has made to a rate-limited endpoint in the current minute."""
+
+    started: int
+    used: int = 0
+
+
+class World:
+    """Everything a sandbox knows. Handlers change it without awaiting, so each change is atomic."""
+
+    def __init__(self, username: str, api_key: str, limits: Limits) -> None:
+        self.username = username
+        self.api_key = api_key
+        self.limits = limits
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the first day: the accounts it began with, the real time, no calls and no faults."""
+        self.clock_offset = 0
+        self.stopped_at: int | None = None
+        self.rate_limit = True
+        self.windows: dict[str, Window] = {}
+        self.calls = CallLog(self.limits.calls)
+        self.faults: list[Fault] = []
+        self.files: OrderedDict[str, bytes] = OrderedDict()
+        self.counters: defaultdict[str, itertools.count[int]] = defaultdict(lambda: itertools.count(1001))
+        self.accounts: dict[str, Account] = {}
+        self.add_account(self.username, self.api_key)
+        for username, standing in TEST_USERS.items():
+            self.add_account(username, "", balance=Decimal(0), standing=standing)
+
+    def now(self) -> int:
+        """Unix seconds by the sandbox's clock, which runs ahead or behind, or stands still."""
+        return int(time.time()) + self.clock_offset if self.stopped_at is None else self.stopped_at
+
+    def set_clock(self, moment: int, *, stopped: bool) -> None:
+        """Move the clock to a moment, from where it runs on or stands still."""
+        self.clock_offset = moment - int(time.time())
+        self.stopped_at = moment if stopped else None
+
+    def next_id(self, kind: str) -> int:
+        """The next integer id of a kind of thing; ids grow by one across all accounts."""
+        return next(self.counters[kind])
+
+    def add_account(
+        self,
+        username: str,
+        api_key: str,
+        *,
+        balance: Decimal = OPENING_BALANCE,
+        country: str = "AU",
+        standing: Standing = "good",
+    ) -> Account:
+        """Open an account; it starts with one return address for letters."""
+        account = Account(username, api_key, self.next_id("user"), country, balance, standing)
+        address = _return_address(self.next_id("return address"), account)
+        account.return_addresses[address["return_address_id"]] = address
+        self.accounts[username] = account
+        return account
+
+
+def _return_address(address_id: int, account: Account) -> dict[str, Any]:
+    return {
+        "return_address_id": address_id,
+        "user_id": account.user_id,
+        "address_name": f"{account.username} (sandbox)",
+        "address_line_1": "1 Sandpit Lane",
+        "address_line_2": "",
+        "address_city": "Perth",
+        "address_state": "WA",
+        "address_postal_code": "6000",
+        "address_country": account.country,
+    }
+
+
+def new_message_id() -> str:
+    """A message id as the service makes them: an upper-case UUID."""
+    return str(uuid.uuid4()).upper()

@@ -1,0 +1,29 @@
+"""What all tests share: the event loop they run on, and a ClickSend sandbox on a socket."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from server.sandbox.serve import RunningSandbox, running_sandbox
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def _served_sandbox() -> Iterator[RunningSandbox]:
+    """One sandbox for the whole run, in a thread with an event loop of its own."""
+    served = running_sandbox(username="ana-of-acme", api_key="5EC2E7-of-the-sandbox")
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_served_sandbox: RunningSandbox) -> RunningSandbox:
+    """A sandbox as on its first day; its controls are at {url}/_sandbox/."""
+    httpx.post(f"{_served_sandbox.url}/_sandbox/reset", trust_env=False).raise_for_status()
+    return _served_sandbox

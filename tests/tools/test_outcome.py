@@ -1,0 +1,218 @@
+"""Whether ClickSend accepted all of a call is read from its answer, never from HTTP 200 alone."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tools.catalog import CATALOG
+from tools.outcome import Refused, Verdict
+
+SMS = "CLICKSEND_CREATE_SMS_SEND"
+MMS = "CLICKSEND_CREATE_MMS_SEND"
+LETTERS = "CLICKSEND_CREATE_POST_LETTERS_SEND"
+CAMPAIGN = "CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"
+UPDATE = "CLICKSEND_UPDATE_SMS_CAMPAIGNS"
+LISTS = "CLICKSEND_GET_LISTS"
+
+PEOPLE = ("+61411111111", "+61422222222", "+61433333333")
+TO_THREE = {"messages": [{"to": to, "body": "Hi"} for to in PEOPLE]}
+PICTURE_TO_THREE = {
+    "messages": [{"to": to, "body": "Hi", "subject": "Sale"} for to in PEOPLE],
+    "media_file": "https://example.com/a.jpg",
+}
+ADDRESS = {
+    "address_name": "Ana",
+    "address_line_1": "1 Main St",
+    "address_city": "Perth",
+    "address_state": "WA",
+    "address_postal_code": "6000",
+    "address_country": "AU",
+    "return_address_id": 5,
+}
+LETTER_TO_TWO = {
+    "file_url": "https://example.com/a.pdf",
+    "recipients": [ADDRESS, {**ADDRESS, "address_name": "Ben"}],
+}
+TO_A_LIST = {"body": "Hi", "name": "Spring", "list_id": 88}
+UPDATE_TO_A_LIST = {**TO_A_LIST, "sms_campaign_id": 7}
+
+
+def statuses(*each: str | None) -> dict[str, Any]:
+    """An answer with one entry a message."""
+    entries = [{"to": to, "status": status} for to, status in zip(PEOPLE, each, strict=False)]
+    return {"response_code": "SUCCESS", "data": {"messages": entries}}
+
+
+def letters(*entries: Any) -> dict[str, Any]:
+    return {"data": {"recipients": list(entries)}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call, ClickSend's answer, and what is to be read from it."""
+
+    id: str
+    slug: str
+    arguments: dict[str, Any] = field(repr=False)
+    answer: dict[str, Any] = field(repr=False)
+    verdict: Verdict | None
+
+
+CASES = (
+    Case("all accepted", SMS, TO_THREE, statuses("SUCCESS", "SUCCESS", "SUCCESS"), Verdict(3)),
+    Case(
+        "one refused",
+        SMS,
+        TO_THREE,
+        statuses("SUCCESS", "INVALID_RECIPIENT", "SUCCESS"),
+        Verdict(2, (Refused("+61422222222", "INVALID_RECIPIENT"),)),
+    ),
+    Case(
+        "all refused, although the answer says success",
+        SMS,
+        TO_THREE,
+        statuses("INSUFFICIENT_CREDIT", "COUNTRY_NOT_ENABLED", "INSUFFICIENT_CREDIT"),
+        Verdict(
+            0,
+            (
+                Refused("+61411111111", "INSUFFICIENT_CREDIT"),
+                Refused("+61422222222", "COUNTRY_NOT_ENABLED"),
+                Refused("+61433333333", "INSUFFICIENT_CREDIT"),
+            ),
+        ),
+    ),
+    Case("one is not mentioned", SMS, TO_THREE, statuses("SUCCESS", "SUCCESS"), Verdict(2, missing=1)),
+    Case("none is mentioned", SMS, TO_THREE, statuses(), Verdict(0, missing=3)),
+    Case(
+        "one refused and one not mentioned",
+        SMS,
+        TO_THREE,
+        statuses("SUCCESS", "INVALID_SENDER_ID"),
+        Verdict(1, (Refused("+61422222222", "INVALID_SENDER_ID"),), missing=1),
+    ),
+    Case(
+        "an unknown status is no yes",
+        SMS,
+        TO_THREE,
+        statuses("SUCCESS", "SUCCESS", "Success"),
+        Verdict(2, (Refused(PEOPLE[2], "Success"),)),
+    ),
+    Case(
+        "a status of null is no yes",
+        SMS,
+        TO_THREE,
+        statuses("SUCCESS", "SUCCESS", None),
+        Verdict(2, (Refused(PEOPLE[2], "None"),)),
+    ),
+    Case(
+        "an entry without anything is no yes",
+        SMS,
+        {"messages": TO_THREE["messages"][:1]},
+        {"data": {"messages": [{}]}},
+        Verdict(0, (Refused("None", "None"),)),
+    ),
+    Case(
+        "more entries than messages, as a number in two lists would make",
+        SMS,
+        {"messages": TO_THREE["messages"][:1]},
+        statuses("SUCCESS", "SUCCESS"),
+        Verdict(2),
+    ),
+    Case("all MMS accepted", MMS, PICTURE_TO_THREE, statuses("SUCCESS", "SUCCESS", "SUCCESS"), Verdict(3)),
+    Case("an MMS missing", MMS, PICTURE_TO_THREE, statuses("SUCCESS"), Verdict(1, missing=2)),
+    Case(
+        "the price of three",
+        "CLICKSEND_SMS_PRICE_POST",
+        TO_THREE,
+        statuses("SUCCESS", "SUCCESS", "SUCCESS"),
+        Verdict(3),
+    ),
+    Case(
+        "all letters accepted",
+        LETTERS,
+        LETTER_TO_TWO,
+        letters({"address_name": "Ana", "status": "SUCCESS"}, {"address_name": "Ben", "status": "SUCCESS"}),
+        Verdict(2),
+    ),
+    Case(
+        "a refused letter is named after its addressee",
+        LETTERS,
+        LETTER_TO_TWO,
+        letters({"address_name": "Ana", "status": "SUCCESS"}, {"address_name": "Ben", "status": "INVALID_ADDRESS"}),
+        Verdict(1, (Refused("Ben", "INVALID_ADDRESS"),)),
+    ),
+    Case("letters look for recipients, not messages", LETTERS, LETTER_TO_TWO, statuses("SUCCESS", "SUCCESS"), None),
+    Case("a campaign under way", CAMPAIGN, TO_A_LIST, {"data": {"sms_campaign_id": 7, "status": "WIP"}}, Verdict(1)),
+    Case(
+        "a scheduled campaign", CAMPAIGN, TO_A_LIST, {"data": {"sms_campaign_id": 7, "status": "Scheduled"}}, Verdict(1)
+    ),
+    Case(
+        "a cancelled campaign",
+        UPDATE,
+        UPDATE_TO_A_LIST,
+        {"data": {"sms_campaign_id": 7, "status": "Cancelled"}},
+        Verdict(0, (Refused("campaign 7", "Cancelled"),)),
+    ),
+    Case(
+        "a campaign that stayed a draft",
+        CAMPAIGN,
+        TO_A_LIST,
+        {"data": {"sms_campaign_id": 7, "status": "Draft"}},
+        Verdict(0, (Refused("campaign 7", "Draft"),)),
+    ),
+    Case("a campaign without an id", CAMPAIGN, TO_A_LIST, {"data": {"status": "WIP"}}, None),
+    Case("a campaign that is a list", CAMPAIGN, TO_A_LIST, {"data": [{"sms_campaign_id": 7}]}, None),
+    Case("a campaign without data", CAMPAIGN, TO_A_LIST, {"http_code": 200}, None),
+    Case("a page of rows", LISTS, {}, {"data": {"data": []}}, Verdict(1)),
+    Case("data may be anything for what is accepted as a whole", LISTS, {}, {"data": None}, Verdict(1)),
+    Case("an answer without data", LISTS, {}, {"http_code": 200}, None),
+    Case("an empty answer", LISTS, {}, {}, None),
+)
+
+SHAPES_THAT_TELL_NOTHING = (
+    {},
+    {"data": None},
+    {"data": []},
+    {"data": "SUCCESS"},
+    {"data": {}},
+    {"data": {"messages": None}},
+    {"data": {"messages": {}}},
+    {"data": {"messages": "SUCCESS"}},
+    {"data": {"messages": ["SUCCESS"]}},
+    {"data": {"messages": [None]}},
+    {"data": {"messages": [{"to": PEOPLE[0], "status": "SUCCESS"}, None, None]}},
+    {"messages": [{"status": "SUCCESS"}]},
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_an_answer_gives_this_verdict(case: Case) -> None:
+    action = CATALOG[case.slug]
+
+    assert action.outcome(action.input.model_validate(case.arguments), case.answer) == case.verdict
+
+
+@pytest.mark.parametrize("answer", SHAPES_THAT_TELL_NOTHING, ids=str)
+def test_an_answer_of_another_shape_gives_no_verdict(answer: dict[str, Any]) -> None:
+    action = CATALOG[SMS]
+
+    assert action.outcome(action.input.model_validate(TO_THREE), answer) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "complete"),
+    [
+        (Verdict(3), True),
+        (Verdict(2, missing=1), False),
+        (Verdict(2, (Refused("+61422222222", "INVALID_RECIPIENT"),)), False),
+    ],
+)
+def test_a_verdict_is_complete_only_if_nothing_was_refused_or_is_missing(verdict: Verdict, complete: bool) -> None:
+    assert verdict.complete is complete
+
+
+def test_every_action_that_sends_looks_closer_than_at_the_answer_as_a_whole() -> None:
+    sending = [action for action in CATALOG.values() if action.effect.name == "SEND"]
+
+    assert not [action.slug for action in sending if action.outcome is CATALOG[LISTS].outcome]
