@@ -1,6 +1,6 @@
 """Bad input is refused before anything leaves, in one line that names each wrong field and what would be right."""
 
-import re
+import json
 import sys
 import time
 from dataclasses import dataclass, field
@@ -325,6 +325,15 @@ def test_a_refusal_stays_short_however_many_messages_are_wrong() -> None:
     assert len(told) < 200
 
 
+def crosses_a_wire(arguments: Any) -> bool:
+    """Whether a host can send this: NaN and half a surrogate pair are no JSON."""
+    try:
+        json.dumps(arguments, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        return False
+    return True
+
+
 @pytest.mark.anyio
 async def test_no_bad_input_makes_the_real_server_send_a_request(sandbox: RunningSandbox) -> None:
     environment = {
@@ -332,12 +341,7 @@ async def test_no_bad_input_makes_the_real_server_send_a_request(sandbox: Runnin
         "CLICKSEND_API_KEY": sandbox.api_key,
         "CLICKSEND_BASE_URL": sandbox.url,
     }
-    # Over a wire come objects, and text that is no half of a surrogate pair.
-    from_hosts = [
-        case
-        for case in CASES
-        if isinstance(case.arguments, dict) and not re.search(r"\\ud[89a-f]", ascii(case.arguments))
-    ]
+    from_hosts = [case for case in CASES if isinstance(case.arguments, dict) and crosses_a_wire(case.arguments)]
     assert len(from_hosts) > 140
 
     async with Client(StdioServerParameters(command=sys.executable, args=["-m", "server"], env=environment)) as host:
