@@ -1,7 +1,8 @@
 """Arguments: the strict base of every input, and the portable JSON schema it publishes."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError, from_json
@@ -25,7 +26,7 @@ class Arguments(BaseModel):
     """The input of one action, or an object inside it.
 
     Unknown names are refused, because a misspelt `schedule` would send at once. Forgiven is what hosts
-    do to arguments on their way: an object sent as JSON text, and null for a field that was left out.
+    do to arguments on their way: an object sent as JSON text, and null or a blank for a field that was left out.
     """
 
     model_config = ConfigDict(
@@ -41,8 +42,23 @@ class Arguments(BaseModel):
     def _forgive(cls, value: object) -> object:
         value = from_text(value, "{")
         if isinstance(value, Mapping):
-            return {name: item for name, item in value.items() if item is not None}
+            never_blank = _never_blank(cls)
+            return {
+                name: item
+                for name, item in value.items()
+                if item is not None and not (item == "" and name in never_blank)
+            }
         return value
+
+
+@cache
+def _never_blank(model: type[Arguments]) -> frozenset[str]:
+    """The optional texts of a form, such as a URL, that are no free text: ClickSend's own answers leave them blank."""
+    return frozenset(
+        field.alias or name
+        for name, field in model.model_fields.items()
+        if any(get_args(choice)[:1] == (str,) for choice in get_args(field.annotation))
+    )
 
 
 def refuse(reason: str) -> PydanticCustomError:

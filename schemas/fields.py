@@ -205,12 +205,10 @@ Recipient = Annotated[PhoneNumber, Field(description="E.164, e.g. +61411111111")
 
 
 def _sender(value: str) -> str:
-    """A number, or a business name; empty means ClickSend's shared number."""
+    """A number, or a business name."""
     number = _SEPARATORS.sub("", value)
     if re.fullmatch(r"\+?[0-9]{3,15}", number):
         return number
-    if not value.strip():
-        return ""
     if len(value) > 11 or re.search(r"\s", value) or not re.search(r"[^\W\d]", value):
         raise refuse("must be a number of yours, or a name of at most 11 characters without spaces")
     return value

@@ -17,7 +17,7 @@ _LONGEST_STRING = 2_000  # characters that stay of a text, where the whole is to
 _ROOM_FOR_NOTE = 300
 _DEFAULT_LIMIT = 15
 
-_SECRET_NAMES = frozenset({"apikey", "password", "secret", "token", "accesstoken", "authtoken", "authorization"})
+_SECRET_NAMES = ("apikey", "password", "secret", "token", "authorization")
 
 # What a reader cannot see but a model reads: zero-width, direction-changing and tag characters, lone halves of
 # a surrogate pair.
@@ -53,7 +53,7 @@ def without_secrets(value: Any) -> Any:
 
 
 def _is_secret(name: str) -> bool:
-    return re.sub(r"[^a-z]", "", name.lower()) in _SECRET_NAMES
+    return re.sub(r"[^a-z]", "", name.lower()).endswith(_SECRET_NAMES)
 
 
 def render(answer: Mapping[str, Any] | None, action: Action, arguments: Arguments, max_tokens: int) -> str:

@@ -274,6 +274,7 @@ CASES = (
         {"messages": [], "media_file": "https://example.com:99999/a.gif"},
         "media_file must be",
     ),
+    case("a sender of spaces", SMS, sms(from_="  "), "messages[0].from must be a number of yours, or a name"),
     # Several at once.
     case("two fields of a message", SMS, sms(to="x", country="x"), "messages[0].to must", "; messages[0].country must"),
     case(

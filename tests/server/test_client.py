@@ -1,0 +1,378 @@
+"""The ClickSend client against raw sockets: what it sends, and which exception each kind of answer becomes."""
+
+import asyncio
+import gzip
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import anyio
+import pytest
+from scripted import (
+    BASIC,
+    Script,
+    answer,
+    drops,
+    envelope,
+    good,
+    keeps_silent,
+    refusal,
+    says,
+    says_and_closes,
+    says_in_turn,
+    says_when_released,
+    scripted,
+    trickles,
+)
+
+from server.client import MAX_ANSWER_BYTES, ClickSend
+from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
+from server.settings import Credentials, Settings
+from tools.action import Request
+
+pytestmark = pytest.mark.anyio
+
+READ = Request("GET", "/v3/account")
+SEND = Request("POST", "/v3/sms/send", body={"messages": [{"to": "+61411111111", "body": "Grüße 👋"}]})
+HTML = b"<html><body>Something went wrong</body></html>"
+
+
+def client(settings: Settings) -> ClickSend:
+    assert settings.credentials
+    return ClickSend(settings, settings.credentials)
+
+
+async def fault_of(settings: Settings, request: Request = SEND) -> ClickSendError:
+    """The exception of one call, which has to be one of ours."""
+    clicksend = client(settings)
+    try:
+        with pytest.raises(ClickSendError) as caught:
+            await clicksend.send(request, finish=request is SEND)
+        return caught.value
+    finally:
+        await clicksend.aclose()
+
+
+def html(status: int) -> bytes:
+    return answer(status, HTML, kind="text/html; charset=utf-8")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What comes over the wire, and what it becomes."""
+
+    id: str
+    script: Script
+    kind: type[ClickSendError]
+    reason: str
+    status: int | None = None
+    has_answer: bool = False
+
+
+CUT_HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: appl"
+TRUNCATED = answer(200, b'{"http_code":200,"data":{"messages":[').replace(b"Length: 37", b"Length: 3700")
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+HALF_A_CHUNK = CHUNKED + b'40\r\n{"http_code":200'
+NO_LAST_CHUNK = CHUNKED + b'f\r\n{"data":{"a":1}\r\n'
+WRONG_GZIP = answer(200, b"this is no gzip", "Content-Encoding: gzip")
+HALF_A_GZIP = answer(200, gzip.compress(b'{"data": "' + bytes(9999) + b'"}')[:40], "Content-Encoding: gzip")
+TOO_LARGE = answer(200, b'"' + b"x" * MAX_ANSWER_BYTES + b'"')
+TOO_LARGE_UNTOLD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (MAX_ANSWER_BYTES + 1)
+BOMB = answer(200, gzip.compress(b" " * (MAX_ANSWER_BYTES + 1)), "Content-Encoding: gzip")
+NESTED = answer(200, b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+GARBAGE = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
+CLOSED = "the connection was closed before the answer was complete"
+TOO_BIG = "the answer is larger than 10 MB"
+NOT_JSON = "HTTP 200 with application/json, not a JSON object"
+OWN_FAULT = "HTTP {}, a fault on ClickSend's side"
+RATE_LIMIT = refusal(429, "HTTP_TOO_MANY_REQUESTS", "Retry-After: 39")
+
+CASES = (
+    Case("dropped before the answer", drops, NoUsableAnswer, "the connection broke"),
+    Case("closed before the answer", says_and_closes(b""), NoUsableAnswer, CLOSED),
+    Case("cut in the headers", says_and_closes(CUT_HEADERS), NoUsableAnswer, CLOSED),
+    Case("not HTTP", says_and_closes(GARBAGE), NoUsableAnswer, CLOSED),
+    Case("body cut off", says_and_closes(TRUNCATED), NoUsableAnswer, CLOSED),
+    Case("chunk cut off", says_and_closes(HALF_A_CHUNK), NoUsableAnswer, CLOSED),
+    Case("last chunk missing", says_and_closes(NO_LAST_CHUNK), NoUsableAnswer, CLOSED),
+    Case("wrong gzip", says(WRONG_GZIP), NoUsableAnswer, "the answer cannot be decoded"),
+    Case("half a gzip", says(HALF_A_GZIP), NoUsableAnswer, NOT_JSON),
+    Case("too large", says(TOO_LARGE), NoUsableAnswer, TOO_BIG),
+    Case("too large, length untold", says_and_closes(TOO_LARGE_UNTOLD), NoUsableAnswer, TOO_BIG),
+    Case("too large once unpacked", says(BOMB), NoUsableAnswer, TOO_BIG),
+    Case("HTML", says(html(200)), NoUsableAnswer, "HTTP 200 with text/html, not a JSON object"),
+    Case("empty body", says(answer(200)), NoUsableAnswer, "HTTP 200 with an empty body"),
+    Case("JSON array", says(answer(200, [])), NoUsableAnswer, NOT_JSON),
+    Case("JSON number", says(answer(200, 7)), NoUsableAnswer, NOT_JSON),
+    Case("JSON null", says(answer(200, b"null")), NoUsableAnswer, NOT_JSON),
+    Case("broken JSON", says(answer(200, b'{"data": {')), NoUsableAnswer, NOT_JSON),
+    Case("NaN", says(answer(200, b'{"data": {"balance": NaN}}')), NoUsableAnswer, NOT_JSON),
+    Case("nested too deep", says(NESTED), NoUsableAnswer, NOT_JSON),
+    Case("500", says(refusal(500, "INTERNAL_SERVER_ERROR")), NoUsableAnswer, OWN_FAULT.format(500), has_answer=True),
+    Case("500 HTML", says(html(500)), NoUsableAnswer, OWN_FAULT.format(500)),
+    Case("502 HTML", says(html(502)), NoUsableAnswer, OWN_FAULT.format(502)),
+    Case("504 HTML", says(html(504)), NoUsableAnswer, OWN_FAULT.format(504)),
+    Case("503", says(refusal(503, "UNAVAILABLE")), Declined, "UNAVAILABLE: No.", 503, has_answer=True),
+    Case("503 HTML", says(html(503)), Declined, "no explanation", 503),
+    Case("400", says(refusal(400, "BAD_REQUEST")), Declined, "BAD_REQUEST: No.", 400, has_answer=True),
+    Case("400 HTML", says(html(400)), Declined, "no explanation", 400),
+    Case("401", says(refusal(401, "UNAUTHORIZED")), Declined, "UNAUTHORIZED: No.", 401, has_answer=True),
+    Case("403", says(refusal(403, "FORBIDDEN")), Declined, "FORBIDDEN: No.", 403, has_answer=True),
+    Case("403 HTML", says(html(403)), Declined, "no explanation", 403),
+    Case("404", says(refusal(404, "NOT_FOUND")), Declined, "NOT_FOUND: No.", 404, has_answer=True),
+    Case("405", says(refusal(405, "NOT_FOUND")), Declined, "NOT_FOUND: No.", 405, has_answer=True),
+    Case("429", says(RATE_LIMIT), Declined, "HTTP_TOO_MANY_REQUESTS: No.", 429, has_answer=True),
+    Case("401 inside 200", says(answer(200, envelope(None, 401, "UNAUTHORIZED", "No."))), Declined,
+         "UNAUTHORIZED: No.", 401, has_answer=True),
+    Case("500 inside 200", says(answer(200, envelope(None, 500, "INTERNAL_SERVER_ERROR", "No."))), NoUsableAnswer,
+         OWN_FAULT.format(500), has_answer=True),
+    Case("refusal inside 200", says(answer(200, envelope(None, 200, "INSUFFICIENT_CREDIT", "No."))), Declined,
+         "INSUFFICIENT_CREDIT: No.", 200, has_answer=True),
+    Case("integer code inside 200", says(answer(200, envelope(None, 200, 400, "No."))), Declined, "400: No.", 200,
+         has_answer=True),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+async def test_each_bad_answer_is_one_exception_after_one_request(case: Case) -> None:
+    async with scripted(case.script) as upstream:
+        fault = await fault_of(upstream.settings())
+    assert (type(fault), fault.reason) == (case.kind, case.reason)
+    assert len(upstream.requests) == 1
+    assert getattr(fault, "status", None) == case.status
+    assert (getattr(fault, "answer", None) is not None) is case.has_answer
+
+
+@pytest.mark.parametrize("request_", [READ, SEND], ids=["read", "send"])
+async def test_a_refused_connection_was_never_reached(request_: Request) -> None:
+    async with scripted(drops) as upstream:
+        settings = upstream.settings()
+    fault = await fault_of(settings, request_)
+    assert isinstance(fault, NeverReached)
+    assert upstream.connections == 0
+
+
+async def test_an_unknown_host_was_never_reached() -> None:
+    credentials = Credentials("ana", "secret-of-ana")
+    fault = await fault_of(Settings(credentials=credentials, base_url="https://clicksend.invalid"))
+    assert isinstance(fault, NeverReached)
+
+
+async def test_a_host_that_does_not_accept_is_given_up_at_the_connect_deadline() -> None:
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):  # fills the backlog, so that the next connection hangs
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings = Settings(credentials=Credentials("ana", "secret"), base_url=url, connect_timeout=0.2)
+        with anyio.fail_after(5):
+            fault = await fault_of(settings)
+    assert isinstance(fault, NeverReached)
+    assert fault.reason == "no connection in time"
+
+
+async def test_silence_ends_at_the_read_deadline() -> None:
+    async with scripted(keeps_silent) as upstream:
+        with anyio.fail_after(5):
+            fault = await fault_of(upstream.settings(read_timeout=0.2))
+        await upstream.wait(upstream.hung_up)
+    assert isinstance(fault, NoUsableAnswer)
+    assert fault.reason == "the answer did not come in time"
+    assert len(upstream.requests) == 1
+
+
+async def test_a_trickle_of_bytes_ends_at_the_total_deadline() -> None:
+    async with scripted(trickles(good("x" * 1000), pause=0.02)) as upstream:
+        with anyio.fail_after(5):
+            fault = await fault_of(upstream.settings(read_timeout=5, total_timeout=0.3))
+    assert isinstance(fault, NoUsableAnswer)
+    assert fault.reason == "no complete answer within 0.3 s"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("39", "39"), ("0", "0"), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("soon", None)]
+)
+async def test_retry_after_is_kept_where_it_is_in_seconds(header: str, seconds: str | None) -> None:
+    async with scripted(says(refusal(429, "HTTP_TOO_MANY_REQUESTS", f"Retry-After: {header}"))) as upstream:
+        fault = await fault_of(upstream.settings())
+    assert isinstance(fault, Declined)
+    assert fault.retry_after == seconds
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    async with scripted(says(good({}))) as elsewhere:
+        location = f"Location: {elsewhere.url}/v3/sms/send"
+        async with scripted(says(answer(status, None, location))) as upstream:
+            fault = await fault_of(upstream.settings())
+    assert isinstance(fault, Declined)
+    assert fault.status == status
+    assert elsewhere.connections == 0
+    assert len(upstream.requests) == 1
+
+
+async def test_a_204_is_an_empty_answer() -> None:
+    async with scripted(says(b"HTTP/1.1 204 No Content\r\n\r\n")) as upstream:
+        clicksend = client(upstream.settings())
+        assert await clicksend.send(Request("DELETE", "/v3/lists/1"), finish=True) == {}
+        await clicksend.aclose()
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [(b'"caf\xc3\xa9"', "café"), (b'"caf\xff"', "caf\ufffd"), (b'"\xed\xa0\x80"', "\ufffd" * 3)],
+    ids=["UTF-8", "broken UTF-8", "surrogate"],
+)
+async def test_text_that_is_not_utf8_does_not_spoil_an_answer(body: bytes, text: str) -> None:
+    async with scripted(says(answer(200, b'{"data":' + body + b"}"))) as upstream:
+        clicksend = client(upstream.settings())
+        assert await clicksend.send(READ, finish=False) == {"data": text}
+        await clicksend.aclose()
+
+
+async def test_a_read_carries_credentials_and_no_body() -> None:
+    async with scripted(says(good({}))) as upstream:
+        clicksend = client(upstream.settings())
+        query = {"q": "to:+61411111111", "page": 2}
+        await clicksend.send(Request("GET", "/v3/sms/history", query=query), finish=False)
+        await clicksend.aclose()
+    (arrived,) = upstream.requests
+    assert arrived.line == "GET /v3/sms/history?q=to%3A%2B61411111111&page=2 HTTP/1.1"
+    assert arrived.body == b""
+    assert arrived.headers == {
+        "host": upstream.url.removeprefix("http://"),
+        "authorization": f"Basic {BASIC}",
+        "accept": "application/json",
+        "accept-encoding": "gzip, deflate",
+        "connection": "keep-alive",
+        "user-agent": "clicksend-mcp",
+    }
+
+
+async def test_a_send_carries_its_json_in_utf8() -> None:
+    async with scripted(says(good({}))) as upstream:
+        clicksend = client(upstream.settings())
+        await clicksend.send(SEND, finish=True)
+        await clicksend.aclose()
+    (arrived,) = upstream.requests
+    assert arrived.line == "POST /v3/sms/send HTTP/1.1"
+    assert arrived.json == SEND.body
+    assert "Grüße 👋".encode() in arrived.body
+    assert arrived.headers["content-type"] == "application/json"
+    assert arrived.headers["content-length"] == str(len(arrived.body))
+    assert arrived.headers["authorization"] == f"Basic {BASIC}"
+
+
+async def test_a_request_without_a_body_sends_none() -> None:
+    async with scripted(says(good({}))) as upstream:
+        clicksend = client(upstream.settings())
+        await clicksend.send(Request("PUT", "/v3/sms/cancel-all"), finish=True)
+        await clicksend.aclose()
+    assert upstream.requests[0].body == b""
+
+
+async def test_calls_share_one_connection() -> None:
+    async with scripted(says_in_turn([good(1), refusal(404, "NOT_FOUND"), good(3)])) as upstream:
+        clicksend = client(upstream.settings())
+        await clicksend.send(READ, finish=False)
+        with pytest.raises(Declined):
+            await clicksend.send(READ, finish=False)
+        await clicksend.send(READ, finish=False)
+        await clicksend.aclose()
+    assert (upstream.connections, len(upstream.requests)) == (1, 3)
+
+
+async def test_an_exhausted_pool_is_waited_for_up_to_the_connect_deadline() -> None:
+    async with scripted(says_when_released(good({}))) as upstream:
+        clicksend = client(upstream.settings(connect_timeout=1.0))
+        async with anyio.create_task_group() as tasks:
+            for _ in range(100):
+                tasks.start_soon(lambda: clicksend.send(READ, finish=False))
+            with anyio.fail_after(10):
+                while len(upstream.requests) < 100:  # noqa: ASYNC110 - bounded above
+                    await anyio.sleep(0.01)
+            with pytest.raises(NeverReached) as caught, anyio.fail_after(5):
+                await clicksend.send(SEND, finish=True)
+            upstream.released.set()
+        await clicksend.aclose()
+    assert caught.value.reason == "too many calls at once, none of the connections became free"
+    assert len(upstream.requests) == 100
+
+
+async def test_a_cancelled_read_hangs_up_at_once() -> None:
+    async with scripted(says_when_released(good({}))) as upstream:
+        clicksend = client(upstream.settings())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: clicksend.send(READ, finish=False))
+            await upstream.wait(upstream.arrived)
+            tasks.cancel_scope.cancel()
+        await upstream.wait(upstream.hung_up)
+        await clicksend.aclose()
+
+
+async def test_a_cancelled_send_is_finished_and_its_answer_read() -> None:
+    answers: list[object] = []
+    async with scripted(says_when_released(good({"queued_count": 1}))) as upstream:
+        clicksend = client(upstream.settings())
+
+        async def send() -> None:
+            answers.append(await clicksend.send(SEND, finish=True))
+            await anyio.lowlevel.checkpoint()
+            answers.append("the cancellation was lost")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send)
+            await upstream.wait(upstream.arrived)
+            tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                with anyio.move_on_after(0.2):  # time in which a cut would show
+                    await upstream.hung_up.wait()
+                upstream.released.set()
+        await clicksend.aclose()
+    assert not upstream.hung_up.is_set()
+    assert answers == [envelope({"queued_count": 1})]
+    assert upstream.requests[0].json == SEND.body
+
+
+async def test_a_cancelled_send_still_ends_at_the_deadline() -> None:
+    async with scripted(keeps_silent) as upstream:
+        clicksend = client(upstream.settings(total_timeout=0.3))
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+
+                async def send() -> None:
+                    with pytest.raises(NoUsableAnswer):
+                        await clicksend.send(SEND, finish=True)
+
+                tasks.start_soon(send)
+                await upstream.wait(upstream.arrived)
+                tasks.cancel_scope.cancel()
+        await clicksend.aclose()
+
+
+async def test_a_call_that_is_cancelled_before_it_starts_sends_nothing() -> None:
+    async with scripted(says(good({}))) as upstream:
+        clicksend = client(upstream.settings())
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await clicksend.send(SEND, finish=True)
+        await clicksend.aclose()
+        await asyncio.sleep(0)
+    assert scope.cancelled_caught
+    assert upstream.connections == 0
+
+
+async def test_a_proxy_of_the_environment_does_not_see_what_is_meant_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scripted(says(good({}))) as proxy, scripted(says(good({"here": 1}))) as upstream:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        clicksend = client(upstream.settings())
+        assert await clicksend.send(READ, finish=False) == envelope({"here": 1})
+        await clicksend.aclose()
+    assert proxy.connections == 0

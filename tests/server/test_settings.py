@@ -1,0 +1,196 @@
+"""The settings: what each variable does, and the sentence that tells what is wrong with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from server import cli
+from server.settings import CLICKSEND_URL, VARIABLES, Credentials, Settings, from_environment, is_loopback
+
+WORKING = {"CLICKSEND_USERNAME": "ana", "CLICKSEND_API_KEY": "5EC2E7-of-ana"}
+
+
+def problem(**variables: str) -> str:
+    """What is wrong with an environment that has credentials."""
+    return from_environment(WORKING | variables).problem or ""
+
+
+def test_credentials_are_all_that_is_needed() -> None:
+    assert from_environment(WORKING) == Settings(credentials=Credentials("ana", "5EC2E7-of-ana"))
+
+
+@dataclass(frozen=True)
+class Read:
+    """A variable with a text, and the setting it becomes."""
+
+    id: str
+    text: str
+    setting: str
+    value: object
+
+
+READ = (
+    Read("CLICKSEND_BASE_URL", "https://proxy.example/clicksend", "base_url", "https://proxy.example/clicksend"),
+    Read("CLICKSEND_MCP_CONNECT_TIMEOUT", "2.5", "connect_timeout", 2.5),
+    Read("CLICKSEND_MCP_READ_TIMEOUT", "600", "read_timeout", 600.0),
+    Read("CLICKSEND_MCP_TOTAL_TIMEOUT", " 7 ", "total_timeout", 7.0),
+    Read("CLICKSEND_MCP_MAX_RESULT_TOKENS", "1000", "max_result_tokens", 1000),
+    Read("CLICKSEND_MCP_LOG_LEVEL", "debug", "log_level", "DEBUG"),
+    Read("CLICKSEND_USERNAME", " bo ", "credentials", Credentials("bo", "5EC2E7-of-ana")),
+    Read("CLICKSEND_API_KEY", "another", "credentials", Credentials("ana", "another")),
+)
+
+
+@pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
+def test_each_variable_becomes_a_setting(case: Read) -> None:
+    settings = from_environment(WORKING | {case.id: case.text})
+    assert settings.problem is None
+    assert getattr(settings, case.setting) == case.value
+
+
+def test_a_password_serves_where_there_is_no_api_key() -> None:
+    settings = from_environment({"CLICKSEND_USERNAME": "ana", "CLICKSEND_PASSWORD": "pass"})
+    assert (settings.credentials, settings.problem) == (Credentials("ana", "pass"), None)
+
+
+def test_the_api_key_is_preferred_to_the_password() -> None:
+    assert from_environment(WORKING | {"CLICKSEND_PASSWORD": "pass"}).credentials == Credentials("ana", "5EC2E7-of-ana")
+
+
+def test_all_variables_are_covered_here() -> None:
+    assert {variable.name for variable in VARIABLES} == {case.id for case in READ} | {"CLICKSEND_PASSWORD"}
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A variable with a text that is refused, and the end of the sentence."""
+
+    id: str
+    texts: tuple[str, ...]
+    sentence: str
+
+
+BAD = (
+    Bad("CLICKSEND_MCP_CONNECT_TIMEOUT", ("0", "-1", "601", "nan", "inf"), "must be seconds, more than 0 and at most"),
+    Bad("CLICKSEND_MCP_READ_TIMEOUT", ("soon", "5 s", "1e", "0x10"), "must be a number"),
+    Bad("CLICKSEND_MCP_TOTAL_TIMEOUT", ("-0.0", "1e9"), "must be seconds, more than 0 and at most 600"),
+    Bad("CLICKSEND_MCP_MAX_RESULT_TOKENS", ("999", "1000001", "-5"), "must be from 1000 to 1000000"),
+    Bad("CLICKSEND_MCP_MAX_RESULT_TOKENS", ("many", "1.5", "20k"), "must be a number"),
+    Bad("CLICKSEND_MCP_LOG_LEVEL", ("TRACE", "10", "WARN"), "must be DEBUG, INFO, WARNING or ERROR"),
+    Bad("CLICKSEND_BASE_URL", ("rest.clicksend.com", "ftp://a.example", "https://", "//a.example"), "must be a URL"),
+    Bad("CLICKSEND_BASE_URL", ("https://a.example/?b=c", "https://a.example/#b", "https://[::1"), "must be a URL"),
+    Bad(
+        "CLICKSEND_BASE_URL",
+        ("https://a.example:port", "https://a.example:99999", "https://a b.example"),
+        "must be a URL",
+    ),
+    Bad("CLICKSEND_BASE_URL", ("https://ana:5EC2E7@a.example", "https://ana@a.example"), "must not contain cred"),
+    Bad(
+        "CLICKSEND_BASE_URL", ("http://a.example", "http://10.0.0.1", "http://localhost.evil.example"), "must be https"
+    ),
+    Bad("CLICKSEND_USERNAME", ("ana:acme",), "must not contain a colon"),
+)
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: f"{case.id} {case.sentence}")
+def test_a_bad_value_is_told_by_name_and_never_repeated(case: Bad) -> None:
+    for text in case.texts:
+        told = problem(**{case.id: text})
+        assert told.startswith(f"{case.id} {case.sentence}"), (text, told)
+        assert "5EC2E7" not in told
+
+
+def test_every_fault_is_told_at_once() -> None:
+    told = from_environment({"CLICKSEND_MCP_READ_TIMEOUT": "x", "CLICKSEND_BASE_URL": "y"}).problem or ""
+    assert "CLICKSEND_MCP_READ_TIMEOUT must be a number. " in told
+    assert "CLICKSEND_BASE_URL must be a URL" in told
+    assert "No ClickSend credentials" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("CLICKSEND_MCP_READ_TIMOUT", "is not a setting; did you mean CLICKSEND_MCP_READ_TIMEOUT?"),
+        ("CLICKSEND_MCP_LOGLEVEL", "is not a setting; did you mean CLICKSEND_MCP_LOG_LEVEL?"),
+        ("CLICKSEND_MCP_MAX_TOKENS", "is not a setting; did you mean CLICKSEND_MCP_MAX_RESULT_TOKENS?"),
+        ("CLICKSEND_MCP_", "is not a setting"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_nearest_name(name: str, sentence: str) -> None:
+    assert problem(**{name: "5"}).startswith(f"{name} {sentence}")
+
+
+def test_variables_of_other_programs_are_left_alone() -> None:
+    assert problem(CLICKSEND_OTHER="x", PATH="/bin", MCP_LOG_LEVEL="x") == ""
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\t", "${user_config.api_key}", " ${CLICKSEND_API_KEY} "])
+@pytest.mark.parametrize("name", list(WORKING))
+def test_a_blank_or_a_placeholder_is_a_missing_credential(name: str, nothing: str) -> None:
+    settings = from_environment(WORKING | {name: nothing})
+    assert settings.credentials is None
+    assert (settings.problem or "").startswith("No ClickSend credentials: set CLICKSEND_USERNAME and CLICKSEND_API_KEY")
+    assert "--sandbox" in (settings.problem or "")
+
+
+@pytest.mark.parametrize("nothing", ["", "${user_config.timeout}"])
+def test_a_blank_or_a_placeholder_leaves_the_default(nothing: str) -> None:
+    assert from_environment(WORKING | {variable.name: nothing for variable in VARIABLES[2:]}) == from_environment(
+        WORKING
+    )
+
+
+def test_a_sandbox_needs_no_credentials() -> None:
+    assert from_environment({}, credentials_needed=False).problem is None
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        (CLICKSEND_URL, CLICKSEND_URL),
+        (f"{CLICKSEND_URL}/", CLICKSEND_URL),
+        (f"{CLICKSEND_URL}/v3", CLICKSEND_URL),
+        (f"{CLICKSEND_URL}/v3/", CLICKSEND_URL),
+        ("http://127.0.0.1:8799", "http://127.0.0.1:8799"),
+        ("http://localhost:8799/v3", "http://localhost:8799"),
+        ("http://[::1]:8799/", "http://[::1]:8799"),
+        ("https://gateway.example/clicksend/v3/", "https://gateway.example/clicksend"),
+    ],
+)
+def test_the_base_url_may_end_as_people_write_it(text: str, url: str) -> None:
+    settings = from_environment(WORKING | {"CLICKSEND_BASE_URL": text})
+    assert (settings.problem, settings.base_url) == (None, url)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "::1"])
+def test_this_machine_is_recognized(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.1", "localhost.example", "clicksend.com", "127.0.0.1.a"])
+def test_other_machines_are_recognized(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_a_repr_never_shows_the_secret() -> None:
+    settings = from_environment(WORKING)
+    for text in (repr(settings), str(settings), repr(settings.credentials), f"{settings}"):
+        assert "5EC2E7" not in text
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+def test_help_shows_every_variable_with_its_default(variable: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith(f"{variable.name} ")]
+    assert variable.meaning in line
+    assert f"(default: {variable.default})" in line
+
+
+def test_the_defaults_in_words_are_the_defaults() -> None:
+    fields = {"CLICKSEND_BASE_URL": "base_url"}
+    for variable in VARIABLES[3:]:
+        name = fields.get(variable.name) or variable.name.removeprefix("CLICKSEND_MCP_").lower()
+        assert variable.read(variable.default) == getattr(Settings(), name)
