@@ -96,10 +96,7 @@ def _from_iso(text: str) -> int:
         raise refuse("must be Unix seconds, or ISO 8601 with an offset such as 2030-01-31T09:00:00+10:00") from None
     if moment.tzinfo is None:
         raise refuse(f"has no time zone: add the offset, such as {moment.isoformat()}+10:00")
-    try:
-        seconds = int(moment.timestamp())
-    except OverflowError:
-        seconds = -1
+    seconds = int(moment.timestamp())
     if seconds < 0:
         raise refuse("must be a time after 1970")
     if seconds >= _MILLISECONDS:

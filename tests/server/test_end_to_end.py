@@ -120,9 +120,9 @@ def data(envelope: Any) -> Any:
 
 
 def only(row: dict[str, Any], slug: str) -> dict[str, Any]:
-    """The filled entries of a row that an action has inputs for, as an agent would copy them."""
+    """The entries of a row that an action has inputs for, as an agent would copy them."""
     names = CATALOG[f"CLICKSEND_{slug}"].input_schema["properties"]
-    return {name: value for name, value in row.items() if name in names and value != ""}
+    return {name: value for name, value in row.items() if name in names}
 
 
 async def test_what_one_action_returns_the_next_accepts_unchanged(sandbox: RunningSandbox) -> None:
