@@ -1,10 +1,11 @@
 """Automations: what ClickSend does by itself with an inbound SMS."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from schemas.base import Arguments, refuse
+from schemas.base import Arguments
 from schemas.fields import Choice, Flag, Text, is_email_address, is_web_address, phone_number
 
 InboundAction = Literal[
@@ -46,19 +47,20 @@ class CreateInboundRule(Arguments):
     message_search_term: str = Field(default="", description="Needed unless message_search_type is 0")
     webhook_type: Literal["post", "get", "json"] | None = Field(default=None, description="For URL; post if left out")
 
-    @model_validator(mode="after")
-    def _address_fits_action(self) -> Self:
-        address = self.action_address
-        if self.action == "EMAIL_FIXED" and not is_email_address(address):
-            raise refuse("need an e-mail address in action_address for EMAIL_FIXED, such as ana@example.com")
-        if self.action == "URL" and not is_web_address(address):
-            raise refuse("need an http or https URL in action_address for URL")
-        if "CONTACT" in self.action and not (address.isascii() and address.isdigit()):
-            raise refuse(f'need a list id as text in action_address for {self.action}, such as "88"')
-        return self
+    @classmethod
+    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
+        """The address fits the action, and a search has a term."""
+        action, address = sound.get("action", ""), sound.get("action_address")
+        if address is not None:
+            yield from _address_problems(action, address)
+        if sound.get("message_search_type") and not sound.get("message_search_term", "unknown").strip():
+            yield "need message_search_term, because message_search_type is not 0"
 
-    @model_validator(mode="after")
-    def _search_has_a_term(self) -> Self:
-        if self.message_search_type and not self.message_search_term.strip():
-            raise refuse("need message_search_term, because message_search_type is not 0")
-        return self
+
+def _address_problems(action: str, address: str) -> Iterator[str]:
+    if action == "EMAIL_FIXED" and not is_email_address(address):
+        yield "need an e-mail address in action_address for EMAIL_FIXED, such as ana@example.com"
+    if action == "URL" and not is_web_address(address):
+        yield "need an http or https URL in action_address for URL"
+    if "CONTACT" in action and not (address.isascii() and address.isdigit()):
+        yield f'need a list id as text in action_address for {action}, such as "88"'

@@ -1,11 +1,11 @@
 """Arguments: the strict base of every input, and the portable JSON schema it publishes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, get_args
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError, from_json
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, from_json
 
 # The only words of JSON Schema that every host and model provider takes in a tool definition.
 # Lengths, patterns, formats and defaults are refused by some: the model enforces, the description tells.
@@ -37,18 +37,66 @@ class Arguments(BaseModel):
         str_min_length=0,  # any bound makes pydantic refuse text that cannot be encoded, such as half a surrogate pair
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _forgive(cls, value: object) -> object:
-        value = from_text(value, "{")
-        if isinstance(value, Mapping):
-            never_blank = _never_blank(cls)
-            return {
-                name: item
-                for name, item in value.items()
-                if item is not None and not (item == "" and name in never_blank)
-            }
+    def _validate(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Forgive what hosts do, and judge the fields together even where some are wrong: all is told at once."""
+        value = _forgiven(cls, value)
+        problems: list[InitErrorDetails] = []
+        model = None
+        try:
+            model = handler(value)
+            sound = {name: getattr(model, name) for name in cls.model_fields}
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+            problems = [_again(problem) for problem in found]
+            sound = _sound_fields(cls, value, wrong={problem["loc"][0] for problem in found if problem["loc"]})
+        problems += [InitErrorDetails(type=refuse(reason), loc=(), input=None) for reason in cls.joint_problems(sound)]
+        if problems or model is None:
+            raise ValidationError.from_exception_data(cls.__name__, problems, hide_input=True)
+        return model
+
+    @classmethod
+    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with the fields together; `sound` has those that are right by themselves."""
+        yield from ()
+
+
+def _again(problem: ErrorDetails) -> InitErrorDetails:
+    """A problem that was raised, as one to be raised together with others."""
+    context = problem.get("ctx", {})
+    kind = refuse(context["reason"]) if problem["type"] == "refused" else problem["type"]
+    return InitErrorDetails(type=kind, loc=problem["loc"], input=problem["input"], ctx=context)
+
+
+def _sound_fields(model: type[Arguments], value: object, wrong: set[int | str]) -> dict[str, Any]:
+    """The fields that are right by themselves, by their Python names, as they are understood."""
+    if not isinstance(value, Mapping):
+        return {}
+    sound = {}
+    for name, field in model.model_fields.items():
+        alias = field.alias or name
+        if alias in value and alias not in wrong:
+            sound[name] = _field_adapter(model, name).validate_python(value[alias])
+        elif alias not in value and not field.is_required():
+            sound[name] = field.default
+    return sound
+
+
+@cache
+def _field_adapter(model: type[Arguments], name: str) -> TypeAdapter[Any]:
+    field = model.model_fields[name]
+    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return TypeAdapter(kind)
+
+
+def _forgiven(model: type[Arguments], value: object) -> object:
+    """Input as it was before a host turned objects into JSON text, and named fields that are left out."""
+    value = from_text(value, "{")
+    if not isinstance(value, Mapping):
         return value
+    never_blank = _never_blank(model)
+    return {name: item for name, item in value.items() if item is not None and not (item == "" and name in never_blank)}
 
 
 @cache

@@ -1,10 +1,11 @@
 """SMS campaigns: one text to a whole contact list."""
 
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from schemas.base import Arguments, refuse
+from schemas.base import Arguments
 from schemas.fields import CampaignLimit, CampaignSchedule, Id, PageNumber, Search, Sender, SmsText, Text, Url
 
 _SHORT_LINKS = ("smsg.io/xxxxx", "smsg.us/xxxxx")
@@ -22,11 +23,11 @@ class Campaign(Arguments):
     schedule: CampaignSchedule | None = None
     url_to_shorten: Url | None = Field(default=None, description="Link for smsg.io/xxxxx in body")
 
-    @model_validator(mode="after")
-    def _short_link_has_its_place(self) -> Self:
-        if self.url_to_shorten and not any(link in self.body for link in _SHORT_LINKS):
-            raise refuse("need smsg.io/xxxxx in body, where the short link of url_to_shorten goes")
-        return self
+    @classmethod
+    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
+        """A short link has its place in the text."""
+        if sound.get("url_to_shorten") and "body" in sound and not any(link in sound["body"] for link in _SHORT_LINKS):
+            yield "need smsg.io/xxxxx in body, where the short link of url_to_shorten goes"
 
 
 class SendCampaign(Campaign):

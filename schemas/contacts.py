@@ -1,10 +1,11 @@
 """Contacts: the people in a contact list."""
 
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from schemas.base import Arguments, refuse
+from schemas.base import Arguments
 from schemas.fields import Country, Email, Id, Limit, PageNumber, PhoneNumber, UnixTime
 
 
@@ -32,11 +33,12 @@ class Contact(Arguments):
 class CreateContact(Contact):
     """Add a contact to a list; needs phone_number, email or fax_number. A duplicate is not refused."""
 
-    @model_validator(mode="after")
-    def _can_be_reached(self) -> Self:
-        if not (self.phone_number or self.email or self.fax_number):
-            raise refuse("need at least one of phone_number, email and fax_number")
-        return self
+    @classmethod
+    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
+        """A contact can be reached; an address that is wrong is told of as such."""
+        addresses = ("phone_number", "email", "fax_number")
+        if all(sound.get(name, name) is None for name in addresses):
+            yield "need at least one of phone_number, email and fax_number"
 
 
 class UpdateContact(Contact):

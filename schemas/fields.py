@@ -17,6 +17,7 @@ _DATES_IN_DIGITS: Final = range(19_700_101, 21_000_101)  # 20300131 for 2030-01-
 _CAMPAIGN_HORIZON: Final = timedelta(days=123)  # four months, counted as the longest four
 
 _SEPARATORS = re.compile(r"[\s()\[\]\-\u2010-\u2013]+")
+_TRUNK_PREFIX = re.compile(r"[(\[]\s*0+\s*[)\]]")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]{1,19}\s*")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -54,11 +55,10 @@ CampaignLimit = Annotated[int, Field(ge=15, le=100, description="Rows, 15 if lef
 Choice = Annotated[int, Field(ge=0), _Whole]
 
 
-def _flag(value: object) -> object:
-    number = _whole_number(value)
-    if number not in (0, 1):
+def _flag(value: object) -> int:
+    if isinstance(value, bool) or value not in (0, 1, "0", "1"):
         raise refuse("must be 0 or 1")
-    return number
+    return int(value)
 
 
 Flag = Annotated[int, Field(ge=0, le=1), BeforeValidator(_flag)]
@@ -136,8 +136,10 @@ CampaignSchedule = Annotated[
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if not any(character.isprintable() and not character.isspace() for character in text):
         raise refuse("must not be empty")
+    if "\ufffd" in text:
+        raise refuse("holds U+FFFD, which stands for a broken character such as half an emoji: write it again")
     return text
 
 
@@ -189,6 +191,8 @@ def phone_number(value: object) -> str:
     """Take spaces, hyphens and brackets out of an international number; refuse what is none."""
     if not isinstance(value, str):
         raise refuse('must be text, such as "+61411111111"')
+    if _TRUNK_PREFIX.search(value):
+        raise refuse("must be an international number: leave the (0) out, it is not dialled after a country code")
     number = _SEPARATORS.sub("", value)
     if not _INTERNATIONAL.fullmatch(number):
         raise refuse(
@@ -206,7 +210,7 @@ def _sender(value: str) -> str:
     number = _SEPARATORS.sub("", value)
     if re.fullmatch(r"\+?[0-9]{3,15}", number):
         return number
-    if len(value) > 11 or re.search(r"\s", value) or not re.search(r"[^\W\d]", value):
+    if len(value) > 11 or re.search(r"\s", value) or not re.search(r"[^\W\d]", value) or not value.isprintable():
         raise refuse("must be a number of yours, or a name of at most 11 characters without spaces")
     return value
 
@@ -317,6 +321,12 @@ _COLUMNS_OF_CLICKSEND: Final = {
     "custom_4": "custom4",
 }
 
+
+def clicksend_column(column: str) -> str:
+    """What ClickSend's import calls a column that contacts call otherwise."""
+    return _COLUMNS_OF_CLICKSEND.get(column, column)
+
+
 ImportColumn = Annotated[
     Literal[
         "phone",
@@ -337,8 +347,7 @@ ImportColumn = Annotated[
         "custom_3",
         "custom_4",
     ],
-    # The import has names of its own for the columns that contacts call otherwise.
-    PlainSerializer(lambda column: _COLUMNS_OF_CLICKSEND.get(column, column), return_type=str),
+    PlainSerializer(clicksend_column, return_type=str),
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from schemas.base import Arguments, refuse
-from schemas.fields import ArrayFromText, CsvName, Id, ImportColumn, Limit, ListName, PageNumber, Url
+from schemas.fields import ArrayFromText, CsvName, Id, ImportColumn, Limit, ListName, PageNumber, Url, clicksend_column
 
 
 class CreateList(Arguments):
@@ -28,7 +28,7 @@ class DeleteList(Arguments):
 
 
 def _each_once(columns: list[str]) -> list[str]:
-    if len({column.removesuffix("_number") for column in columns}) < len(columns):
+    if len({clicksend_column(column) for column in columns}) < len(columns):
         raise refuse("names a column twice")
     return columns
 

@@ -24,6 +24,7 @@ _ALSO_CALLED = {
     "text": ("body",),
     "url": ("file_url", "media_file", "url_to_shorten"),
 }
+_LONGEST_NAME = 100  # characters of an unknown name that are repeated
 _LINES = 40  # distinct problems that are spelt out; equal ones in many items are one
 
 
@@ -46,6 +47,7 @@ def _field(location: tuple[int | str, ...]) -> tuple[str, list[int]]:
     """A dotted name with [] for an item of a list, and the item's position."""
     name = ""
     for step in location:
+        step = step if isinstance(step, int) else step[:_LONGEST_NAME]
         name += "[]" if isinstance(step, int) else f".{step}" if name else step
     return name or "arguments", [step for step in location if isinstance(step, int)]
 

@@ -1,8 +1,9 @@
 """SMS: send, price, cancel what is scheduled, history, receipts, inbound, statistics."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from schemas.base import Arguments, refuse
 from schemas.fields import (
@@ -58,6 +59,13 @@ class CancelScheduledSms(Arguments):
 
     custom_string: str | None = Field(default=None, description="Cancel only the SMS with this reference")
 
+    @field_validator("custom_string")
+    @classmethod
+    def _names_something(cls, reference: str | None) -> str | None:
+        if reference is not None and not reference.strip():
+            raise refuse("must not be empty: name a reference, or leave it out to cancel EVERY scheduled SMS")
+        return reference
+
 
 class SmsHistory(Arguments):
     """SMS sent and received in the last 4 months, with status and price: shows whether an SMS went out."""
@@ -72,11 +80,12 @@ class SmsHistory(Arguments):
     date_to: UnixTime | None = None
     order_by: OrderBy | None = Field(default=None, description="date, to, from, status or body, with :asc or :desc")
 
-    @model_validator(mode="after")
-    def _period_is_in_order(self) -> Self:
-        if self.date_from is not None and self.date_to is not None and self.date_from > self.date_to:
-            raise refuse(f"have date_from {show(self.date_from)} after date_to {show(self.date_to)}")
-        return self
+    @classmethod
+    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
+        """The period is in order."""
+        start, end = sound.get("date_from"), sound.get("date_to")
+        if start is not None and end is not None and start > end:
+            yield f"have date_from {show(start)} after date_to {show(end)}"
 
 
 class SmsReceipts(Arguments):

@@ -25,8 +25,9 @@ class TextLength:
 
 def measure(text: str) -> TextLength:
     """Measure a text as it would be sent by SMS; an empty text has 0 units and 1 part."""
-    if all(character in GSM_BASIC or character in GSM_EXTENDED for character in text):
-        units = len(text) + sum(character in GSM_EXTENDED for character in text)
+    characters = set(text)
+    if characters <= GSM_BASIC | GSM_EXTENDED:
+        units = len(text) + sum(text.count(character) for character in characters & GSM_EXTENDED)
         return TextLength(unicode=False, units=units, parts=_parts(units, single=160, joined=153))
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
     return TextLength(unicode=True, units=units, parts=_parts(units, single=70, joined=67))

@@ -14,8 +14,14 @@ from server.settings import VARIABLES, Credentials, Settings, from_environment, 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command and exit with its status: 0 is good, 1 a failure, 2 a wrong use."""
-    arguments = _parser().parse_args(argv)
-    sys.exit(arguments.run(arguments))
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.sandbox and arguments.run not in (_stdio, _http):
+        parser.error("--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`")
+    try:
+        sys.exit(arguments.run(arguments))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,13 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("clicksend-mcp"))
     sandbox = argparse.ArgumentParser(add_help=False)
-    sandbox.add_argument(
-        "--sandbox",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="use a simulated ClickSend: nothing is sent or paid",
-    )
-    parser.add_argument("--sandbox", action="store_true", help="use a simulated ClickSend: nothing is sent or paid")
+    _add_sandbox(sandbox, default=argparse.SUPPRESS)
+    _add_sandbox(parser, default=False)
     parser.set_defaults(run=_stdio)
     commands = parser.add_subparsers(title="commands", metavar="")
 
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     own.set_defaults(run=_sandbox)
 
     tools = commands.add_parser("tools", help="show the catalogue of tools")
-    tools.add_argument("--json", action="store_true", help="as JSON, as hosts receive it")
+    tools.add_argument("--json", action="store_true", help="as JSON: name, title, description, inputs")
     tools.set_defaults(run=_tools)
 
     commands.add_parser("check", help="check the credentials: account and balance").set_defaults(run=_check)
@@ -57,9 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_sandbox(parser: argparse.ArgumentParser, default: object) -> None:
+    what = "use a simulated ClickSend: nothing is sent or paid"
+    parser.add_argument("--sandbox", action="store_true", default=default, help=what)
+
+
 def _add_address(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=port, help="port, 0 for any free one (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=port, help="port, 0 for any free one (default: %(default)s)")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError("must be from 0 to 65535")
+    return int(text)
 
 
 @asynccontextmanager
@@ -168,10 +180,10 @@ def _check(_: argparse.Namespace) -> int:
     account_of = json.loads(envelope.data)["data"]
     if not isinstance(account_of, dict):
         return _fail("the answer is not an account: CLICKSEND_BASE_URL is probably wrong", status=1)
-    currency = (account_of.get("_currency") or {}).get("currency_name_short", "")
-    print(
-        f"Credentials are right: account {account_of.get('username')}, balance {account_of.get('balance')} {currency}."
-    )
+    currency = account_of.get("_currency")
+    unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
+    told = f"account {account_of.get('username')}, balance {account_of.get('balance')} {unit or ''}".rstrip()
+    print(f"Credentials are right: {''.join(filter(str.isprintable, told))}.")
     return 0
 
 

@@ -1,22 +1,26 @@
 """The async ClickSend client: one httpx client per account, reused, with a deadline on every wait."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import anyio
 import httpx
 
+from server.cleaning import REMOVED, pattern_of
 from server.errors import Declined, NeverReached, NoUsableAnswer
+from server.retries import Pace
 from server.settings import Credentials, Settings, is_loopback
 from tools.action import Request
 
+_FAULTS_OF_CLICKSEND = ("INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SOMETHING_IS_WRONG")
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
 _LONGEST_REASON = 500  # characters of ClickSend's own words
 
 
 class ClickSend:
-    """Sends requests to one ClickSend account.
+    """Sends requests to one ClickSend account, each once; `pace` says how fast it may be asked.
 
     `transport` replaces the network below httpx.
     """
@@ -24,6 +28,8 @@ class ClickSend:
     def __init__(
         self, settings: Settings, credentials: Credentials, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
+        self.pace = Pace()
+        self._own_secret = pattern_of(credentials)
         self._total_timeout = settings.total_timeout
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
@@ -43,27 +49,53 @@ class ClickSend:
         """Close the connections."""
         await self._http.aclose()
 
-    async def send(self, request: Request, *, finish: bool) -> Mapping[str, Any]:
-        """Send one request and return ClickSend's answer, which is its whole JSON envelope.
+    async def send(
+        self, request: Request, *, seconds: float | None = None, leaving: Callable[[], None] = lambda: None
+    ) -> Mapping[str, Any]:
+        """Send one request, once, and return ClickSend's answer, which is its whole JSON envelope.
 
-        `finish`: do not let a cancellation cut the request off, because ClickSend may have acted on it; it
-        then ends by itself or at the deadline.
+        `seconds`: until the deadline, the total timeout if left out. `leaving` is called when there is a connection
+        and the request begins to leave on it: from then on ClickSend may act.
 
         Raises NeverReached, Declined or NoUsableAnswer. A 204 is answered with an empty mapping.
         """
         await anyio.lowlevel.checkpoint()  # a call that is cancelled already does not leave at all
+        seconds = self._total_timeout if seconds is None else seconds
+        left = False
+
+        async def trace(event: str, _: Mapping[str, Any]) -> None:
+            nonlocal left
+            if event.endswith(".send_request_headers.started") and not event.startswith("proxy"):
+                left = True
+                leaving()
+
         try:
-            with anyio.fail_after(self._total_timeout, shield=finish):
+            with anyio.fail_after(seconds):
                 async with self._http.stream(
-                    request.method, request.path, params=request.query, json=request.body
+                    request.method,
+                    request.path,
+                    params=request.query,
+                    json=request.body,
+                    extensions={"trace": trace},
                 ) as response:
-                    return _answer(response, await _body(response))
+                    return _answer(response, await self._text(response))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as fault:
             raise NeverReached(_name(fault)) from None
         except TimeoutError:
-            raise NoUsableAnswer(f"no complete answer within {self._total_timeout:g} s") from None
+            if not left:
+                raise NeverReached(f"no connection within {seconds:.3g} s") from None
+            raise NoUsableAnswer(f"no complete answer within {seconds:.3g} s") from None
         except httpx.HTTPError as fault:
-            raise NoUsableAnswer(_name(fault)) from None
+            raise NoUsableAnswer(_name(fault), passing=True) from None
+
+    async def _text(self, response: httpx.Response) -> str:
+        """The body of an answer, without the account's own secret, should the answer ever repeat it."""
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise NoUsableAnswer(f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
+        return self._own_secret.sub(REMOVED, body.decode("utf-8-sig", "replace"))
 
 
 def _name(fault: httpx.HTTPError) -> str:
@@ -85,30 +117,23 @@ def _name(fault: httpx.HTTPError) -> str:
             return "the connection broke"
 
 
-async def _body(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise NoUsableAnswer(f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
-    return bytes(body)
-
-
-def _answer(response: httpx.Response, body: bytes) -> Mapping[str, Any]:
+def _answer(response: httpx.Response, text: str) -> Mapping[str, Any]:
     """The JSON object of an answer that says yes; raises for all others."""
     status = response.status_code
-    answer = _json_object(body)
+    answer = _json_object(text)
     if not response.is_success:
         _raise_for(status, response, answer)
     if status == 204:
         return {}
     if answer is None:
         kind = response.headers.get("content-type", "no content type").partition(";")[0]
-        what = f"{kind}, not a JSON object" if body else "an empty body"
+        what = f"{kind}, not a JSON object" if text else "an empty body"
         raise NoUsableAnswer(f"HTTP {status} with {what}")
-    code = answer.get("http_code")
-    if isinstance(code, int) and code >= 400:
-        _raise_for(code, response, answer)
+    inner = str(answer.get("http_code"))
+    if inner.isdecimal() and int(inner) >= 400:
+        _raise_for(int(inner), response, answer)
+    if answer.get("response_code") in _FAULTS_OF_CLICKSEND:
+        raise NoUsableAnswer(_message(answer), answer)
     if answer.get("response_code") not in (None, "SUCCESS"):
         raise Declined(status, _message(answer), answer)
     return answer
@@ -117,22 +142,28 @@ def _answer(response: httpx.Response, body: bytes) -> Mapping[str, Any]:
 def _raise_for(status: int, response: httpx.Response, answer: Mapping[str, Any] | None) -> NoReturn:
     if status < 400:
         raise Declined(status, "a redirect, which is not followed", answer)
-    # 503 says that the service took nothing on; the other 5xx do not say how far it came.
-    if status >= 500 and status != 503:
-        raise NoUsableAnswer(f"HTTP {status}, a fault on ClickSend's side", answer)
     retry_after = response.headers.get("retry-after", "")
+    # A 5xx does not say how far the request came, but for a 503 that says when to come back: that is a refusal.
+    if status >= 500 and not (status == 503 and retry_after):
+        raise NoUsableAnswer(f"HTTP {status}, a fault on ClickSend's side", answer, passing=True)
     raise Declined(status, _message(answer), answer, retry_after if retry_after.isdecimal() else None)
 
 
-def _json_object(body: bytes) -> Mapping[str, Any] | None:
-    def no_constant(name: str) -> NoReturn:
-        raise ValueError(f"{name} is not JSON")
-
+def _json_object(text: str) -> Mapping[str, Any] | None:
     try:
-        answer = json.loads(body.decode("utf-8", "replace"), parse_constant=no_constant)
+        answer = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _no_number(digits)
 
 
 def _message(answer: Mapping[str, Any] | None) -> str:

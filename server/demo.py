@@ -59,7 +59,7 @@ async def _day() -> None:
         async with running_sandbox() as sandbox, httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as world:
             server = StdioServerParameters(
                 command=sys.executable,
-                args=["-m", "server"],
+                args=["-P", "-m", "server"],  # -P: not some other `server` in the current directory
                 env={
                     "CLICKSEND_USERNAME": sandbox.username,
                     "CLICKSEND_API_KEY": sandbox.api_key,

@@ -10,7 +10,13 @@ from typing import Any
 
 
 class ClickSendError(Exception):
-    """A call that did not go well; `reason` says why, and never holds a secret."""
+    """A call that did not go well; `reason` says why, and never holds a secret.
+
+    `attempts`: how many times it was sent; `lost_before`: an earlier attempt may have taken effect.
+    """
+
+    attempts = 1
+    lost_before = False
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,8 +38,12 @@ class Declined(ClickSendError):
 
 
 class NoUsableAnswer(ClickSendError):
-    """The answer was lost, late, cut off, too large, not JSON, or a fault of ClickSend's. `answer` as above."""
+    """The answer was lost, late, cut off, too large, not JSON, or a fault of ClickSend's. `answer` as above.
 
-    def __init__(self, reason: str, answer: Any = None) -> None:
+    `passing`: another attempt may well get a better answer.
+    """
+
+    def __init__(self, reason: str, answer: Any = None, *, passing: bool = False) -> None:
         super().__init__(reason)
         self.answer = answer
+        self.passing = passing

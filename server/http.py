@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import anyio
 import uvicorn
 from mcp.server import Server
+from mcp.server.transport_security import TransportSecuritySettings
 
 from server.dispatch import Dispatcher
 from server.listening import url
@@ -18,9 +19,8 @@ _GRACE = 10  # seconds for calls in flight when the server is asked to stop
 
 async def serve_http(server: Server[Dispatcher], listener: socket.socket) -> None:
     """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish."""
-    # Only Host and Origin headers of this machine are let in, so that no web page can reach it.
     config = uvicorn.Config(
-        server.streamable_http_app(host=listener.getsockname()[0]),
+        server.streamable_http_app(transport_security=_of_this_machine(listener)),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -37,6 +37,13 @@ async def serve_http(server: Server[Dispatcher], listener: socket.socket) -> Non
         tasks.start_soon(stop_on_signal)
         await web.serve([listener])
         tasks.cancel_scope.cancel()
+
+
+def _of_this_machine(listener: socket.socket) -> TransportSecuritySettings:
+    """Lets in only requests whose Host and Origin name this machine, so that no web page can use the tools."""
+    hosts = [f"{host}:*" for host in ("localhost", "127.0.0.1", "[::1]")]
+    hosts.append(url(listener).removeprefix("http://"))
+    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
 
 
 class _WebServer(uvicorn.Server):

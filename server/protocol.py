@@ -1,6 +1,7 @@
 """MCP in and out: the one module that knows the SDK. Lists the tools, hands calls on, nothing else."""
 
 import io
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -123,7 +124,22 @@ async def serve_stdio(server: Server[Dispatcher]) -> int:
 
 
 class _Stdin(anyio.AsyncFile[str]):
-    """Standard input that can be left while a line is awaited; the SDK's own would hold up a signal."""
+    """Standard input as the SDK reads it (mcp 2.3), but for two things.
+
+    It can be left while a line is awaited, which would hold up a signal. And half a surrogate pair, which models
+    write where they cut an emoji, becomes U+FFFD: the SDK would drop the whole line, and the host wait for ever.
+    """
 
     async def readline(self) -> str:
-        return await anyio.to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
+        line: str = await anyio.to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
+        return _ESCAPE.sub(_whole_character, line) if _SURROGATE in line.lower() else line
+
+
+_SURROGATE = "\\ud"
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)")
+
+
+def _whole_character(escape: re.Match[str]) -> str:
+    """A JSON escape as it is, unless it is half a surrogate pair."""
+    is_half = len(escape[0]) == 6 and escape[0][2:4].lower() in ("d8", "d9", "da", "db", "dc", "dd", "de", "df")
+    return r"\ufffd" if is_half else escape[0]

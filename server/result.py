@@ -1,7 +1,6 @@
 """The `data` of an envelope: ClickSend's whole answer as compact JSON text, without secrets, of bounded size."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import accumulate
@@ -9,27 +8,16 @@ from operator import getitem
 from typing import Any
 
 from schemas.base import Arguments
+from server.cleaning import without_secrets, without_unseen
 from tools.action import Action
 from tools.outcome import ACCEPTED
 
-_BYTES_PER_TOKEN = 3  # of JSON full of numbers and ids, as measured with the o200k tokenizer; English has 4
-_LONGEST_STRING = 2_000  # characters that stay of a text, where the whole is too large
+_BYTES_PER_TOKEN = 3  # JSON full of numbers and ids has fewer than the four of English
+_LONGEST_STRINGS = (2_000, 500, 100, 20)  # characters that stay of a text, tried until the whole is small enough
+_LONGEST_ESSENTIAL = 40
 _ROOM_FOR_NOTE = 300
 _DEFAULT_LIMIT = 15
 
-_SECRET_NAMES = ("apikey", "password", "secret", "token", "authorization")
-
-# What a reader cannot see but a model reads: zero-width, direction-changing and tag characters, lone halves of
-# a surrogate pair.
-_UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
-    "\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff"
-    "\x7f-\x9f]"
-)
-# Joiners and variation selectors stay where emoji and scripts need them: singly, or as the one pair that emoji
-# have, after a character that is not ASCII; and in a keycap.
-_JOINERS = "[\u200c\u200d\ufe0e\ufe0f]"
-_MISPLACED = re.compile(f"(?<![^\x00-\x7f])(?!\ufe0f\u20e3){_JOINERS}+|(?!\ufe0f\u200d(?!{_JOINERS})){_JOINERS}{{2,}}")
 _ESSENTIAL = ("to", "address_name", "status", "custom_string")
 
 
@@ -38,29 +26,11 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def without_unseen(text: str) -> str:
-    """A text without the characters that hide something from people or turn its direction."""
-    return _MISPLACED.sub("", _UNSEEN.sub("", text))
-
-
-def without_secrets(value: Any) -> Any:
-    """A JSON value without any entry whose name says that it is a key or a password, at any depth."""
-    if isinstance(value, dict):
-        return {name: without_secrets(item) for name, item in value.items() if not _is_secret(name)}
-    if isinstance(value, list):
-        return [without_secrets(item) for item in value]
-    return value
-
-
-def _is_secret(name: str) -> bool:
-    return re.sub(r"[^a-z]", "", name.lower()).endswith(_SECRET_NAMES)
-
-
 def render(answer: Mapping[str, Any] | None, action: Action, arguments: Arguments, max_tokens: int) -> str:
     """The text of an answer for the model; "" where there was no answer.
 
-    Above `max_tokens` (about) the shape stays, the longest list is shortened, and `_left_out` says by how
-    much and how to get the rest. What ClickSend refused of a send stays in any case.
+    Above `max_tokens` (about) the shape stays: long texts and the longest list are shortened, and `_left_out` says
+    by how much and how to get the rest. What ClickSend refused of a send stays in any case.
     """
     if not answer:
         return ""
@@ -69,7 +39,11 @@ def render(answer: Mapping[str, Any] | None, action: Action, arguments: Argument
     text = without_unseen(compact(clean))
     if _weight(text) <= limit:
         return text
-    return without_unseen(_shortened(_with_short_strings(clean), action, arguments, limit))
+    for longest in _LONGEST_STRINGS:
+        text = without_unseen(_shortened(_with_short_strings(clean, longest), action, arguments, limit))
+        if text and _weight(text) <= limit:
+            return text
+    return text or compact({"_left_out": "everything: the answer is too large to show"})
 
 
 def _weight(text: str) -> int:
@@ -77,29 +51,44 @@ def _weight(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def _with_short_strings(value: Any) -> Any:
+def _with_short_strings(value: Any, longest: int) -> Any:
     if isinstance(value, dict):
-        return {name: _with_short_strings(item) for name, item in value.items()}
+        return {name: _with_short_strings(item, longest) for name, item in value.items()}
     if isinstance(value, list):
-        return [_with_short_strings(item) for item in value]
-    if isinstance(value, str) and len(value) > _LONGEST_STRING:
-        return f"{value[:_LONGEST_STRING]} ... ({len(value) - _LONGEST_STRING} more characters)"
+        return [_with_short_strings(item, longest) for item in value]
+    if isinstance(value, str) and len(value) > longest:
+        return f"{value[:longest]} ... ({len(value) - longest} more characters)"
     return value
 
 
 def _shortened(answer: dict[str, Any], action: Action, arguments: Arguments, limit: int) -> str:
+    """The answer with its longest list shortened; "" if that cannot bring it within the limit."""
     path = max(_lists(answer), key=lambda path: len(compact(_at(answer, path))), default=None)
+    budget = limit - _weight(compact(_replaced(answer, path, []) if path else answer)) - _ROOM_FOR_NOTE
+    if budget < 0:
+        return ""
     if path is None:
         return compact(answer)
     items = _at(answer, path)
-    budget = limit - _weight(compact(_replaced(answer, path, []))) - _ROOM_FOR_NOTE
     if "limit" in action.input.model_fields:
         kept, note = _whole_pages(_fitting(items, budget), len(items), action, arguments)
-    else:
+    elif any(map(_is_refused, items)):
         kept, note = _refused_first(items, budget)
-        if action.shown_by:
-            note += f"; {action.shown_by} has them all"
-    return compact({**_replaced(answer, path, kept), "_left_out": note})
+    else:
+        kept = _fitting(items, budget)
+        note = f"{len(items) - len(kept)} of {len(items)} entries"
+    if kept is None:
+        return ""
+    return compact({**_replaced(answer, path, kept), "_left_out": note + _elsewhere(action)})
+
+
+def _elsewhere(action: Action) -> str:
+    """Where the entries of a list that cannot be paged are to be had."""
+    if "limit" in action.input.model_fields:
+        return ""
+    if action.shown_by:
+        return f"; {action.shown_by} has them all"
+    return "; ask for fewer at a time" if action.read_only else "; the ClickSend dashboard has them all"
 
 
 def _lists(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -133,10 +122,12 @@ def _refused_first(items: list[Any], budget: int) -> tuple[list[Any], str]:
     refused = [item for item in items if _is_refused(item)]
     left = budget - _weight(compact(refused))
     if left < 0:
-        kept = [{name: item[name] for name in _ESSENTIAL if item.get(name)} for item in refused]
+        kept = [
+            {name: _with_short_strings(item[name], _LONGEST_ESSENTIAL) for name in _ESSENTIAL if item.get(name)}
+            for item in refused
+        ]
         return kept, f"details of the refused, and {len(items) - len(kept)} of {len(items)} entries, none refused"
-    accepted = _fitting([item for item in items if not _is_refused(item)], left)
-    kept = [*refused, *accepted]
+    kept = [*refused, *_fitting([item for item in items if not _is_refused(item)], left)]
     return kept, f"{len(items) - len(kept)} of {len(items)} entries, none refused"
 
 
@@ -144,14 +135,16 @@ def _is_refused(item: Any) -> bool:
     return isinstance(item, dict) and item.get("status", ACCEPTED) != ACCEPTED
 
 
-def _whole_pages(kept: list[Any], rows: int, action: Action, arguments: Arguments) -> tuple[list[Any], str]:
-    """Cut a page of rows where smaller pages begin, so that the next call can go on from there."""
+def _whole_pages(kept: list[Any], rows: int, action: Action, arguments: Arguments) -> tuple[list[Any] | None, str]:
+    """Cut a page of rows where smaller pages begin, so that the next call can go on from there; None if none can.
+
+    ClickSend documents no pages of fewer than 15 rows, so none is advised unless the caller has asked for one.
+    """
     asked = getattr(arguments, "limit", None) or _DEFAULT_LIMIT
     page = getattr(arguments, "page", None) or 1
-    smallest = action.input_schema["properties"]["limit"]["minimum"]
-    limit = next((size for size in range(len(kept), smallest - 1, -1) if size and asked % size == 0), None)
+    limit = next((size for size in range(len(kept), _DEFAULT_LIMIT - 1, -1) if asked % size == 0), None)
     if limit is None:
-        return kept, f"{rows - len(kept)} of {rows} rows of this page; ask for fewer with limit"
+        return None, ""
     pages = len(kept) // limit
     following = (page - 1) * asked // limit + pages + 1
     left = rows - pages * limit

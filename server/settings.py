@@ -3,7 +3,6 @@
 A fault does not stop the server: hosts hide a server that exits, so the answer to each call tells it.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ class Settings:
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     total_timeout: float = 60.0
+    attempts: int = 4
     max_result_tokens: int = 20_000
     log_level: str = "WARNING"
     sandbox: bool = False
@@ -49,53 +49,73 @@ class Variable:
     name: str
     default: str
     meaning: str
-    read: Callable[[str], Any] = str
+    read: Callable[[str], Any]
+
+
+class WrongSetting(ValueError):
+    """A setting that cannot be; the text completes a sentence that begins with its name."""
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise WrongSetting("must be UTF-8 text") from None
+    return text
 
 
 def _seconds(text: str) -> float:
     value = float(text)
-    if not 0 < value <= 600 or math.isnan(value):
-        raise ValueError("must be seconds, more than 0 and at most 600")
+    if not 0 < value <= 600:
+        raise WrongSetting("must be seconds, more than 0 and at most 600")
+    return value
+
+
+def _attempts(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 10:
+        raise WrongSetting("must be from 1 to 10")
     return value
 
 
 def _tokens(text: str) -> int:
     value = int(text)
     if not 1_000 <= value <= 1_000_000:
-        raise ValueError("must be from 1000 to 1000000")
+        raise WrongSetting("must be from 1000 to 1000000")
     return value
 
 
 def _level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        raise WrongSetting("must be DEBUG, INFO, WARNING or ERROR")
     return text.upper()
 
 
 def _base_url(text: str) -> str:
     try:
         url = urlsplit(text)
-        # The port is checked only when it is asked for.
-        plausible = url.scheme in ("http", "https") and url.hostname and url.port != 0
+        # The port and the name are checked only when they are asked for.
+        plausible = url.scheme in ("http", "https") and (url.hostname or "").encode("idna") and url.port != 0
     except ValueError:
         plausible = False
     if not plausible or url.query or url.fragment or re.search(r"\s", text):
-        raise ValueError(f"must be a URL such as {CLICKSEND_URL}")
+        raise WrongSetting(f"must be a URL such as {CLICKSEND_URL}")
     if url.username or url.password:
-        raise ValueError("must not contain credentials")
+        raise WrongSetting("must not contain credentials")
     if url.scheme == "http" and not is_loopback(url.hostname or ""):
-        raise ValueError("must be https; plain http is only for this machine")
+        raise WrongSetting("must be https; plain http is only for this machine")
     return text.rstrip("/").removesuffix("/v3")
 
 
 VARIABLES: Final = (
-    Variable("CLICKSEND_USERNAME", "none", "API username of the ClickSend account"),
-    Variable("CLICKSEND_API_KEY", "none", "API key of that account"),
-    Variable("CLICKSEND_PASSWORD", "none", "the account's password, where there is no API key"),
+    Variable("CLICKSEND_USERNAME", "none", "API username of the ClickSend account", _text),
+    Variable("CLICKSEND_API_KEY", "none", "API key of that account", _text),
+    Variable("CLICKSEND_PASSWORD", "none", "the account's password, where there is no API key", _text),
     Variable("CLICKSEND_BASE_URL", CLICKSEND_URL, "where ClickSend is; plain http for this machine only", _base_url),
     Variable("CLICKSEND_MCP_CONNECT_TIMEOUT", "5", "seconds to reach ClickSend", _seconds),
     Variable("CLICKSEND_MCP_READ_TIMEOUT", "30", "seconds without a byte of the answer", _seconds),
-    Variable("CLICKSEND_MCP_TOTAL_TIMEOUT", "60", "seconds for the whole call", _seconds),
+    Variable("CLICKSEND_MCP_TOTAL_TIMEOUT", "60", "seconds for the whole call, repeats included", _seconds),
+    Variable("CLICKSEND_MCP_ATTEMPTS", "4", "how often a call may be sent, where a repeat is safe", _attempts),
     Variable("CLICKSEND_MCP_MAX_RESULT_TOKENS", "20000", "longer results are shortened, about in tokens", _tokens),
     Variable("CLICKSEND_MCP_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr", _level),
 )
@@ -140,9 +160,10 @@ def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
         if name in known and _is_set(text):
             try:
                 values[name] = known[name].read(text.strip())
-            except ValueError as fault:
-                reason = str(fault) if str(fault).startswith("must") else "must be a number"
-                problems.append(f"{name} {reason}")
+            except WrongSetting as fault:
+                problems.append(f"{name} {fault}")
+            except ValueError:
+                problems.append(f"{name} must be a number")
         elif name.startswith(_OWN_PREFIX) and name not in known:
             nearest = get_close_matches(name, known, n=1)
             problems.append(f"{name} is not a setting" + (f"; did you mean {nearest[0]}?" if nearest else ""))

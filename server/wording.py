@@ -1,9 +1,10 @@
 """What the model reads when something did not go well: what happened, whether anything was sent, what to do."""
 
-from server.errors import Declined
+from server.errors import ClickSendError, Declined, NeverReached
 from tools.action import Action, Effect
 from tools.outcome import Refused, Verdict
 
+_GROUPS = 10  # reasons that the error names
 _NAMED = 20  # refused recipients that the error names; `data` has them all
 
 _MEANING = {
@@ -28,7 +29,7 @@ _NEXT_STEP = {
     "server's environment.",
     403: "It does not exist, is not this account's, or the account may not do this; check the ids.",
     404: "There is nothing with this id, or not in a state that allows it; look the id up again.",
-    503: "ClickSend is not available at the moment; call again in a minute.",
+    503: "ClickSend takes nothing on at the moment; call again in a minute.",
 }
 
 
@@ -45,13 +46,22 @@ def nothing_happened(action: Action) -> str:
 
 def wrong_input(action: Action, problems: str) -> str:
     """For arguments that were refused before anything left."""
-    return f"Wrong input: {problems}.{nothing_happened(action)}"
+    return f"Wrong input: {problems}{'' if problems.endswith('?') else '.'}{nothing_happened(action)}"
+
+
+def broken(action: Action, *, left: bool) -> str:
+    """For a fault of this server, before or after the request left."""
+    if left:
+        return unknown(action, "a fault inside this server")
+    return f"A fault inside this server.{nothing_happened(action)} A person has to look at its log."
 
 
 def declined(action: Action, fault: Declined) -> str:
     """For a refusal of the whole call by ClickSend."""
-    what = f"ClickSend refused with HTTP {fault.status} ({fault.reason})."
-    return f"{what} {_next_step(fault)}{nothing_happened(action)}"
+    what = f"ClickSend refused with HTTP {fault.status} ({tried(fault)}). {_next_step(fault)}"
+    if fault.lost_before and not action.read_only:
+        return f"{what} OUTCOME UNKNOWN: an earlier attempt may have taken effect; {_shown_by(action)} shows it."
+    return f"{what}{nothing_happened(action)}"
 
 
 def _next_step(fault: Declined) -> str:
@@ -65,16 +75,28 @@ def _next_step(fault: Declined) -> str:
     return _NEXT_STEP.get(fault.status, "Calling again with the same input will not help.")
 
 
-def never_reached(action: Action, reason: str) -> str:
+def never_reached(action: Action, fault: NeverReached) -> str:
     """For a call that never got a connection."""
-    return f"ClickSend could not be reached: {reason}.{nothing_happened(action)} Calling again later is safe."
+    happened = nothing_happened(action)
+    if fault.lost_before and not action.read_only:
+        happened = f" {_shown_by(action)} shows whether an earlier attempt took effect."
+    return f"ClickSend could not be reached: {tried(fault)}.{happened} Calling again later is safe."
+
+
+def tried(fault: ClickSendError) -> str:
+    """Why a call failed, and after how many attempts if it was more than one."""
+    return fault.reason if fault.attempts == 1 else f"{fault.reason}; {fault.attempts} attempts"
+
+
+def _shown_by(action: Action) -> str:
+    return action.shown_by or "the ClickSend dashboard (no tool here shows it)"
 
 
 def unknown(action: Action, reason: str) -> str:
     """For a call that left, and whose outcome nobody knows."""
     if action.effect is Effect.READ:
         return f"No usable answer from ClickSend: {reason}. Reading again is safe."
-    where = action.shown_by or "the ClickSend dashboard (no tool here shows it)"
+    where = _shown_by(action)
     if action.idempotent:
         return f"OUTCOME UNKNOWN: {reason}. It may have taken effect; {where} shows it. Repeating is safe."
     done = "sent and paid" if action.effect is Effect.SEND else "created"
@@ -86,6 +108,8 @@ def not_all_accepted(action: Action, verdict: Verdict) -> str:
     total = verdict.accepted + len(verdict.refused) + verdict.missing
     if action.effect is Effect.READ:
         first = f"{verdict.accepted} of {total} could be priced."
+    elif action.effect is Effect.DELETE:
+        first = "It was not done."
     elif verdict.accepted:
         first = f"{verdict.accepted} of {total} were accepted and queued: do NOT send those again."
     else:
@@ -103,7 +127,10 @@ def _listed(refused: tuple[Refused, ...]) -> str:
     by_status: dict[str, list[str]] = {}
     for one in refused:
         by_status.setdefault(one.status, []).append(one.what)
-    return "; ".join(_group(status, whats) for status, whats in by_status.items())
+    groups = [_group(status, whats) for status, whats in by_status.items()]
+    if len(groups) > _GROUPS:
+        groups[_GROUPS:] = [f"and {len(groups) - _GROUPS} more reasons (in data)"]
+    return "; ".join(groups)
 
 
 def _group(status: str, whats: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from schemas import campaigns
 from tools.action import Action, Effect, get, post, put
-from tools.outcome import campaign
+from tools.outcome import campaign, cancelled_campaign
 
 CREATE_SMS_CAMPAIGNS_SEND = Action(
     slug="CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND",
@@ -38,6 +38,7 @@ SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT = Action(
     input=campaigns.CancelCampaign,
     route=put("/v3/sms-campaigns/{sms_campaign_id}/cancel"),
     effect=Effect.DELETE,
+    outcome=cancelled_campaign,
     shown_by="CLICKSEND_GET_SMS_CAMPAIGNS3",
 )
 

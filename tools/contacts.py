@@ -2,6 +2,7 @@
 
 from schemas import contacts
 from tools.action import Action, Effect, delete, get, post, put
+from tools.outcome import deleted
 
 CREATE_LISTS_CONTACTS = Action(
     slug="CLICKSEND_CREATE_LISTS_CONTACTS",
@@ -35,6 +36,7 @@ DELETE_LISTS_CONTACTS = Action(
     input=contacts.DeleteContact,
     route=delete("/v3/lists/{list_id}/contacts/{contact_id}"),
     effect=Effect.DELETE,
+    outcome=deleted,
     shown_by="CLICKSEND_GET_LISTS_CONTACTS",
 )
 

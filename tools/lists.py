@@ -2,6 +2,7 @@
 
 from schemas import lists
 from tools.action import Action, Effect, delete, get, post
+from tools.outcome import deleted
 
 CREATE_LISTS = Action(
     slug="CLICKSEND_CREATE_LISTS",
@@ -26,6 +27,7 @@ DELETE_LISTS = Action(
     input=lists.DeleteList,
     route=delete("/v3/lists/{list_id}"),
     effect=Effect.DELETE,
+    outcome=deleted,
     shown_by="CLICKSEND_GET_LISTS",
 )
 

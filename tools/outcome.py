@@ -7,6 +7,7 @@ from typing import Any
 from schemas.base import Arguments
 
 ACCEPTED = "SUCCESS"
+_LONGEST_NAME = 60  # of what an error names; the whole is in `data`
 _CAMPAIGN_STOPPED = ("Cancelled", "Draft", "Failed")
 
 
@@ -38,6 +39,11 @@ Outcome = Callable[[Arguments, Mapping[str, Any]], Verdict | None]
 
 def as_a_whole(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
     """For what is accepted or refused whole: an answer with data is a yes."""
+    return Verdict(accepted=1) if answer.get("data") is not None else None
+
+
+def deleted(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
+    """For what leaves nothing to tell: the data is empty, or null."""
     return Verdict(accepted=1) if "data" in answer else None
 
 
@@ -50,7 +56,7 @@ def each(things: str) -> Outcome:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             return None
         refused = tuple(
-            Refused(str(entry.get("to") or entry.get("address_name")), str(entry.get("status")))
+            Refused(_short(entry.get("to") or entry.get("address_name")), _short(entry.get("status")))
             for entry in entries
             if entry.get("status") != ACCEPTED
         )
@@ -60,11 +66,29 @@ def each(things: str) -> Outcome:
     return outcome
 
 
+def _short(text: object) -> str:
+    return str(text)[:_LONGEST_NAME]
+
+
+def cancelled_campaign(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
+    """For a campaign that is not to go out: the answer is the campaign with its status."""
+    data = answer.get("data")
+    if not isinstance(data, dict) or "status" not in data:
+        return None
+    if data["status"] != "Cancelled":
+        return Verdict(accepted=0, refused=(Refused(_name(data), str(data["status"])),))
+    return Verdict(accepted=1)
+
+
 def campaign(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
     """For campaigns that are to go out: the answer is the campaign with its status."""
     data = answer.get("data")
     if not isinstance(data, dict) or "sms_campaign_id" not in data:
         return None
     if data.get("status") in _CAMPAIGN_STOPPED:
-        return Verdict(accepted=0, refused=(Refused(f"campaign {data['sms_campaign_id']}", data["status"]),))
+        return Verdict(accepted=0, refused=(Refused(_name(data), data["status"]),))
     return Verdict(accepted=1)
+
+
+def _name(campaign: Mapping[str, Any]) -> str:
+    return f"campaign {campaign.get('sms_campaign_id')}"

@@ -1,0 +1,54 @@
+"""Cleaning: what must not reach a model is taken out of an answer: secrets, and characters that people cannot see."""
+
+import json
+import re
+from base64 import b64encode
+from typing import Any
+
+from server.settings import Credentials
+
+REMOVED = "[removed]"
+
+_SHORTEST_SECRET = 8  # a shorter one would be found in ordinary words
+_SECRET_NAME = re.compile("(apikey|password|secret|token|authorization)s?$")
+
+# Zero-width, direction-changing and tag characters, lone halves of a surrogate pair.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff"
+    "\x7f-\x9f]"
+)
+# Joiners and variation selectors stay where emoji and scripts need them: singly, or as the one pair that emoji
+# have, after a character that is not ASCII; and in a keycap.
+_JOINERS = "[\u200c\u200d\ufe0e\ufe0f]"
+_MISPLACED = re.compile(f"(?<![^\x00-\x7f])(?!\ufe0f\u20e3){_JOINERS}+|(?!\ufe0f\u200d(?!{_JOINERS})){_JOINERS}{{2,}}")
+
+
+def without_unseen(text: str) -> str:
+    """A text without the characters that hide something from people or turn its direction."""
+    return _MISPLACED.sub("", _UNSEEN.sub("", text))
+
+
+def without_secrets(value: Any) -> Any:
+    """A JSON value without any entry whose name says that it is a key or a password, at any depth."""
+    if isinstance(value, dict):
+        return {name: without_secrets(item) for name, item in value.items() if not _is_secret(name)}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(re.sub(r"[^a-z]", "", name.lower())) is not None
+
+
+def pattern_of(credentials: Credentials) -> re.Pattern[str]:
+    """Matches the account's own secret in JSON text, in every form an answer could repeat it in."""
+    secret = credentials.secret
+    plain = (secret, b64encode(f"{credentials.username}:{secret}".encode()).decode())
+    forms = {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in plain for ascii_only in (True, False)}
+    forms |= {form.replace("/", r"\/") for form in forms}
+    long_enough = [
+        re.escape(form) for form in sorted({*plain, *forms}, key=len, reverse=True) if len(form) >= _SHORTEST_SECRET
+    ]
+    return re.compile("|".join(long_enough) or r"(?!)", re.IGNORECASE)

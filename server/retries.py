@@ -1,0 +1,121 @@
+"""Retries: one table says which calls may be sent again, from the action's effect and what is known of the failure.
+
+failure                                    reads, idempotent writes    sends and other writes
+no connection came about                   again                       again
+refused with 429 or 503                    again                       again
+5xx, or the connection broke               again                       never: ClickSend may have acted
+an answer that came and makes no sense     never                       never
+any other refusal                          never                       never
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
+
+from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
+from tools.action import Action
+
+_FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
+_LONGEST_WAIT = 8.0
+_TOOK_NOTHING_ON = (429, 503)
+
+
+def may_repeat(action: Action, fault: BaseException) -> bool:
+    """Whether a failed call may be sent again without a risk of doing twice what was asked once."""
+    match fault:
+        case NeverReached():
+            return True
+        case Declined():
+            return fault.status in _TOOK_NOTHING_ON
+        case NoUsableAnswer():
+            return fault.passing and action.idempotent
+        case _:
+            return False
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """An answer, the attempt it came at, and whether the answer to an earlier attempt was lost."""
+
+    answer: Mapping[str, Any]
+    attempts: int
+    lost_before: bool
+
+    def with_note(self) -> Mapping[str, Any]:
+        """The answer; after more than one attempt it says so."""
+        if self.attempts == 1:
+            return self.answer
+        note = f"{self.attempts}" + (", an earlier one may have taken effect already" if self.lost_before else "")
+        return {**self.answer, "_attempts": note}
+
+
+class Pace:
+    """How fast an account may be asked: after each 429 in a row every later call to it waits longer."""
+
+    def __init__(self) -> None:
+        self._refusals = 0
+        self._free_at = 0.0
+
+    async def turn(self) -> None:
+        """Wait until the account may be asked again."""
+        await anyio.sleep(max(0.0, self._free_at - anyio.current_time()))
+
+    def learn(self, fault: ClickSendError | None) -> None:
+        """Take note of how a call ended; None is well."""
+        if isinstance(fault, Declined) and fault.status == 429:
+            self._refusals += 1
+            self._free_at = anyio.current_time() + _backoff(self._refusals)
+        else:
+            self._refusals = 0
+
+
+async def persistently(
+    send: Callable[[], Awaitable[Mapping[str, Any]]], action: Action, pace: Pace, *, attempts: int, deadline: float
+) -> Attempted:
+    """Send a call, and again where the table allows it, until it succeeds, or attempts or time run out.
+
+    `deadline` is on the clock of the event loop.
+
+    Raises the last ClickSendError, which then tells its `attempts` and whether one `lost_before` it.
+    """
+    number = 0
+    lost = False
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(lambda fault: may_repeat(action, fault)),
+        wait=_wait,
+        stop=stop_after_attempt(attempts) | stop_before_delay(max(0.0, deadline - anyio.current_time())),
+        sleep=anyio.sleep,
+        reraise=True,
+    )
+
+    async def attempt() -> Mapping[str, Any]:
+        nonlocal number, lost
+        await pace.turn()
+        number += 1
+        try:
+            answer = await send()
+        except ClickSendError as fault:
+            pace.learn(fault)
+            fault.attempts, fault.lost_before = number, lost
+            lost = lost or isinstance(fault, NoUsableAnswer)
+            raise
+        pace.learn(None)
+        return answer
+
+    return Attempted(await retrying(attempt), number, lost)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds until the next attempt: what ClickSend asks for, or a growing time."""
+    fault = state.outcome.exception() if state.outcome else None
+    asked = fault.retry_after if isinstance(fault, Declined) and fault.retry_after else 0
+    return max(float(asked), _backoff(state.attempt_number))
+
+
+def _backoff(times: int) -> float:
+    wait: float = min(_FIRST_WAIT * 2 ** (times - 1), _LONGEST_WAIT)
+    return wait * random.uniform(1.0, 1.5)
