@@ -4,12 +4,20 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from schemas.envelope import Envelope
 from server.settings import VARIABLES, Credentials, Settings, from_environment, is_loopback
+from server.variables import WrongSetting
+from tools.catalog import CATALOG
+
+if TYPE_CHECKING:
+    from server.sandbox.serve import RunningSandbox
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -20,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error("--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`")
     try:
         sys.exit(arguments.run(arguments))
+    except WrongSetting as fault:
+        sys.exit(_fail(str(fault)))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -54,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     tools.set_defaults(run=_tools)
 
     commands.add_parser("check", help="check the credentials: account and balance").set_defaults(run=_check)
+    ledger = commands.add_parser("ledger", help="show what was sent, and what became of it")
+    ledger.add_argument("--days", type=float, default=7.0, help="of the last days (default: %(default)g)")
+    ledger.add_argument("--state", choices=("started", "accepted", "partly", "refused", "unknown"))
+    ledger.add_argument("--action", choices=sorted(CATALOG), metavar="ACTION", help="only sends by this tool")
+    ledger.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    ledger.add_argument("--prune", type=float, metavar="DAYS", help="delete what is older than so many days")
+    ledger.set_defaults(run=_ledger)
+
     commands.add_parser("demo", help="watch an agent's day against the sandbox").set_defaults(run=_demo)
     return parser
 
@@ -83,10 +101,19 @@ async def _settings(with_sandbox: bool) -> AsyncIterator[Settings]:
         return
     from server.sandbox.serve import running_sandbox
 
-    async with running_sandbox() as sandbox:
-        print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Controls under /_sandbox/.", file=sys.stderr)
-        credentials = Credentials(sandbox.username, sandbox.api_key)
-        yield replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True)
+    # The sandbox begins anew each time, and so does the ledger of what was sent to it.
+    with TemporaryDirectory(prefix="clicksend-mcp-") as folder:
+        async with running_sandbox() as sandbox:
+            yield _of_sandbox(settings, sandbox, folder)
+
+
+def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str) -> Settings:
+    print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Controls under /_sandbox/.", file=sys.stderr)
+    credentials = Credentials(sandbox.username, sandbox.api_key)
+    policy = settings.policy
+    if policy.ledger is None:
+        policy = replace(policy, ledger=f"{folder}/ledger.sqlite3")
+    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, policy=policy)
 
 
 def _stdio(arguments: argparse.Namespace) -> int:
@@ -172,7 +199,9 @@ def _check(_: argparse.Namespace) -> int:
 
     async def account() -> Envelope:
         async with Dispatcher(from_environment(os.environ)) as dispatcher:
-            return await dispatcher.call(GET_ACCOUNT, {})
+            answered = await dispatcher.call(GET_ACCOUNT, {})
+            assert isinstance(answered, Envelope)  # nobody is asked about a read
+            return answered
 
     envelope = anyio.run(account)
     if not envelope.successful:
@@ -184,6 +213,25 @@ def _check(_: argparse.Namespace) -> int:
     unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
     told = f"account {account_of.get('username')}, balance {account_of.get('balance')} {unit or ''}".rstrip()
     print(f"Credentials are right: {''.join(filter(str.isprintable, told))}.")
+    return 0
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    from server.guard.ledger import Ledger, LedgerUnavailable, default_place
+    from server.guard.listing import as_json_lines, as_table
+
+    ledger = Ledger(from_environment(os.environ).policy.ledger or default_place())
+    try:
+        if arguments.prune is not None:
+            print(f"{ledger.prune(time.time() - arguments.prune * 86_400)} entries deleted.")
+            return 0
+        since = time.time() - arguments.days * 86_400
+        entries = ledger.entries(since=since, state=arguments.state, action=arguments.action)
+    except LedgerUnavailable as fault:
+        return _fail(f"the ledger cannot be used ({fault}): look at CLICKSEND_MCP_LEDGER", status=1)
+    finally:
+        ledger.close()
+    print(as_json_lines(entries) if arguments.json else as_table(entries))
     return 0
 
 

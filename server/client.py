@@ -63,9 +63,10 @@ class ClickSend:
         seconds = self._total_timeout if seconds is None else seconds
         left = False
 
-        async def trace(event: str, _: Mapping[str, Any]) -> None:
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
             nonlocal left
-            if event.endswith(".send_request_headers.started") and not event.startswith("proxy"):
+            # A CONNECT asks a proxy for the connection.
+            if event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
                 left = True
                 leaving()
 
@@ -86,6 +87,8 @@ class ClickSend:
                 raise NeverReached(f"no connection within {seconds:.3g} s") from None
             raise NoUsableAnswer(f"no complete answer within {seconds:.3g} s") from None
         except httpx.HTTPError as fault:
+            if not left:
+                raise NeverReached(_name(fault)) from None
             raise NoUsableAnswer(_name(fault), passing=True) from None
 
     async def _text(self, response: httpx.Response) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
@@ -55,7 +56,7 @@ def _first(fault: BaseException) -> BaseException:
 
 
 async def _day() -> None:
-    with _served(_CUSTOMERS) as csv_url:
+    with _served(_CUSTOMERS) as csv_url, TemporaryDirectory(prefix="clicksend-mcp-") as folder:
         async with running_sandbox() as sandbox, httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as world:
             server = StdioServerParameters(
                 command=sys.executable,
@@ -64,6 +65,7 @@ async def _day() -> None:
                     "CLICKSEND_USERNAME": sandbox.username,
                     "CLICKSEND_API_KEY": sandbox.api_key,
                     "CLICKSEND_BASE_URL": sandbox.url,
+                    "CLICKSEND_MCP_LEDGER": f"{folder}/ledger.sqlite3",
                 },
             )
             async with Client(server) as host:

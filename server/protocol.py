@@ -17,6 +17,7 @@ from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
+    InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
@@ -25,9 +26,12 @@ from mcp.types import (
 )
 
 from schemas.envelope import ENVELOPE_SCHEMA, Envelope
+from server import approval
 from server.dispatch import Dispatcher
+from server.guard.questions import NotApproved, Question
 from server.settings import Settings
 from server.signals import stop_signal
+from server.wording import nothing_happened
 from tools.action import Action
 from tools.catalog import CATALOG
 
@@ -59,18 +63,24 @@ def tool(action: Action) -> Tool:
     )
 
 
-def result(envelope: Envelope) -> CallToolResult:
-    """An envelope as MCP carries it: the same JSON as text and as structured content, since hosts show one of both."""
+def result(envelope: Envelope, action: Action) -> CallToolResult:
+    """An envelope as MCP carries it: the same JSON as text and as structured content, since hosts show one of both.
+
+    What carries text of strangers is marked for the host in `_meta`, as it is for the model in `data`.
+    """
     return CallToolResult(
         content=[TextContent(type="text", text=envelope.model_dump_json(exclude_none=True))],
         structured_content=envelope.model_dump(exclude_none=True),
         is_error=not envelope.successful,
+        meta={"clicksend/outside-text": True} if action.strangers and envelope.data else None,
     )
 
 
 def build_server(settings: Settings) -> Server[Dispatcher]:
     """The MCP server of one account; both protocol eras, any transport."""
-    tools = ListToolsResult(tools=[tool(action) for action in CATALOG.values()])
+    policy = settings.policy
+    offered = {slug: action for slug, action in CATALOG.items() if policy.offers(slug)}
+    tools = ListToolsResult(tools=[tool(action) for action in offered.values()])
 
     @asynccontextmanager
     async def lifespan(_: Server[Dispatcher]) -> AsyncIterator[Dispatcher]:
@@ -80,16 +90,18 @@ def build_server(settings: Settings) -> Server[Dispatcher]:
     async def list_tools(_: ServerRequestContext[Dispatcher], __: PaginatedRequestParams | None) -> ListToolsResult:
         return tools
 
-    async def call_tool(context: ServerRequestContext[Dispatcher], params: CallToolRequestParams) -> CallToolResult:
-        action = CATALOG.get(params.name)
+    async def call_tool(
+        context: ServerRequestContext[Dispatcher], params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
+        action = offered.get(params.name)
         if action is None:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}")
-        return result(await context.lifespan_context.call(action, params.arguments or {}))
+        return await _called(context, action, params)
 
     def input_schema(name: str) -> dict[str, Any] | None:
-        return CATALOG[name].input_schema if name in CATALOG else None
+        return offered[name].input_schema if name in offered else None
 
-    return Server(
+    server = Server(
         "clicksend-sandbox" if settings.sandbox else "clicksend",
         version=version("clicksend-mcp"),
         instructions=(_SANDBOX if settings.sandbox else "") + _INSTRUCTIONS,
@@ -99,6 +111,34 @@ def build_server(settings: Settings) -> Server[Dispatcher]:
         get_tool_input_schema=input_schema,
         cache_hints={"tools/list": _ONE_HOUR, "server/discover": _ONE_HOUR},
     )
+    if policy.approval.asks:
+        server.middleware.append(approval.sealing(policy.approval_key, audience=server.name))
+    return server
+
+
+async def _called(
+    context: ServerRequestContext[Dispatcher], action: Action, params: CallToolRequestParams
+) -> CallToolResult | InputRequiredResult:
+    """Hand a call on, and put the dispatcher's question to a person where there is one."""
+
+    def stopped(reason: str) -> CallToolResult:
+        return result(Envelope.failure(f"{reason}.{nothing_happened(action)}"), action)
+
+    arguments = params.arguments or {}
+    answer = approval.given(params)
+    if isinstance(answer, NotApproved):
+        return stopped(answer.reason)
+    outcome = await context.lifespan_context.call(action, arguments, answer)
+    if isinstance(outcome, Question):
+        asked = await approval.ask(context, outcome)
+        if isinstance(asked, InputRequiredResult):
+            return asked
+        if isinstance(asked, NotApproved):
+            return stopped(asked.reason)
+        outcome = await context.lifespan_context.call(action, arguments, asked)
+    if isinstance(outcome, Question):
+        return stopped("What was approved has changed meanwhile, for example its price; call again to ask again")
+    return result(outcome, action)
 
 
 async def serve_stdio(server: Server[Dispatcher]) -> int:

@@ -60,8 +60,10 @@ class Pace:
         self._refusals = 0
         self._free_at = 0.0
 
-    async def turn(self) -> None:
-        """Wait until the account may be asked again."""
+    async def turn(self, deadline: float) -> None:
+        """Wait until the account may be asked again; raises NeverReached if that is after the deadline."""
+        if self._free_at > deadline:
+            raise NeverReached("ClickSend has refused too many calls, and the time is too short to wait for a turn")
         await anyio.sleep(max(0.0, self._free_at - anyio.current_time()))
 
     def learn(self, fault: ClickSendError | None) -> None:
@@ -69,7 +71,7 @@ class Pace:
         if isinstance(fault, Declined) and fault.status == 429:
             self._refusals += 1
             self._free_at = anyio.current_time() + _backoff(self._refusals)
-        else:
+        elif not isinstance(fault, NeverReached):
             self._refusals = 0
 
 
@@ -94,13 +96,13 @@ async def persistently(
 
     async def attempt() -> Mapping[str, Any]:
         nonlocal number, lost
-        await pace.turn()
-        number += 1
         try:
+            await pace.turn(deadline)
+            number += 1
             answer = await send()
         except ClickSendError as fault:
             pace.learn(fault)
-            fault.attempts, fault.lost_before = number, lost
+            fault.attempts, fault.lost_before = max(number, 1), lost
             lost = lost or isinstance(fault, NoUsableAnswer)
             raise
         pace.learn(None)

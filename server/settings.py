@@ -4,12 +4,16 @@ A fault does not stop the server: hosts hide a server that exits, so the answer 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from server import policy
+from server.policy import Policy
+from server.variables import Variable, WrongSetting, plain_text, seconds, whole_number
 
 CLICKSEND_URL: Final = "https://rest.clicksend.com"
 _OWN_PREFIX: Final = "CLICKSEND_MCP_"
@@ -25,7 +29,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Settings:
-    """How this server reaches ClickSend. Times are in seconds.
+    """How this server reaches ClickSend. Times are in seconds; `lookups` are the waits before each search for a send
+    whose answer was lost.
 
     `problem` says in a sentence what is missing or wrong; while there is one, no call is made.
     """
@@ -38,51 +43,10 @@ class Settings:
     attempts: int = 4
     max_result_tokens: int = 20_000
     log_level: str = "WARNING"
+    lookups: tuple[float, ...] = (0, 3, 5)
+    policy: Policy = field(default_factory=Policy)
     sandbox: bool = False
     problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Variable:
-    """An environment variable: the default in words, what it means, and how its text is read."""
-
-    name: str
-    default: str
-    meaning: str
-    read: Callable[[str], Any]
-
-
-class WrongSetting(ValueError):
-    """A setting that cannot be; the text completes a sentence that begins with its name."""
-
-
-def _text(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise WrongSetting("must be UTF-8 text") from None
-    return text
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 600:
-        raise WrongSetting("must be seconds, more than 0 and at most 600")
-    return value
-
-
-def _attempts(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 10:
-        raise WrongSetting("must be from 1 to 10")
-    return value
-
-
-def _tokens(text: str) -> int:
-    value = int(text)
-    if not 1_000 <= value <= 1_000_000:
-        raise WrongSetting("must be from 1000 to 1000000")
-    return value
 
 
 def _level(text: str) -> str:
@@ -107,18 +71,26 @@ def _base_url(text: str) -> str:
     return text.rstrip("/").removesuffix("/v3")
 
 
-VARIABLES: Final = (
-    Variable("CLICKSEND_USERNAME", "none", "API username of the ClickSend account", _text),
-    Variable("CLICKSEND_API_KEY", "none", "API key of that account", _text),
-    Variable("CLICKSEND_PASSWORD", "none", "the account's password, where there is no API key", _text),
+_CONNECTION: Final = (
+    Variable("CLICKSEND_USERNAME", "none", "API username of the ClickSend account", plain_text),
+    Variable("CLICKSEND_API_KEY", "none", "API key of that account", plain_text),
+    Variable("CLICKSEND_PASSWORD", "none", "the account's password, where there is no API key", plain_text),
     Variable("CLICKSEND_BASE_URL", CLICKSEND_URL, "where ClickSend is; plain http for this machine only", _base_url),
-    Variable("CLICKSEND_MCP_CONNECT_TIMEOUT", "5", "seconds to reach ClickSend", _seconds),
-    Variable("CLICKSEND_MCP_READ_TIMEOUT", "30", "seconds without a byte of the answer", _seconds),
-    Variable("CLICKSEND_MCP_TOTAL_TIMEOUT", "60", "seconds for the whole call, repeats included", _seconds),
-    Variable("CLICKSEND_MCP_ATTEMPTS", "4", "how often a call may be sent, where a repeat is safe", _attempts),
-    Variable("CLICKSEND_MCP_MAX_RESULT_TOKENS", "20000", "longer results are shortened, about in tokens", _tokens),
+    Variable("CLICKSEND_MCP_CONNECT_TIMEOUT", "5", "seconds to reach ClickSend", seconds),
+    Variable("CLICKSEND_MCP_READ_TIMEOUT", "30", "seconds without a byte of the answer", seconds),
+    Variable("CLICKSEND_MCP_TOTAL_TIMEOUT", "60", "seconds for the whole call, repeats included", seconds),
+    Variable(
+        "CLICKSEND_MCP_ATTEMPTS", "4", "how often a call may be sent, where a repeat is safe", whole_number(1, 10)
+    ),
+    Variable(
+        "CLICKSEND_MCP_MAX_RESULT_TOKENS",
+        "20000",
+        "longer results are shortened, about in tokens",
+        whole_number(1_000, 1_000_000),
+    ),
     Variable("CLICKSEND_MCP_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr", _level),
 )
+VARIABLES: Final = (*_CONNECTION, *policy.VARIABLES)
 
 
 def is_loopback(host: str) -> bool:
@@ -130,7 +102,10 @@ def is_loopback(host: str) -> bool:
 
 
 def from_environment(environment: Mapping[str, str], *, credentials_needed: bool = True) -> Settings:
-    """Read the settings; whatever is missing or wrong ends up in `problem`."""
+    """Read the settings; whatever is missing or wrong ends up in `problem`.
+
+    Raises WrongSetting for a limit that is wrong: that stops the start.
+    """
     given, problems = _read(environment)
     credentials = _credentials(given)
     if credentials is None and credentials_needed:
@@ -140,15 +115,19 @@ def from_environment(environment: Mapping[str, str], *, credentials_needed: bool
         )
     elif credentials is not None and ":" in credentials.username:
         problems.append("CLICKSEND_USERNAME must not contain a colon")
-    own = {
-        name.removeprefix(_OWN_PREFIX).lower(): value for name, value in given.items() if name.startswith(_OWN_PREFIX)
-    }
     return Settings(
         credentials=credentials,
         base_url=given.get("CLICKSEND_BASE_URL", CLICKSEND_URL),
+        policy=Policy(**_fields(given, policy.VARIABLES)),
         problem=". ".join(problems) or None,
-        **own,
+        **_fields(given, _CONNECTION),
     )
+
+
+def _fields(given: Mapping[str, Any], variables: tuple[Variable, ...]) -> dict[str, Any]:
+    """The values of our own variables by the names of the fields they fill."""
+    own = (variable.name for variable in variables if variable.name.startswith(_OWN_PREFIX))
+    return {name.removeprefix(_OWN_PREFIX).lower(): given[name] for name in own if name in given}
 
 
 def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -161,9 +140,9 @@ def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
             try:
                 values[name] = known[name].read(text.strip())
             except WrongSetting as fault:
+                if known[name] in policy.VARIABLES:
+                    raise WrongSetting(f"{name} {fault}") from None
                 problems.append(f"{name} {fault}")
-            except ValueError:
-                problems.append(f"{name} must be a number")
         elif name.startswith(_OWN_PREFIX) and name not in known:
             nearest = get_close_matches(name, known, n=1)
             problems.append(f"{name} is not a setting" + (f"; did you mean {nearest[0]}?" if nearest else ""))

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from schemas.base import Arguments, portable_schema
 from tools.outcome import Outcome, as_a_whole
+from tools.reach import ReachOf
+from tools.trace import Trace
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -41,9 +43,14 @@ class Route:
     method: Method
     path: str
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The values that the path takes."""
+        return frozenset(re.findall(r"{(\w+)}", self.path))
+
     def fill(self, values: Mapping[str, Any]) -> Request:
         """Place every value; values in the path are encoded, so that none can lead to another path."""
-        in_path = set(re.findall(r"{(\w+)}", self.path))
+        in_path = self.names
         path = self.path.format_map({name: quote(str(values[name]), safe="") for name in in_path})
         rest = {name: value for name, value in values.items() if name not in in_path}
         if self.method == "GET":
@@ -78,6 +85,9 @@ class Action:
     `input`: the model of its arguments; the docstring is the tool's description.
     `outcome`: how to read from ClickSend's answer whether all of what was asked was accepted.
     `shown_by`: the slug of the action that shows whether this one took effect, where there is one.
+    `reach`: whom its arguments would contact. `price`: where ClickSend tells the price of the same body.
+    `strangers`: the fields of its answers that people outside have written.
+    `trace`: how a send whose answer was lost is found in ClickSend's records.
     """
 
     slug: str
@@ -87,6 +97,10 @@ class Action:
     effect: Effect
     outcome: Outcome = as_a_whole
     shown_by: str | None = None
+    reach: ReachOf | None = None
+    price: Route | None = None
+    trace: Trace | None = None
+    strangers: str | None = None
 
     @cached_property
     def description(self) -> str:
@@ -100,7 +114,14 @@ class Action:
 
     def request(self, arguments: Arguments) -> Request:
         """The request that validated arguments make."""
-        return self.route.fill(arguments.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return self.route.fill(_values(arguments))
+
+    def price_request(self, arguments: Arguments) -> Request | None:
+        """The request that asks for the price; None where ClickSend has none to tell."""
+        if self.price is None:
+            return None
+        in_path = self.route.names
+        return self.price.fill({name: value for name, value in _values(arguments).items() if name not in in_path})
 
     @property
     def read_only(self) -> bool:
@@ -121,3 +142,7 @@ class Action:
     def idempotent(self) -> bool:
         """A repeat changes nothing more. Never true of a send: clients may repeat what is idempotent."""
         return self.read_only or (self.effect is not Effect.SEND and self.route.method != "POST")
+
+
+def _values(arguments: Arguments) -> dict[str, Any]:
+    return arguments.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,6 +1,7 @@
 """The actions on automations."""
 
 from schemas import automations
+from tools import reach
 from tools.action import Action, Effect, post
 
 CREATE_AUTOMATIONS_SMS_INBOUND = Action(
@@ -9,6 +10,7 @@ CREATE_AUTOMATIONS_SMS_INBOUND = Action(
     input=automations.CreateInboundRule,
     route=post("/v3/automations/sms/inbound"),
     effect=Effect.WRITE,
+    reach=reach.forwarded,
 )
 
 ACTIONS = (CREATE_AUTOMATIONS_SMS_INBOUND,)

@@ -1,6 +1,7 @@
 """The actions on SMS campaigns."""
 
 from schemas import campaigns
+from tools import reach, trace
 from tools.action import Action, Effect, get, post, put
 from tools.outcome import campaign, cancelled_campaign
 
@@ -12,6 +13,9 @@ CREATE_SMS_CAMPAIGNS_SEND = Action(
     effect=Effect.SEND,
     outcome=campaign,
     shown_by="CLICKSEND_GET_SMS_CAMPAIGNS3",
+    reach=reach.contacts_of_list,
+    price=post("/v3/sms-campaigns/price"),
+    trace=trace.CAMPAIGN,
 )
 
 CALCULATE_SMS_CAMPAIGNS_PRICE = Action(
@@ -30,6 +34,8 @@ UPDATE_SMS_CAMPAIGNS = Action(
     effect=Effect.SEND,
     outcome=campaign,
     shown_by="CLICKSEND_GET_SMS_CAMPAIGNS3",
+    reach=reach.contacts_of_list,
+    price=post("/v3/sms-campaigns/price"),
 )
 
 SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT = Action(

@@ -19,6 +19,7 @@ GET_LISTS_CONTACTS = Action(
     input=contacts.Contacts,
     route=get("/v3/lists/{list_id}/contacts"),
     effect=Effect.READ,
+    strangers="all fields of contacts",
 )
 
 UPDATE_LISTS_CONTACTS = Action(

@@ -1,6 +1,7 @@
 """The actions on MMS."""
 
 from schemas import mms
+from tools import reach
 from tools.action import Action, Effect, post
 from tools.outcome import each
 
@@ -11,6 +12,8 @@ CREATE_MMS_SEND = Action(
     route=post("/v3/mms/send"),
     effect=Effect.SEND,
     outcome=each("messages"),
+    reach=reach.messages,
+    price=post("/v3/mms/price"),
 )
 
 ACTIONS = (CREATE_MMS_SEND,)

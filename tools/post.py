@@ -1,6 +1,7 @@
 """The actions on letters."""
 
 from schemas import post as letters
+from tools import reach
 from tools.action import Action, Effect, post
 from tools.outcome import each
 
@@ -11,6 +12,8 @@ CREATE_POST_LETTERS_SEND = Action(
     route=post("/v3/post/letters/send"),
     effect=Effect.SEND,
     outcome=each("recipients"),
+    reach=reach.letters,
+    price=post("/v3/post/letters/price"),
 )
 
 ACTIONS = (CREATE_POST_LETTERS_SEND,)

@@ -1,6 +1,7 @@
 """The actions on SMS."""
 
 from schemas import sms
+from tools import reach, trace
 from tools.action import Action, Effect, get, post, put
 from tools.outcome import each
 
@@ -12,6 +13,9 @@ CREATE_SMS_SEND = Action(
     effect=Effect.SEND,
     outcome=each("messages"),
     shown_by="CLICKSEND_GET_SMS_HISTORY",
+    reach=reach.messages,
+    price=post("/v3/sms/price"),
+    trace=trace.SMS,
 )
 
 SMS_PRICE_POST = Action(
@@ -29,6 +33,7 @@ GET_SMS_HISTORY = Action(
     input=sms.SmsHistory,
     route=get("/v3/sms/history"),
     effect=Effect.READ,
+    strangers="body where direction is in, first_name, last_name",
 )
 
 GET_SMS_RECEIPTS = Action(
@@ -61,6 +66,7 @@ GET_SMS_INBOUND = Action(
     input=sms.SmsInbound,
     route=get("/v3/sms/inbound"),
     effect=Effect.READ,
+    strangers="body",
 )
 
 SMS_CANCEL_ALL_PUT = Action(

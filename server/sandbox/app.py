@@ -34,6 +34,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("PUT", "/v3/sms/cancel-all", sending.cancel_all_sms),
     ("PUT", "/v3/sms/{message_id}/cancel", sending.cancel_sms),
     ("POST", "/v3/mms/send", sending.send_mms),
+    ("POST", "/v3/mms/price", sending.price_mms),
     ("GET", "/v3/sms/history", records.view_history),
     ("GET", "/v3/sms/receipts", records.view_receipts),
     ("GET", "/v3/sms/receipts/{message_id}", records.view_receipt),
@@ -64,6 +65,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v3/lists/{list_id}/import", transfer.import_list),
     ("GET", "/v3/lists/{list_id}/export", transfer.export_list),
     ("POST", "/v3/post/letters/send", letters.send_letters),
+    ("POST", "/v3/post/letters/price", letters.price_letters),
     ("GET", "/v3/post/return-addresses", letters.view_return_addresses),
 )
 RATE_LIMITED = frozenset({"/v3/account"})

@@ -1,5 +1,6 @@
 """Letters by post. The file is not fetched: every letter counts as one page."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +31,15 @@ POSTED_AFTER = 4  # seconds after its time
 
 def send_letters(call: Call) -> Answer:
     """POST /v3/post/letters/send"""
+    return Answer(_judge(call, _charge), "Letters queued for printing.")
+
+
+def price_letters(call: Call) -> Answer:
+    """POST /v3/post/letters/price: like sending, but nothing is printed, kept or charged."""
+    return Answer(_judge(call, lambda _, __: True))
+
+
+def _judge(call: Call, accepts: Callable[[Call, Letter], bool]) -> Row:
     file_url = required_text(call.body, "file_url")
     if file_type(file_url) not in (".pdf", ""):
         raise bad_request("file_url must be the web address of a PDF file.")
@@ -38,17 +48,27 @@ def send_letters(call: Call) -> Answer:
     recipients = call.body.get("recipients")
     if not isinstance(recipients, list) or not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise bad_request(f"recipients must be a list of 1 to {MAX_RECIPIENTS} addresses.")
-    letters = [_letter(call, recipient, file_url) for recipient in recipients]
-    rows = [_send(call, letter, return_id, options, source) for letter, return_id in letters]
-    sent = [letter for letter, _ in letters if letter.message_id in call.account.letters]
-    data = {
-        "total_price": tariff.json_number(sum((letter.price for letter in sent), Decimal(0))),
-        "total_count": len(letters),
-        "queued_count": len(sent),
-        "recipients": rows,
+    judged = [
+        (letter, return_id, accepts(call, letter))
+        for letter, return_id in [_letter(call, recipient, file_url) for recipient in recipients]
+    ]
+    return {
+        "total_price": tariff.json_number(sum((letter.price for letter, _, yes in judged if yes), Decimal(0))),
+        "total_count": len(judged),
+        "queued_count": sum(yes for _, _, yes in judged),
+        "recipients": [_row(call, letter, return_id, options, source, yes) for letter, return_id, yes in judged],
         "_currency": tariff.currency(call.account.country),
     }
-    return Answer(data, "Letters queued for printing.")
+
+
+def _charge(call: Call, letter: Letter) -> bool:
+    """Take a letter on and charge it, if the balance allows."""
+    account = call.account
+    affordable = account.standing != "no credit" and letter.price <= account.balance
+    if affordable:
+        account.balance -= letter.price
+        keep(account.letters, letter.message_id, letter, call.world.limits.others)
+    return affordable
 
 
 def view_return_addresses(call: Call) -> Answer:
@@ -97,12 +117,8 @@ def _letter(call: Call, recipient: Any, file_url: str) -> tuple[Letter, int]:
     return Letter(new_message_id(), address, file_url, now, send_at, price, custom_string), return_id
 
 
-def _send(call: Call, letter: Letter, return_id: int, options: dict[str, int], source: str) -> Row:
+def _row(call: Call, letter: Letter, return_id: int, options: dict[str, int], source: str, affordable: bool) -> Row:
     account = call.account
-    affordable = account.standing != "no credit" and letter.price <= account.balance
-    if affordable:
-        account.balance -= letter.price
-        keep(account.letters, letter.message_id, letter, call.world.limits.others)
     return {
         "user_id": account.user_id,
         "subaccount_id": account.subaccount_id,

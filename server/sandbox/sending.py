@@ -32,11 +32,20 @@ def price_sms(call: Call) -> Answer:
 
 def send_mms(call: Call) -> Answer:
     """POST /v3/mms/send"""
+    return Answer(_pictures(call, outbound.accept), "Messages queued for delivery.")
+
+
+def price_mms(call: Call) -> Answer:
+    """POST /v3/mms/price: like sending, but nothing is sent, kept or charged."""
+    return Answer(_pictures(call, outbound.price))
+
+
+def _pictures(call: Call, judge: Callable[[World, Account, Draft], Verdict]) -> Row:
     media = text_of(call.body, "media_file")
-    verdicts = _judge(call, [_picture(draft, media) for draft in _drafts(call, "mms")], outbound.accept)
+    verdicts = _judge(call, [_picture(draft, media) for draft in _drafts(call, "mms")], judge)
     data = _summary(call, verdicts, _mms_row)
     del data["blocked_count"]  # picture messages do not have it
-    return Answer(data, "Messages queued for delivery.")
+    return data
 
 
 def cancel_sms(call: Call) -> Answer:

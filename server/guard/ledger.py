@@ -1,0 +1,341 @@
+"""The ledger: what was sent, written durably before it leaves, so that nothing is sent twice or unrecorded.
+
+It is decided here, by the database, whether a call is a repeat and whether the day's budget has room, so that it
+holds across threads, processes, restarts and replicas. SQLite for one machine, PostgreSQL for many: the same code.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import anyio.to_thread
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+State = Literal["started", "accepted", "partly", "refused", "unknown"]
+DAY = 86_400  # seconds
+
+_MILLIONTHS = Decimal(1_000_000)  # money is kept as whole millionths of the account's currency
+_BUSY = 10  # seconds to wait for another process's write
+T = TypeVar("T")
+
+_metadata = sa.MetaData()
+_accounts = sa.Table(
+    "accounts",
+    _metadata,
+    sa.Column("account", sa.String(64), primary_key=True),
+    sa.Column("touched", sa.Float, nullable=False),
+)
+_sends = sa.Table(
+    "sends",
+    _metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("account", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("recipients", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("cost", sa.BigInteger, nullable=False, default=0),
+    sa.Column("message_ids", sa.Text, nullable=False, default="[]"),
+    sa.Column("marks", sa.Text, nullable=False, default="[]"),
+    sa.Column("request", sa.Text),
+    sa.Index("sends_of_account", "account", "at"),
+    sa.Index("sends_of_fingerprint", "account", "fingerprint", "at"),
+)
+_used = sa.Table(
+    "used_approvals",
+    _metadata,
+    sa.Column("token", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be read or written; a paid call must not be made."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One send in the ledger.
+
+    `at`: Unix seconds; `cost`: account currency, reserved while the outcome is open; `marks`: salted digests by which
+    its messages are recognised in ClickSend's records; `request`: its JSON text, only if the operator keeps texts.
+    """
+
+    account: str
+    action: str
+    fingerprint: str
+    recipients: int
+    cost: Decimal = Decimal(0)
+    marks: tuple[str, ...] = ()
+    request: str | None = None
+    id: str = ""
+    at: float = 0.0
+    state: State = "started"
+    message_ids: tuple[str, ...] = ()
+
+    @property
+    def age(self) -> int:
+        """Whole seconds since it was written; never negative, even if the clock was set back."""
+        return max(0, int(time.time() - self.at))
+
+
+@dataclass(eq=False)
+class Duplicate(Exception):
+    """The same call stands in the ledger already, within the window."""
+
+    entry: Entry
+
+
+@dataclass(eq=False)
+class OverBudget(Exception):
+    """The call would cost more than is left of the day's budget. Amounts in account currency."""
+
+    spent: Decimal
+    cost: Decimal
+    budget: Decimal
+
+
+def new_id() -> str:
+    """The id of a new entry; it also salts the entry's marks."""
+    return str(uuid.uuid4())
+
+
+class Ledger:
+    """A ledger at a SQLAlchemy URL or a file's path; every method may raise LedgerUnavailable."""
+
+    def __init__(self, place: str) -> None:
+        self._url = _url(place)
+        self._engine: sa.Engine | None = None
+
+    async def start(self, entry: Entry, *, window: float, budget: Decimal | None) -> None:
+        """Write an entry as started, and reserve its cost.
+
+        Raises Duplicate if the same call was made within `window` seconds and was not refused, and OverBudget if the
+        costs of the last 24 hours and its own exceed `budget`.
+        """
+        await self._in_thread(lambda: self._start(entry, window, budget))
+
+    async def finish(
+        self, entry_id: str, state: State, *, message_ids: Sequence[str] = (), cost: Decimal | None
+    ) -> None:
+        """Write how a send ended; a cost of None leaves what was reserved."""
+        values: dict[str, Any] = {"state": state, "message_ids": json.dumps(list(message_ids))}
+        if cost is not None:
+            values["cost"] = _millionths(cost)
+        change = sa.update(_sends).where(_sends.c.id == entry_id).values(values)
+        await self._in_thread(lambda: self._execute(change))
+
+    async def same(self, account: str, fingerprint: str, *, window: float) -> Entry | None:
+        """The newest entry of the same call within the window that was not refused."""
+        return await self._in_thread(lambda: self._read(lambda link: _same(link, account, fingerprint, window)))
+
+    async def open_since(self, account: str, *, before: float) -> list[Entry]:
+        """Sends whose process never wrote an end: started before a time, in Unix seconds."""
+        chosen = sa.select(_sends).where(_sends.c.account == account, _sends.c.state == "started", _sends.c.at < before)
+        return await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
+
+    async def known_ids(self, account: str, *, besides: str) -> frozenset[str]:
+        """The message ids of an account's other sends in the last day."""
+        chosen = sa.select(_sends).where(
+            _sends.c.account == account, _sends.c.id != besides, _sends.c.at > time.time() - DAY
+        )
+        entries = await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
+        return frozenset(message_id for entry in entries for message_id in entry.message_ids)
+
+    async def use(self, token: str) -> bool:
+        """Use an approval; False if it was used before."""
+        insert = sa.insert(_used).values(token=token, at=time.time())
+
+        def once() -> bool:
+            try:
+                self._execute(insert)
+            except IntegrityError:
+                return False
+            return True
+
+        return await self._in_thread(once)
+
+    def entries(self, *, since: float = 0.0, state: str | None = None, action: str | None = None) -> list[Entry]:
+        """Entries, newest first, from a time in Unix seconds on; for people, hence not async."""
+        chosen = sa.select(_sends).where(_sends.c.at >= since).order_by(_sends.c.at.desc())
+        if state:
+            chosen = chosen.where(_sends.c.state == state)
+        if action:
+            chosen = chosen.where(_sends.c.action == action)
+        with _as_unavailable():
+            return self._read(lambda link: _entries(link, chosen))
+
+    def prune(self, before: float) -> int:
+        """Delete entries and used approvals older than a time in Unix seconds; how many entries."""
+        with _as_unavailable():
+            self._execute(sa.delete(_used).where(_used.c.at < before))
+            return self._execute(sa.delete(_sends).where(_sends.c.at < before))
+
+    def close(self) -> None:
+        """Close its connections."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        def guarded() -> T:
+            with _as_unavailable():
+                return work()
+
+        return await anyio.to_thread.run_sync(guarded)
+
+    def _start(self, entry: Entry, window: float, budget: Decimal | None) -> None:
+        now = time.time()
+        with self._opened().begin() as link:
+            # Taken first and held to the end: all writers of an account pass here one after the other.
+            link.execute(_locking(link.dialect.name, entry.account, now))
+            if window and (same := _same(link, entry.account, entry.fingerprint, window)):
+                raise Duplicate(same)
+            if budget is not None:
+                _check_budget(link, entry, budget, now)
+            link.execute(
+                sa.insert(_sends).values(
+                    id=entry.id,
+                    at=now,
+                    account=entry.account,
+                    action=entry.action,
+                    fingerprint=entry.fingerprint,
+                    recipients=entry.recipients,
+                    state="started",
+                    cost=_millionths(entry.cost),
+                    message_ids="[]",
+                    marks=json.dumps(entry.marks),
+                    request=entry.request,
+                )
+            )
+
+    def _execute(self, statement: sa.Update | sa.Insert | sa.Delete) -> int:
+        with self._opened().begin() as link:
+            return link.execute(statement).rowcount
+
+    def _read(self, query: Callable[[sa.Connection], T]) -> T:
+        with self._opened().connect() as link:
+            return query(link)
+
+    def _opened(self) -> sa.Engine:
+        if self._engine is None:
+            engine = _engine(self._url)
+            _create_tables(engine)
+            self._engine = engine
+        return self._engine
+
+
+def default_place() -> str:
+    """The path of the ledger in the user's state directory."""
+    import platformdirs
+
+    return str(Path(platformdirs.user_state_dir("clicksend-mcp")) / "ledger.sqlite3")
+
+
+def _url(place: str) -> sa.URL:
+    if "://" not in place:
+        return sa.URL.create("sqlite", database=place)
+    url = sa.make_url(place)
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _BUSY})
+    _make_private(Path(str(url.database)))
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY})
+
+    @sa.event.listens_for(engine, "connect")
+    def durable(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+def _make_private(file: Path) -> None:
+    """Create the file, and directories that are missing, for the user alone."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _create_tables(engine: sa.Engine) -> None:
+    try:
+        _metadata.create_all(engine)
+    except SQLAlchemyError:  # another process was creating them at the same moment
+        _metadata.create_all(engine)
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """Tell a failing database by its kind; the text of its errors may hold what was to be written."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, OSError, ImportError) as fault:
+        cause = getattr(fault, "orig", None) or fault
+        raise LedgerUnavailable(type(cause).__name__) from None
+
+
+def _locking(dialect: str, account: str, now: float) -> sa.Insert:
+    """A write that holds up every other one to the same account's row until this transaction ends."""
+    insert = postgresql.insert(_accounts) if dialect == "postgresql" else sqlite.insert(_accounts)
+    values = insert.values(account=account, touched=now)
+    return values.on_conflict_do_update(index_elements=["account"], set_={"touched": now})
+
+
+def _same(link: sa.Connection, account: str, fingerprint: str, window: float) -> Entry | None:
+    chosen = (
+        sa.select(_sends)
+        .where(
+            _sends.c.account == account,
+            _sends.c.fingerprint == fingerprint,
+            _sends.c.at > time.time() - window,
+            _sends.c.state != "refused",
+        )
+        .order_by(_sends.c.at.desc())
+        .limit(1)
+    )
+    return next(iter(_entries(link, chosen)), None)
+
+
+def _check_budget(link: sa.Connection, entry: Entry, budget: Decimal, now: float) -> None:
+    total = sa.select(sa.func.coalesce(sa.func.sum(_sends.c.cost), 0)).where(
+        _sends.c.account == entry.account, _sends.c.at > now - DAY, _sends.c.state != "refused"
+    )
+    spent = Decimal(int(link.execute(total).scalar_one())) / _MILLIONTHS
+    if spent + entry.cost > budget:
+        raise OverBudget(spent, entry.cost, budget)
+
+
+def _entries(link: sa.Connection, chosen: sa.Select[Any]) -> list[Entry]:
+    return [
+        Entry(
+            id=row.id,
+            at=row.at,
+            account=row.account,
+            action=row.action,
+            fingerprint=row.fingerprint,
+            recipients=row.recipients,
+            state=row.state,
+            cost=Decimal(row.cost) / _MILLIONTHS,
+            message_ids=tuple(json.loads(row.message_ids)),
+            marks=tuple(json.loads(row.marks)),
+            request=row.request,
+        )
+        for row in link.execute(chosen)
+    ]
+
+
+def _millionths(amount: Decimal) -> int:
+    return int((amount * _MILLIONTHS).to_integral_value(rounding="ROUND_CEILING"))

@@ -1,0 +1,92 @@
+"""The preview: what a person wants to know before something goes out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from schemas.fields import show
+from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
+from tools.action import Action
+from tools.reach import Outgoing
+
+_NAMED = 10  # recipients that are named
+_TEXTS = 3  # different texts that are shown
+_LONGEST_TEXT = 500
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What ClickSend would charge, in the currency of the account; `parts` as it counts them, if it says."""
+
+    cost: Decimal
+    currency: str
+    parts: int | None
+    answer: Mapping[str, Any]
+
+
+def quote_of(answer: Mapping[str, Any]) -> Quote | None:
+    """Read the answer of a price endpoint; None if it names no price."""
+    data = answer.get("data")
+    if not isinstance(data, dict):
+        return None
+    try:
+        cost = Decimal(str(data["total_price"]))
+    except (KeyError, InvalidOperation):
+        return None
+    if not cost.is_finite() or cost < 0:
+        return None
+    currency = data.get("_currency")
+    unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
+    return Quote(cost, str(unit or "of the account's currency"), _parts(data.get("messages")), answer)
+
+
+def _parts(messages: object) -> int | None:
+    if not isinstance(messages, list):
+        return None
+    parts = [message.get("message_parts") for message in messages if isinstance(message, dict)]
+    return sum(part for part in parts if isinstance(part, int))
+
+
+def describe(action: Action, outgoing: Sequence[Outgoing], quote: Quote | None, account: str, whole: str = "") -> str:
+    """Who, how many, from whom, when, what, how long and for how much; a line each.
+
+    `whole` names the recipients where `outgoing` does not, such as a contact list.
+    """
+    senders = sorted({one.sender or "the shared number" for one in outgoing})
+    times = sorted({show(one.at) if one.at else "now" for one in outgoing})
+    lines = [
+        f"{action.title} from the account {account}",
+        f"To: {whole or _recipients(outgoing)}",
+        f"From: {', '.join(senders)}",
+        f"When: {', '.join(times[:_TEXTS])}{' and other times' if len(times) > _TEXTS else ''}",
+        *_texts(outgoing),
+    ]
+    if quote is not None:
+        parts = f", {quote.parts} {'part' if quote.parts == 1 else 'parts'}" if quote.parts else ""
+        lines.append(f"Price: {quote.cost} {quote.currency}{parts}")
+    return "\n".join(lines)
+
+
+def _recipients(outgoing: Sequence[Outgoing]) -> str:
+    named = [one.to or f"a letter to {one.country}" for one in outgoing[:_NAMED]]
+    more = f" and {len(outgoing) - _NAMED} more" if len(outgoing) > _NAMED else ""
+    return f"{len(outgoing)}: {', '.join(named)}{more}"
+
+
+def _texts(outgoing: Sequence[Outgoing]) -> list[str]:
+    texts = list(dict.fromkeys(one.text for one in outgoing))
+    lines = [f"Text: {_cut(text)}{_length(text)}" for text in texts[:_TEXTS]]
+    return [*lines, f"and {len(texts) - _TEXTS} other texts"] if len(texts) > _TEXTS else lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+
+
+def _length(text: str) -> str:
+    """What a text costs in parts, and which characters make it Unicode: a curly quote can double the price."""
+    length = measure(text)
+    special = "".join(dict.fromkeys(character for character in text if character not in GSM_BASIC | GSM_EXTENDED))
+    forced = f", Unicode because of {special[:20]}" if length.unicode else ""
+    return f" ({length.parts} {'part' if length.parts == 1 else 'parts'} each{forced})"

@@ -1,0 +1,77 @@
+"""Environment variables: what one is, and the ways their texts are read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable: the default in words, what it means, and how its text is read."""
+
+    name: str
+    default: str
+    meaning: str
+    read: Callable[[str], Any]
+
+
+class WrongSetting(ValueError):
+    """A setting that cannot be; the text completes a sentence that begins with its name."""
+
+
+def plain_text(text: str) -> str:
+    """Any text that can be encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise WrongSetting("must be UTF-8 text") from None
+    return text
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+            raise WrongSetting(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """More than none, and at most ten minutes."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 600:
+        raise WrongSetting("must be seconds, more than 0 and at most 600")
+    return value
+
+
+def amount(text: str) -> Decimal:
+    """Money, in the currency of the account."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise WrongSetting("must be an amount in the account's currency, such as 5 or 0.50")
+    return value
+
+
+def yes_or_no(text: str) -> bool:
+    """A switch."""
+    if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise WrongSetting("must be 1 or 0")
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Texts separated by commas."""
+    found = tuple(word.strip() for word in text.split(","))
+    if not all(found):
+        raise WrongSetting("must be a list separated by commas, without empty places")
+    return found

@@ -1,0 +1,67 @@
+"""Reach: whom a call would contact, from whom, with what and when; what an operator's limits are about."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message or letter that would go out.
+
+    `to`: an E.164 number, or None where it is a letter or not known yet; `country`: that of a letter;
+    `at`: Unix seconds, None for now; `sender`: "" for ClickSend's shared number.
+    """
+
+    to: str | None
+    text: str
+    sender: str = ""
+    at: int | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True)
+class Reach:
+    """All that a call would send; with a `list_id`, its one message goes to every contact of that list."""
+
+    outgoing: tuple[Outgoing, ...]
+    list_id: int | None = None
+
+
+ReachOf = Callable[[Any], Reach]
+
+
+def messages(arguments: Any) -> Reach:
+    """For sends of SMS and MMS."""
+    return Reach(
+        tuple(
+            Outgoing(message.to, message.body, message.sender or "", message.schedule or None)
+            for message in arguments.messages
+        )
+    )
+
+
+def contacts_of_list(arguments: Any) -> Reach:
+    """For campaigns."""
+    message = Outgoing(None, arguments.body, arguments.sender or "", arguments.schedule or None)
+    return Reach((message,), list_id=arguments.list_id)
+
+
+def letters(arguments: Any) -> Reach:
+    """For letters."""
+    return Reach(
+        tuple(
+            Outgoing(None, arguments.file_url, at=recipient.schedule or None, country=recipient.address_country)
+            for recipient in arguments.recipients
+        )
+    )
+
+
+def forwarded(arguments: Any) -> Reach:
+    """For rules that pass inbound messages on: to one number, or to the contacts of a list."""
+    if arguments.action == "SMS":
+        return Reach((Outgoing(arguments.action_address, "(forwarded messages)"),))
+    if arguments.action == "GROUP_SMS":
+        list_id = arguments.action_address
+        return Reach((Outgoing(None, "(forwarded messages)"),), int(list_id) if list_id.isdecimal() else None)
+    return Reach(())
