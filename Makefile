@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check format snapshots readme constraints clean
+.PHONY: demo test check faults format snapshots readme constraints clean
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -19,6 +19,9 @@ check: $(VENV)/ready-to-develop    ## formatter, linter, strict types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+faults: $(VENV)/ready-to-develop   ## run the fault matrix, and write docs/faults.md
+	@$(BIN)/python tests/faults/fault_matrix.py
 
 format: $(VENV)/ready-to-develop   ## put the code into shape
 	@$(BIN)/ruff format .

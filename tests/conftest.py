@@ -1,6 +1,7 @@
-"""What all tests share: the event loop they run on, and a ClickSend sandbox on a socket."""
+"""What all tests share: the event loop they run on, a ledger each, and a ClickSend sandbox on a socket."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,12 @@ from server.sandbox.serve import RunningSandbox, running_sandbox
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _own_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A ledger of its own for each test: what one has sent is no repeat in another, nor anything of the user's."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")
