@@ -44,7 +44,6 @@ class Permit:
     """The leave to go on; with the entry that stands in the ledger for it, if it is a send."""
 
     entry: Entry | None = None
-    cost: Decimal | None = None
 
 
 class Guard:
@@ -91,7 +90,13 @@ class Guard:
             return
         cost = Decimal(0) if state == "refused" else _total_price(answer)
         try:
-            await self._ledger.finish(permit.entry.id, state, message_ids=ids or _ids(answer), cost=cost)
+            await self._ledger.finish(
+                permit.entry.id,
+                state,
+                message_ids=ids or _ids(answer),
+                cost=cost,
+                recipients=_data(answer).get("_total_count"),  # of a campaign; the others are counted before
+            )
         except LedgerUnavailable as fault:
             # It stays as started, and is looked up like a call whose process died.
             log.error("the end of a send could not be written to the ledger: %s", fault)
@@ -103,7 +108,10 @@ class Guard:
         found = None
         for wait in self._lookups:
             await anyio.sleep(wait)
-            found = await self._found(permit.entry) or found
+            try:
+                found = await self._found(permit.entry) or found
+            except LedgerUnavailable:
+                return found
             if found is not None and not found.missing:
                 break
         return found
@@ -123,27 +131,30 @@ class Guard:
                 question = self._question(f"{action.title} {what}, for good?", action, arguments, None)
                 return await self._with_approval(question, approved) or Permit()
             return Permit()
-        entry = self._entry(action, arguments, len(everybody))
+        counted = reach.list_id is None or everybody is not reach.outgoing
+        entry = self._entry(action, arguments, len(everybody) if counted else 0)
         await self._settle_abandoned()
-        if self._policy.duplicate_window:
-            same = await self._ledger.same(self._account, entry.fingerprint, window=self._policy.duplicate_window)
-            if same is not None:
-                raise await self._repeat(same)
-        quote = await self._quote(action, arguments) if self._policy.needs_price else None
-        preview = describe(action, everybody, quote, self._account_name, _whole(reach, everybody))
-        if quote is not None:
+        if self._policy.needs_price:
+            await self._stop_repeat(entry)  # before anybody is asked about it
+            quote = await self._quote(action, arguments)
             entry = replace(entry, cost=quote.cost)
             self._check_cost(quote)
+            preview = describe(action, everybody, quote, self._account_name, _whole(reach, everybody))
             if self._policy.dry_run:
                 raise Stopped(
                     f"DRY RUN (CLICKSEND_MCP_DRY_RUN): checked and priced, not sent.\n{preview}", quote.answer
                 )
-        if self._must_ask(quote):
-            question = self._question(f"{preview}\nSend this?", action, arguments, quote)
-            if asked := await self._with_approval(question, approved):
-                return asked
+            if self._must_ask(quote):
+                question = self._question(f"{preview}\nSend this?", action, arguments, quote)
+                if asked := await self._with_approval(question, approved):
+                    return asked
         await self._record(entry)
-        return Permit(entry, entry.cost)
+        return Permit(entry)
+
+    async def _stop_repeat(self, entry: Entry) -> None:
+        same = await self._ledger.same(self._account, entry.fingerprint, window=self._policy.duplicate_window)
+        if same is not None:
+            raise await self._repeat(same)
 
     async def _record(self, entry: Entry) -> None:
         budget = self._policy.max_cost_per_day
@@ -167,9 +178,9 @@ class Guard:
                 "only the operator of this server can change it)"
             )
 
-    def _must_ask(self, quote: Quote | None) -> bool:
+    def _must_ask(self, quote: Quote) -> bool:
         above = self._policy.approval.above
-        return self._policy.approval.always or (above is not None and quote is not None and quote.cost > above)
+        return self._policy.approval.always or (above is not None and quote.cost > above)
 
     def _question(self, text: str, action: Action, arguments: Arguments, quote: Quote | None) -> Question:
         price = "" if quote is None else str(quote.cost)

@@ -126,12 +126,20 @@ class Ledger:
         await self._in_thread(lambda: self._start(entry, window, budget))
 
     async def finish(
-        self, entry_id: str, state: State, *, message_ids: Sequence[str] = (), cost: Decimal | None
+        self,
+        entry_id: str,
+        state: State,
+        *,
+        message_ids: Sequence[str] = (),
+        cost: Decimal | None = None,
+        recipients: int | None = None,
     ) -> None:
-        """Write how a send ended; a cost of None leaves what was reserved."""
+        """Write how a send ended; a cost of None leaves what was reserved, recipients likewise."""
         values: dict[str, Any] = {"state": state, "message_ids": json.dumps(list(message_ids))}
         if cost is not None:
             values["cost"] = _millionths(cost)
+        if recipients is not None:
+            values["recipients"] = recipients
         change = sa.update(_sends).where(_sends.c.id == entry_id).values(values)
         await self._in_thread(lambda: self._execute(change))
 
