@@ -31,7 +31,7 @@ def deliver(
     """Let a message come in. The webhooks of URL rules are handed back, to be called afterwards."""
     sender = normalise(sender, account.country) or sender
     message = _receive(world, account, sender, to or shared_number(account.country), body)
-    original = _answered(account, sender)
+    original = _answered(account, sender, world.now())
     runs: list[RuleRun] = []
     webhooks: list[Webhook] = []
     for rule in [rule for rule in account.rules.values() if _matches(rule, message)][:MAX_RULES]:
@@ -65,10 +65,12 @@ def _receive(world: World, account: Account, sender: str, to: str, body: str) ->
     return message
 
 
-def _answered(account: Account, sender: str) -> Message | None:
-    """The last message that was sent to this number."""
-    sent = (message for message in reversed(account.messages.values()) if message.direction == "out")
-    return next((message for message in sent if message.to == sender), None)
+def _answered(account: Account, sender: str, now: int) -> Message | None:
+    """The last message that has reached this number."""
+    for message in reversed(account.messages.values()):
+        if message.direction == "out" and message.to == sender and not message.cancelled and message.send_at <= now:
+            return message
+    return None
 
 
 def _matches(rule: Rule, message: Message) -> bool:

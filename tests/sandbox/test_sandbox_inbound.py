@@ -43,6 +43,16 @@ def test_without_a_rule_a_message_is_only_in_the_history(sandbox: Sandbox) -> No
     assert sandbox.sent() == []
 
 
+def test_a_reply_answers_what_has_arrived_not_what_is_scheduled_or_cancelled(sandbox: Sandbox) -> None:
+    arrived = sandbox.send_one(body="Pizza 16")
+    sandbox.send_one(body="Pizza 17", schedule=sandbox.now() + HOUR, custom_string="late")
+    add_rule(sandbox, "POLL")
+    deliver(sandbox)
+    sandbox.put("/v3/sms/cancel-all", {"custom_string": "late"})
+    deliver(sandbox)
+    assert {row["original_message_id"] for row in inbox(sandbox)} == {arrived["message_id"]}
+
+
 def test_each_poll_rule_lists_a_copy_with_what_was_answered(sandbox: Sandbox) -> None:
     sandbox.send_one(body="Pizza 16", custom_string="table-16")
     sent = sandbox.send_one(body="Pizza 17", custom_string="table-17")

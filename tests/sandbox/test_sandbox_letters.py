@@ -95,3 +95,9 @@ def test_a_letter_that_makes_no_sense_is_refused(
 ) -> None:
     assert sandbox.refused("POST", "/v3/post/letters/send", letter(sandbox, body, **change))[0] == refusal
     assert sandbox.sent() == []
+
+
+def test_the_price_of_letters_is_what_they_cost_and_asking_costs_nothing(sandbox: Sandbox) -> None:
+    priced = sandbox.post("/v3/post/letters/price", letter(sandbox, {"colour": 1}))
+    assert (sandbox.sent(), sandbox.balance()) == ([], Decimal(100))
+    assert priced["total_price"] == send(sandbox, {"colour": 1})["total_price"] == 1.47

@@ -366,3 +366,11 @@ def test_a_picture_message_is_cut_to_its_limits(sandbox: Sandbox) -> None:
 def test_a_picture_message_without_a_picture_is_refused(sandbox: Sandbox) -> None:
     body = {"messages": [{"to": ANA, "subject": "Cake", "body": "Today"}]}
     assert sandbox.refused("POST", "/v3/mms/send", body) == (400, "BAD_REQUEST")
+
+
+def test_the_price_of_an_mms_is_what_it_costs_and_asking_costs_nothing(sandbox: Sandbox) -> None:
+    message = {"to": ANA, "subject": "Menu", "body": "Today's menu"}
+    body = {"media_file": "https://files.example/menu.gif", "messages": [message]}
+    priced = sandbox.post("/v3/mms/price", body)
+    assert (sandbox.sent(), sandbox.balance()) == ([], Decimal(100))
+    assert priced["total_price"] == sandbox.post("/v3/mms/send", body)["total_price"] > 0
