@@ -45,7 +45,20 @@ class _Passage:
     """How far a call has come: once its request is leaving, ClickSend may act on it."""
 
     left: bool = False
+    abandoned: bool = False
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    def abandon(self) -> None:
+        """Stop the call as soon as that leaves nothing half done."""
+        self.abandoned = True
+        if not self.left:
+            self.scope.cancel()
+
+    def pause(self) -> None:
+        """Between two attempts a call may be stopped again: the first had no effect, or may be repeated."""
+        self.left = False
+        if self.abandoned:
+            self.scope.cancel()
 
 
 class Dispatcher:
@@ -98,8 +111,7 @@ class Dispatcher:
         try:
             await done.wait()
         except BaseException:
-            if not passage.left:
-                passage.scope.cancel()
+            passage.abandon()
             raise
         return outcomes[0]
 
@@ -245,7 +257,14 @@ class Dispatcher:
             passage.left = False  # what came before this attempt did not take effect, or could be repeated
             return await client.send(request, seconds=deadline - anyio.current_time(), leaving=leaving)
 
-        return await persistently(send, action, client.pace, attempts=self._settings.attempts, deadline=deadline)
+        return await persistently(
+            send,
+            action,
+            client.pace,
+            attempts=self._settings.attempts,
+            deadline=deadline,
+            pausing=passage.pause,
+        )
 
     def _account(self, credentials: Credentials) -> "ClickSend":
         """The client of the account, made at the first call: hosts wait for the start, not for httpx."""

@@ -4,14 +4,16 @@ All limits are off by default. A wrong one stops the start: an agent must not ru
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
 from typing import Final
+from urllib.parse import urlsplit
 
 from server.variables import Variable, WrongSetting, amount, plain_text, whole_number, words, yes_or_no
 from tools.catalog import CATALOG, TOOLSETS
 
+_DATABASES: Final = ("postgresql", "postgres", "postgresql+psycopg", "sqlite")
 SHARED: Final = "shared"  # among the allowed senders: ClickSend's shared number, used where none is named
 
 
@@ -56,13 +58,13 @@ class Policy:
     allowed_senders: frozenset[str] = frozenset()
     quiet_hours: QuietHours | None = None
     approval: Approval = Approval()
-    approval_key: str | None = None
+    approval_key: str | None = field(default=None, repr=False)
     dry_run: bool = False
     read_only: bool = False
     toolsets: tuple[str, ...] = tuple(TOOLSETS)
     tools: tuple[str, ...] = ()
     without_tools: tuple[str, ...] = ()
-    ledger: str | None = None
+    ledger: str | None = field(default=None, repr=False)  # its URL may hold a password
     ledger_keeps_texts: bool = False
     duplicate_window: int = 600
 
@@ -140,6 +142,18 @@ def _key(text: str) -> str:
     return text
 
 
+def _place(text: str) -> str:
+    """A path, or the URL of a database; it is opened only when the first paid call needs it."""
+    try:
+        url = urlsplit(plain_text(text))
+        sound = "://" not in text or (url.scheme in _DATABASES and url.port != 0)  # the port is checked here
+    except ValueError:
+        sound = False
+    if not sound:
+        raise WrongSetting("must be a path, or a URL such as postgresql://user@host/database")
+    return text
+
+
 def _toolsets(text: str) -> tuple[str, ...]:
     return _known(text, tuple(TOOLSETS))
 
@@ -173,7 +187,7 @@ VARIABLES: Final = (
     Variable("CLICKSEND_MCP_TOOLSETS", "all", f"of {', '.join(TOOLSETS)}", _toolsets),
     Variable("CLICKSEND_MCP_TOOLS", "none", "single tools besides those toolsets", _tools),
     Variable("CLICKSEND_MCP_WITHOUT_TOOLS", "none", "single tools that are off", _tools),
-    Variable("CLICKSEND_MCP_LEDGER", "a SQLite file", "path of the ledger, or postgresql://...", plain_text),
+    Variable("CLICKSEND_MCP_LEDGER", "a SQLite file", "path of the ledger, or postgresql://...", _place),
     Variable("CLICKSEND_MCP_LEDGER_KEEPS_TEXTS", "0", "1 keeps numbers and texts in the ledger", yes_or_no),
     Variable(
         "CLICKSEND_MCP_DUPLICATE_WINDOW",

@@ -76,11 +76,17 @@ class Pace:
 
 
 async def persistently(
-    send: Callable[[], Awaitable[Mapping[str, Any]]], action: Action, pace: Pace, *, attempts: int, deadline: float
+    send: Callable[[], Awaitable[Mapping[str, Any]]],
+    action: Action,
+    pace: Pace,
+    *,
+    attempts: int,
+    deadline: float,
+    pausing: Callable[[], None] = lambda: None,
 ) -> Attempted:
     """Send a call, and again where the table allows it, until it succeeds, or attempts or time run out.
 
-    `deadline` is on the clock of the event loop.
+    `deadline` is on the clock of the event loop; `pausing` is called before each wait for another attempt.
 
     Raises the last ClickSendError, which then tells its `attempts` and whether one `lost_before` it.
     """
@@ -90,6 +96,7 @@ async def persistently(
         retry=retry_if_exception(lambda fault: may_repeat(action, fault)),
         wait=_wait,
         stop=stop_after_attempt(attempts) | stop_before_delay(max(0.0, deadline - anyio.current_time())),
+        before_sleep=lambda _: pausing(),
         sleep=anyio.sleep,
         reraise=True,
     )

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from server import policy
 from server.policy import Policy
-from server.variables import Variable, WrongSetting, plain_text, seconds, whole_number
+from server.variables import Variable, WrongSetting, plain_text, seconds, whole_number, words
 
 CLICKSEND_URL: Final = "https://rest.clicksend.com"
 _OWN_PREFIX: Final = "CLICKSEND_MCP_"
+_HOST_NAME: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\.?")
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Settings:
-    """How this server reaches ClickSend. Times are in seconds; `lookups` are the waits before each search for a send
-    whose answer was lost.
+    """How this server reaches ClickSend, and what its operator allows. Times are in seconds; `lookups` are the waits
+    before each search for a send whose answer was lost.
 
     `problem` says in a sentence what is missing or wrong; while there is one, no call is made.
     """
@@ -55,11 +56,18 @@ def _level(text: str) -> str:
     return text.upper()
 
 
+def _lookups(text: str) -> tuple[float, ...]:
+    waits = () if text == "none" else words(text)
+    if not all(re.fullmatch(r"[0-9]{1,2}(\.[0-9]+)?", wait) for wait in waits):
+        raise WrongSetting("must be seconds separated by commas, such as 0,3,5, or none")
+    return tuple(map(float, waits))
+
+
 def _base_url(text: str) -> str:
     try:
         url = urlsplit(text)
-        # The port and the name are checked only when they are asked for.
-        plausible = url.scheme in ("http", "https") and (url.hostname or "").encode("idna") and url.port != 0
+        # The port is checked only when it is asked for.
+        plausible = url.scheme in ("http", "https") and _is_host(url.hostname or "") and url.port != 0
     except ValueError:
         plausible = False
     if not plausible or url.query or url.fragment or re.search(r"\s", text):
@@ -83,6 +91,12 @@ _CONNECTION: Final = (
         "CLICKSEND_MCP_ATTEMPTS", "4", "how often a call may be sent, where a repeat is safe", whole_number(1, 10)
     ),
     Variable(
+        "CLICKSEND_MCP_LOOKUPS",
+        "0,3,5",
+        "seconds before each search for a send whose answer was lost, or none",
+        _lookups,
+    ),
+    Variable(
         "CLICKSEND_MCP_MAX_RESULT_TOKENS",
         "20000",
         "longer results are shortened, about in tokens",
@@ -91,6 +105,15 @@ _CONNECTION: Final = (
     Variable("CLICKSEND_MCP_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr", _level),
 )
 VARIABLES: Final = (*_CONNECTION, *policy.VARIABLES)
+
+
+def _is_host(name: str) -> bool:
+    """Whether this can be an address, or a name in ASCII."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return bool(_HOST_NAME.fullmatch(name)) and not name.rpartition(".")[2].isdecimal()
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -117,7 +117,7 @@ class Guard:
         return found
 
     async def _found(self, entry: Entry) -> Found | None:
-        return await look_up(entry, await self._ledger.known_ids(self._account, besides=entry.id), self._read)
+        return await look_up(entry, lambda: self._ledger.others(self._account, besides=entry.id), self._read)
 
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())
@@ -148,20 +148,19 @@ class Guard:
                 question = self._question(f"{preview}\nSend this?", action, arguments, quote)
                 if asked := await self._with_approval(question, approved):
                     return asked
-        await self._record(entry)
-        return Permit(entry)
+        return Permit(await self._record(entry))
 
     async def _stop_repeat(self, entry: Entry) -> None:
         same = await self._ledger.same(self._account, entry.fingerprint, window=self._policy.duplicate_window)
         if same is not None:
             raise await self._repeat(same)
 
-    async def _record(self, entry: Entry) -> None:
+    async def _record(self, entry: Entry) -> Entry:
         budget = self._policy.max_cost_per_day
         try:
             # Once it is written, whoever wrote it has to know, so that it is ended too.
             with anyio.CancelScope(shield=True):
-                await self._ledger.start(entry, window=self._policy.duplicate_window, budget=budget)
+                entry = await self._ledger.start(entry, window=self._policy.duplicate_window, budget=budget)
         except Duplicate as duplicate:
             raise await self._repeat(duplicate.entry) from None
         except OverBudget as over:
@@ -169,6 +168,7 @@ class Guard:
                 f"It costs {over.cost}, and of the {over.budget} for 24 hours {over.spent} are spent or reserved "
                 "(limit CLICKSEND_MCP_MAX_COST_PER_DAY; only the operator of this server can change it)"
             ) from None
+        return entry
 
     def _check_cost(self, quote: Quote) -> None:
         limit = self._policy.max_cost_per_call
@@ -257,7 +257,7 @@ class Guard:
         """An entry whose outcome is unknown, after another look into ClickSend's records."""
         found = await self._found(entry)
         state: State = "accepted" if found is not None and not found.missing else "unknown"
-        ids = found.ids if found else ()
+        ids = found.ids if found and found.ids else entry.message_ids
         await self._ledger.finish(entry.id, state, message_ids=ids, cost=None)
         return replace(entry, state=state, message_ids=ids)
 

@@ -6,11 +6,12 @@ holds across threads, processes, restarts and replicas. SQLite for one machine, 
 
 import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -24,6 +25,7 @@ State = Literal["started", "accepted", "partly", "refused", "unknown"]
 DAY = 86_400  # seconds
 
 _MILLIONTHS = Decimal(1_000_000)  # money is kept as whole millionths of the account's currency
+_CREATING = 10  # tries to create the tables
 _BUSY = 10  # seconds to wait for another process's write
 T = TypeVar("T")
 
@@ -116,14 +118,15 @@ class Ledger:
     def __init__(self, place: str) -> None:
         self._url = _url(place)
         self._engine: sa.Engine | None = None
+        self._opening = threading.Lock()
 
-    async def start(self, entry: Entry, *, window: float, budget: Decimal | None) -> None:
-        """Write an entry as started, and reserve its cost.
+    async def start(self, entry: Entry, *, window: float, budget: Decimal | None) -> Entry:
+        """Write an entry as started, and reserve its cost; the entry as it was written, with its time.
 
         Raises Duplicate if the same call was made within `window` seconds and was not refused, and OverBudget if the
         costs of the last 24 hours and its own exceed `budget`.
         """
-        await self._in_thread(lambda: self._start(entry, window, budget))
+        return await self._in_thread(lambda: self._start(entry, window, budget))
 
     async def finish(
         self,
@@ -152,13 +155,12 @@ class Ledger:
         chosen = sa.select(_sends).where(_sends.c.account == account, _sends.c.state == "started", _sends.c.at < before)
         return await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
 
-    async def known_ids(self, account: str, *, besides: str) -> frozenset[str]:
-        """The message ids of an account's other sends in the last day."""
+    async def others(self, account: str, *, besides: str) -> list[Entry]:
+        """An account's other sends in the last day."""
         chosen = sa.select(_sends).where(
             _sends.c.account == account, _sends.c.id != besides, _sends.c.at > time.time() - DAY
         )
-        entries = await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
-        return frozenset(message_id for entry in entries for message_id in entry.message_ids)
+        return await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
 
     async def use(self, token: str) -> bool:
         """Use an approval; False if it was used before."""
@@ -201,7 +203,7 @@ class Ledger:
 
         return await anyio.to_thread.run_sync(guarded)
 
-    def _start(self, entry: Entry, window: float, budget: Decimal | None) -> None:
+    def _start(self, entry: Entry, window: float, budget: Decimal | None) -> Entry:
         now = time.time()
         with self._opened().begin() as link:
             # Taken first and held to the end: all writers of an account pass here one after the other.
@@ -225,6 +227,7 @@ class Ledger:
                     request=entry.request,
                 )
             )
+        return replace(entry, at=now)
 
     def _execute(self, statement: sa.Update | sa.Insert | sa.Delete) -> int:
         with self._opened().begin() as link:
@@ -235,11 +238,12 @@ class Ledger:
             return query(link)
 
     def _opened(self) -> sa.Engine:
-        if self._engine is None:
-            engine = _engine(self._url)
-            _create_tables(engine)
-            self._engine = engine
-        return self._engine
+        with self._opening:  # calls at the same moment, each in its thread, share one engine and its connections
+            if self._engine is None:
+                engine = _engine(self._url)
+                _create_tables(engine)
+                self._engine = engine
+            return self._engine
 
 
 def default_place() -> str:
@@ -277,10 +281,16 @@ def _make_private(file: Path) -> None:
 
 
 def _create_tables(engine: sa.Engine) -> None:
-    try:
-        _metadata.create_all(engine)
-    except SQLAlchemyError:  # another process was creating them at the same moment
-        _metadata.create_all(engine)
+    for left in reversed(range(_CREATING)):
+        with engine.connect() as link:
+            try:
+                _metadata.create_all(link)
+                link.commit()
+                return
+            except SQLAlchemyError:  # other processes create them at the same moment; after each try one more is there
+                link.rollback()
+                if not left:
+                    raise
 
 
 @contextmanager
@@ -288,8 +298,6 @@ def _as_unavailable() -> Iterator[None]:
     """Tell a failing database by its kind; the text of its errors may hold what was to be written."""
     try:
         yield
-    except IntegrityError:
-        raise
     except (SQLAlchemyError, OSError, ImportError) as fault:
         cause = getattr(fault, "orig", None) or fault
         raise LedgerUnavailable(type(cause).__name__) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.fields import show
 from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
+from server.cleaning import without_unseen
 from tools.action import Action
 from tools.reach import Outgoing
 
@@ -81,12 +82,18 @@ def _texts(outgoing: Sequence[Outgoing]) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+    """A text, its further lines set in, so that none can be taken for a line of the preview."""
+    shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+    return "\n      ".join(without_unseen(shown).splitlines())
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() and without_unseen(character) else f"U+{ord(character):04X}"
 
 
 def _length(text: str) -> str:
     """What a text costs in parts, and which characters make it Unicode: a curly quote can double the price."""
     length = measure(text)
-    special = "".join(dict.fromkeys(character for character in text if character not in GSM_BASIC | GSM_EXTENDED))
-    forced = f", Unicode because of {special[:20]}" if length.unicode else ""
+    special = dict.fromkeys(_visible(character) for character in text if character not in GSM_BASIC | GSM_EXTENDED)
+    forced = f", Unicode because of {' '.join(list(special)[:20])}" if length.unicode else ""
     return f" ({length.parts} {'part' if length.parts == 1 else 'parts'} each{forced})"

@@ -1,5 +1,6 @@
 """Recipients: whether everybody a call would contact may be contacted, from that sender and at that time."""
 
+import re
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from server.policy import SHARED, Policy
 from tools.reach import Outgoing
 
 _NAMED = 5  # offenders that a refusal names
+_INTERNATIONAL = re.compile(r"\+[0-9]{7,15}")
 
 
 class BeyondLimits(Exception):
@@ -38,11 +40,22 @@ def country(one: Outgoing) -> str | None:
     """The country of a recipient, 2 capital letters; None if it cannot be told."""
     if one.to is None:
         return one.country
-    return phonenumbers.region_code_for_number(phonenumbers.parse(one.to))
+    number = _parsed(one.to)
+    return None if number is None else phonenumbers.region_code_for_number(number)
+
+
+def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
+    """An international number as it is dialled; None for what is none, such as a country code nobody has."""
+    try:
+        return phonenumbers.parse(number) if _INTERNATIONAL.fullmatch(number) else None
+    except phonenumbers.NumberParseException:
+        return None
 
 
 def _sender(one: Outgoing, policy: Policy) -> str | None:
-    if not policy.allowed_senders or one.country or (one.sender or SHARED) in policy.allowed_senders:
+    if not policy.allowed_senders or one.country:
+        return None
+    if one.sender != SHARED and (one.sender or SHARED) in policy.allowed_senders:
         return None
     allowed = ", ".join(sorted(policy.allowed_senders))
     return f"sender {one.sender or '(left out: the shared number)'} is not one of {allowed}"
@@ -63,9 +76,18 @@ def _allowed_number(one: Outgoing, policy: Policy) -> str | None:
 
 
 def _blocked_number(one: Outgoing, policy: Policy) -> str | None:
-    if one.to is None or not policy.blocked_numbers or not one.to.startswith(policy.blocked_numbers):
+    if one.to is None or not policy.blocked_numbers:
         return None
-    return f"{one.to} is blocked"
+    number = _parsed(one.to)
+    if number is None:
+        return f"{one.to} is no international number, so it cannot be told whether it is blocked"
+    # A zero after the country code is not dialled: +61 0491 is +61 491.
+    dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return (
+        f"{one.to} is blocked"
+        if one.to.startswith(policy.blocked_numbers) or dialled.startswith(policy.blocked_numbers)
+        else None
+    )
 
 
 def _quiet_hours(one: Outgoing, policy: Policy) -> str | None:
@@ -73,8 +95,9 @@ def _quiet_hours(one: Outgoing, policy: Policy) -> str | None:
     if policy.quiet_hours is None or one.to is None:
         return None
     moment = datetime.fromtimestamp(one.at or time.time(), UTC)
-    zones = phone_timezone.time_zones_for_number(phonenumbers.parse(one.to))
-    if phone_timezone.UNKNOWN_TIMEZONE in zones:
+    number = _parsed(one.to)
+    zones = phone_timezone.time_zones_for_number(number) if number else ()
+    if not zones or phone_timezone.UNKNOWN_TIMEZONE in zones:
         return f"the time zone of {one.to} is not known"
     for zone in zones:
         there = moment.astimezone(ZoneInfo(zone))

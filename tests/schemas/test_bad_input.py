@@ -115,6 +115,10 @@ CASES = (
     case("a wide plus", SMS, sms(to="\uff0b61411111111"), *TO),
     case("an invisible mark before a number", SMS, sms(to="\u202a+61411111111"), *TO),
     case("two numbers in one field", SMS, sms(to="+61411111111,+61422222222"), *TO),
+    case("a trunk prefix", SMS, sms(to="+61 (0) 411 111 111"), TO[0], "leave the (0) out, it is not dialled after"),
+    case(
+        "a trunk prefix in square brackets", CONTACT, contact(phone_number="+44 [0]20 7946 0000"), "leave the (0) out"
+    ),
     case("an empty number", SMS, sms(to=""), *TO),
     case("a number as a number", SMS, sms(to=61411111111), "messages[0].to must be text", "+61411111111"),
     case("a list of numbers", SMS, sms(to=[NUMBER]), "messages[0].to must be text"),
@@ -135,6 +139,12 @@ CASES = (
     case("no text", SMS, {"messages": [{"to": NUMBER}]}, "messages[0].body is missing"),
     case("an empty text", SMS, sms(body=""), "messages[0].body must not be empty"),
     case("only spaces", SMS, sms(body=" \n\t "), "messages[0].body must not be empty"),
+    case("only zero-width characters", SMS, sms(body="\u200b\u200d\u2060\ufeff"), "messages[0].body must not be empty"),
+    case("only control characters", SMS, sms(body="\x00\x1f"), "messages[0].body must not be empty"),
+    case("a list name of what nobody sees", NEW_LIST, {"list_name": "\u200b "}, "list_name must not be empty"),
+    case("a broken character", SMS, sms(body=f"{SECRET} \ufffd"), "messages[0].body holds U+FFFD", "write it again"),
+    case("a broken character in a name", NEW_LIST, {"list_name": "VIP\ufffd"}, "list_name holds U+FFFD"),
+    case("a broken character in an MMS", MMS, mms(body="\ufffd"), "messages[0].body", "U+FFFD"),
     case("only spaces in a campaign", CAMPAIGN, campaign(body="  "), "body must not be empty"),
     case("a GSM text of nine parts", SMS, sms(body=SECRET.ljust(1225)), "[0].body is too long", "1225 GSM", "9"),
     case("a Unicode text of nine parts", SMS, sms(body=SECRET + "ж" * 522), "[0].body is too long", "537 Unicode", "8"),
@@ -152,6 +162,10 @@ CASES = (
     case("a blank campaign name", CAMPAIGN, campaign(name=""), "name must not be empty"),
     case("a sender of 12 characters", SMS, sms(from_="TwelveLetter"), "messages[0].from must be", "11 characters"),
     case("a sender of two words", SMS, sms(from_="My Shop"), "messages[0].from must be", "without spaces"),
+    case(
+        "a sender with an invisible character", SMS, sms(from_="My\u200bShop"), "messages[0].from must be a number of"
+    ),
+    case("a sender that turns its direction", CAMPAIGN, campaign(**{"from": "\u202eShop"}), "from must be a number of"),
     case("a sender of marks only", CAMPAIGN, campaign(**{"from": "-"}), "from must be a number of yours, or a name"),
     # Times.
     case("a time gone by", SMS, sms(schedule=10**9), "messages[0].schedule is in the past", "2001-09-09T01:46:40Z"),
@@ -191,6 +205,11 @@ CASES = (
     case("a huge id", DELETE_LIST, {"list_id": 2**63}, "list_id is too large to be real"),
     case("an id with a path", DELETE_LIST, {"list_id": "1/../2"}, f"list_id {WHOLE}"),
     case("an id with a query", CANCEL, {"sms_campaign_id": "7?x=1"}, f"sms_campaign_id {WHOLE}"),
+    case("true for a flag", RULE, rule(enabled=True), "enabled must be 0 or 1"),
+    case("false for a flag", LETTER, letter(colour=False), "colour must be 0 or 1"),
+    case("a word for a flag", RULE, rule(enabled="on"), "enabled must be 0 or 1"),
+    case("a list for a flag", RULE, rule(enabled=[1]), "enabled must be 0 or 1"),
+    case("half for a flag", RULE, rule(enabled=0.5), "enabled must be 0 or 1"),
     case("colour 2", LETTER, letter(colour=2), "colour must be 0 or 1"),
     case("a search type of 4", RULE, rule(message_search_type=4), "message_search_type must be 3 or less"),
     case("a message id that is a path", RECEIPT, {"message_id": "../sms/history"}, "message_id must be the UUID"),
@@ -228,6 +247,16 @@ CASES = (
     case("URL without a URL", RULE, rule(action="URL", action_address="example.com"), "URL in action_address for URL"),
     case("MOVE_CONTACT without a list", RULE, rule(action="MOVE_CONTACT"), "list id as text in action_address"),
     case("CREATE_CONTACT with a name", RULE, rule(action="CREATE_CONTACT", action_address="VIP"), "list id as text"),
+    # Nothing that would cancel more than was meant.
+    case(
+        "an empty reference",
+        CANCEL_ALL,
+        {"custom_string": ""},
+        "custom_string must not be empty",
+        "EVERY scheduled SMS",
+    ),
+    case("a blank reference", CANCEL_ALL, {"custom_string": "  "}, "custom_string must not be empty", "leave it out"),
+    case("a reference as text", CANCEL_ALL, '{"custom_string": ""}', "custom_string must not be empty"),
     # Names that are not inputs.
     case("scheduled_at", SMS, sms(scheduled_at=SOON), "[0].scheduled_at is not", "mean schedule?"),
     case("sender", SMS, sms(sender="Shop"), "messages[0].sender is not an input here", "from"),

@@ -20,8 +20,9 @@ PATIENCE = 20  # seconds for anything a process is waited for
 
 def environment(**own: str) -> dict[str, str]:
     """What hosts pass on; and, where coverage is measured, what it needs to follow."""
-    passed = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
-    passed["CLICKSEND_MCP_ATTEMPTS"] = "1"  # so that faults show at once; the retries have tests of their own
+    passed = {name: os.environ[name] for name in ("HOME", "PATH", "XDG_STATE_HOME") if name in os.environ}
+    # So that faults show at once; repeats and searches have tests of their own.
+    passed |= {"CLICKSEND_MCP_ATTEMPTS": "1", "CLICKSEND_MCP_LOOKUPS": "none"}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
     return passed | coverage | own
 

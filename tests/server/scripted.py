@@ -74,9 +74,11 @@ class Upstream:
     read_whole: asyncio.Event = field(default_factory=asyncio.Event)  # the other side took the answer, then closed
 
     def settings(self, **changes: Any) -> Settings:
-        """Settings that point here, with short deadlines and without repeats."""
-        short: dict[str, Any] = {"connect_timeout": 5.0, "read_timeout": 5.0, "total_timeout": 10.0, "attempts": 1}
-        return Settings(**{"credentials": Credentials(USERNAME, SECRET), "base_url": self.url, **short, **changes})
+        """Settings that point here, with short deadlines, without repeats and without searches for what was lost."""
+        short: dict[str, Any] = {"connect_timeout": 5.0, "read_timeout": 5.0, "total_timeout": 10.0}
+        plain: dict[str, Any] = {"attempts": 1, "lookups": ()}
+        own = {"credentials": Credentials(USERNAME, SECRET), "base_url": self.url}
+        return Settings(**{**own, **short, **plain, **changes})
 
     async def wait(self, event: asyncio.Event) -> None:
         await asyncio.wait_for(event.wait(), PATIENCE)

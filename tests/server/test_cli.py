@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 from importlib.metadata import version
+from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +26,18 @@ async def test_it_tells_its_version() -> None:
     assert await run("--version") == (0, f"{version('clicksend-mcp')}\n", "")
 
 
-@pytest.mark.parametrize("wrong", [("sned",), ("--sandbx",), ("http", "--port", "many"), ("check", "now")], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("sned",),
+        ("--sandbx",),
+        ("http", "--port", "many"),
+        ("check", "now"),
+        ("http", "--port", "99999"),
+        ("sandbox", "--port", "-1"),
+    ],
+    ids=str,
+)
 def test_a_wrong_use_ends_with_2_and_says_why(wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(wrong)
@@ -34,6 +46,26 @@ def test_a_wrong_use_ends_with_2_and_says_why(wrong: tuple[str, ...], capsys: py
     assert said.out == ""
     assert said.err.startswith("usage: clicksend-mcp")
     assert "error: " in said.err
+
+
+@pytest.mark.parametrize("command", ["http", "sandbox"])
+async def test_a_port_that_is_none_is_told_in_one_line(command: str) -> None:
+    status, out, errors = await run(command, "--port", "99999")
+    assert (status, out) == (2, "")
+    assert [line for line in errors.splitlines() if "error" in line] == [
+        f"clicksend-mcp {command}: error: argument --port: must be from 0 to 65535"
+    ]
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("command", ["check", "tools", "demo", "sandbox"])
+def test_the_sandbox_flag_goes_with_serving_only(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--sandbox", command])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`" in said.err
 
 
 async def test_the_catalogue_for_a_terminal_names_every_tool_and_input() -> None:
@@ -62,6 +94,36 @@ async def test_check_says_whose_account_it_is() -> None:
     assert (status, errors) == (0, "")
     assert out == "Credentials are right: account ana, balance 25.407600 AUD.\n"
     assert upstream.requests[0].headers["authorization"] == f"Basic {BASIC}"
+
+
+ODD = {
+    "currency in a word": (ACCOUNT | {"_currency": "AUD"}, "account ana, balance 25.407600."),
+    "currency of null": (ACCOUNT | {"_currency": None}, "account ana, balance 25.407600."),
+    "currency without a name": (ACCOUNT | {"_currency": {}}, "account ana, balance 25.407600."),
+    "nothing": ({}, "account None, balance None."),
+    "control characters": (
+        ACCOUNT | {"username": "a\x1b[31mna\r\n\x07\u2028"},
+        "account a[31mna, balance 25.407600 AUD.",
+    ),
+    "another direction": (ACCOUNT | {"username": "\u202eana\u200b"}, "account ana, balance 25.407600 AUD."),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), ODD.values(), ids=ODD)
+async def test_a_check_of_an_odd_account_is_one_clean_line(content: dict[str, Any], words: str) -> None:
+    async with scripted(says(good(content))) as upstream:
+        account = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": upstream.url}
+        status, out, errors = await run("check", **account)
+    assert (status, errors) == (0, "")
+    assert out == f"Credentials are right: {words}\n"
+
+
+async def test_a_check_with_a_key_that_is_not_utf8_says_so() -> None:
+    status, out, errors = await run("check", CLICKSEND_USERNAME=USERNAME, CLICKSEND_API_KEY=f"{SECRET}\udcff")
+    assert (status, out) == (1, "")
+    assert errors.startswith("clicksend-mcp: CLICKSEND_API_KEY must be UTF-8 text")
+    assert SECRET not in errors
+    assert errors.count("\n") == 1
 
 
 CHECKS = {

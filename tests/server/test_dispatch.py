@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import pytest
 from inputs import BAD, GOOD
 from scripted import (
@@ -17,7 +16,6 @@ from scripted import (
     refusal,
     says,
     says_and_closes,
-    says_when_released,
     scripted,
 )
 
@@ -33,6 +31,7 @@ READ = "CLICKSEND_GET_ACCOUNT"
 SEND = "CLICKSEND_CREATE_SMS_SEND"
 CREATE = "CLICKSEND_CREATE_LISTS"
 DELETE = "CLICKSEND_DELETE_LISTS"
+CANCEL = "CLICKSEND_SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT"
 
 
 async def call(settings: Settings, slug: str, arguments: dict[str, Any] | None = None) -> Envelope:
@@ -85,7 +84,9 @@ FAULTS = (
     Fault("no data", says(answer(200, {"http_code": 200, "response_code": "SUCCESS"})), "unknown shape", True),
     Fault("500", says(refusal(500, "INTERNAL_SERVER_ERROR")), "HTTP 500, a fault on ClickSend's side", True),
     Fault("502", says(answer(502, HTML, kind="text/html")), "HTTP 502, a fault on ClickSend's side", True),
-    Fault("503", says(answer(503, HTML, kind="text/html")), "call again in a minute", False),
+    Fault("503", says(answer(503, HTML, kind="text/html")), "HTTP 503, a fault on ClickSend's side", True),
+    Fault("503 with a time", says(answer(503, HTML, "Retry-After: 9")), "call again in a minute", False),
+    Fault("fault inside 200", says(answer(200, envelope(None, 200, "INTERNAL_ERROR"))), "INTERNAL_ERROR: Well.", True),
     Fault("400", says(refusal(400, "BAD_REQUEST")), "refused with HTTP 400 (BAD_REQUEST: No.)", False),
     Fault("401", says(refusal(401, "UNAUTHORIZED")), "correct CLICKSEND_USERNAME and CLICKSEND_API_KEY", False),
     Fault("403", says(refusal(403, "FORBIDDEN")), "not this account's", False),
@@ -324,22 +325,70 @@ async def test_a_campaign_that_goes_out_is_success(status: str) -> None:
 
 
 async def test_cancelling_a_campaign_is_success_when_it_is_cancelled() -> None:
-    slug = "CLICKSEND_SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT"
     async with scripted(says(good({"sms_campaign_id": 311, "status": "Cancelled"}))) as upstream:
-        assert (await call(upstream.settings(), slug)).successful
+        assert (await call(upstream.settings(), CANCEL)).successful
 
 
-async def test_a_cancelled_read_is_cut_and_a_cancelled_send_is_not() -> None:
-    for slug, cut in ((READ, True), (SEND, False)):
-        async with scripted(says_when_released(good({"messages": messages("SUCCESS")}))) as upstream:
-            async with Dispatcher(upstream.settings()) as dispatcher, anyio.create_task_group() as tasks:
-                tasks.start_soon(dispatcher.call, CATALOG[slug], GOOD[slug])
-                await upstream.wait(upstream.arrived)
-                tasks.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True):
-                    if cut:
-                        await upstream.wait(upstream.hung_up)
-                    upstream.released.set()
-            if not cut:
-                await upstream.wait(upstream.read_whole)
-        assert upstream.hung_up.is_set() is cut
+@pytest.mark.parametrize("status", ["Sent", "Scheduled", "", None])
+async def test_cancelling_a_campaign_is_no_success_as_long_as_it_is_not_cancelled(status: object) -> None:
+    error = await failure(says(good({"sms_campaign_id": 311, "status": status})), CANCEL)
+    assert error == f"It was not done. Refused: campaign 311: {status}."
+
+
+# --- answers that contradict themselves ----------------------------------------------------------
+
+
+NO = {
+    "400": (400, envelope({"messages": messages("SUCCESS", "SUCCESS")}, 400, "BAD_REQUEST", "No.")),
+    "code inside 200": (200, envelope({"messages": messages("SUCCESS", "THROTTLED")}, 200, "SOME_CODE", "No.")),
+    "400 inside 200": (200, envelope({"messages": messages("THROTTLED", "SUCCESS")}, 400, "SUCCESS", "No.")),
+}
+
+
+@pytest.mark.parametrize(("status", "content"), NO.values(), ids=NO)
+async def test_a_no_that_accepts_messages_all_the_same_is_unknown(status: int, content: dict[str, Any]) -> None:
+    async with scripted(says(answer(status, content))) as upstream:
+        result = await call(upstream.settings(), SEND, to_send(2))
+    assert (result.error or "").startswith("OUTCOME UNKNOWN: the answer says no (")
+    assert "accepts messages all the same. It may have been sent and paid" in (result.error or "")
+    assert "Nothing was sent" not in (result.error or "")
+    assert json.loads(result.data) == content
+
+
+async def test_a_no_that_accepts_nothing_is_a_no() -> None:
+    content = envelope({"messages": messages("THROTTLED", "THROTTLED")}, 400, "BAD_REQUEST", "No.")
+    assert "Nothing was sent." in await failure(says(answer(400, content)), SEND, to_send(2))
+
+
+async def test_a_no_to_a_price_is_a_no_whatever_it_says_of_messages() -> None:
+    content = envelope({"messages": messages("SUCCESS")}, 400, "BAD_REQUEST", "No.")
+    error = await failure(says(answer(400, content)), "CLICKSEND_SMS_PRICE_POST", to_send(1))
+    assert error.startswith("ClickSend refused with HTTP 400 (BAD_REQUEST: No.)")
+
+
+# --- errors stay short ---------------------------------------------------------------------------
+
+
+async def test_a_thousand_reasons_do_not_flood_the_error() -> None:
+    rows = [{"to": f"+61400000{n:03}", "status": f"REASON_{n}"} for n in range(1000)]
+    error = await failure(says(good({"messages": rows})), SEND, to_send(9))
+    assert error.count("REASON_") == 10
+    assert error.endswith("and 990 more reasons (in data).")
+
+
+async def test_a_giant_status_and_a_giant_number_do_not_flood_the_error() -> None:
+    rows = [{"to": "+" * 500_000, "status": "S" * 500_000}, {"to": ["x" * 9_999], "status": {"a": "x" * 9_999}}]
+    error = await failure(says(good({"messages": rows})), SEND, to_send(2))
+    assert "+" * 60 in error
+    assert "S" * 60 in error
+    assert len(error) < 600
+
+
+async def test_a_giant_name_of_an_argument_does_not_flood_the_error() -> None:
+    async with scripted(says(good({}))) as upstream:
+        flat = await call(upstream.settings(), SEND, GOOD[SEND] | {"n" * 1_000_000: 1})
+        nested = await call(upstream.settings(), SEND, {"messages": [{"n" * 1_000_000: 1}]})
+    assert upstream.connections == 0
+    for result in (flat, nested):
+        assert "nnn is not an input here" in (result.error or "")
+        assert len(result.error or "") < 600

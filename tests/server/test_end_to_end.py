@@ -106,7 +106,8 @@ async def test_the_sandbox_flag_may_come_before_the_command() -> None:
 async def dispatching(sandbox: RunningSandbox, **changes: Any) -> AsyncIterator[Call]:
     """Call actions in this process; returns the envelope."""
     credentials = Credentials(sandbox.username, sandbox.api_key)
-    async with Dispatcher(Settings(credentials=credentials, base_url=sandbox.url, **changes)) as dispatcher:
+    settings = Settings(credentials=credentials, base_url=sandbox.url, lookups=(), **changes)
+    async with Dispatcher(settings) as dispatcher:
 
         async def call(name: str, /, **arguments: Any) -> Any:
             return await dispatcher.call(CATALOG[f"CLICKSEND_{name}"], arguments)
@@ -204,3 +205,29 @@ async def test_a_thousand_messages_are_one_call_of_bounded_size(sandbox: Running
     assert (shown["data"]["total_count"], shown["data"]["queued_count"]) == (1000, 1000)
     assert "CLICKSEND_GET_SMS_HISTORY" in shown["_left_out"]
     assert (await own_account(sandbox))["sms"] == 1000
+
+
+async def test_a_read_that_meets_a_fault_is_repeated_and_says_so(sandbox: RunningSandbox) -> None:
+    await control(sandbox, "POST", "faults", {"kind": "status", "status": 502})
+    async with dispatching(sandbox) as call:
+        envelope = await call("GET_ACCOUNT")
+    assert data(envelope)["username"] == sandbox.username
+    assert json.loads(envelope.data)["_attempts"].startswith("2")
+
+
+async def test_a_deletion_whose_answer_is_lost_is_repeated_and_not_told_as_nothing(sandbox: RunningSandbox) -> None:
+    async with dispatching(sandbox) as call:
+        list_id = data(await call("CREATE_LISTS", list_name="Customers"))["list_id"]
+        await control(sandbox, "POST", "faults", {"kind": "drop", "when": "after", "method": "DELETE"})
+        envelope = await call("DELETE_LISTS", list_id=list_id)
+        assert "OUTCOME UNKNOWN: an earlier attempt may have taken effect; CLICKSEND_GET_LISTS" in envelope.error
+        assert list_id not in [row["list_id"] for row in data(await call("GET_LISTS"))["data"]]
+
+
+async def test_a_send_that_meets_a_fault_is_made_once_at_most(sandbox: RunningSandbox) -> None:
+    await control(sandbox, "POST", "faults", {"kind": "status", "status": 500, "when": "after", "times": 9})
+    async with dispatching(sandbox) as call:
+        envelope = await call("CREATE_SMS_SEND", messages=[{"to": ANA, "body": "Hello"}])
+    assert envelope.error.startswith("OUTCOME UNKNOWN: HTTP 500")
+    assert "attempts" not in envelope.error
+    assert (await own_account(sandbox))["sms"] == 1

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from mcp import Client
 from scripted import SECRET, USERNAME, good, says, says_when_released, scripted
 
 from server.cli import main
+from server.http import _GRACE
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio
@@ -37,8 +39,14 @@ async def test_clients_of_both_eras_list_and_call() -> None:
     assert len(upstream.requests) == 2
 
 
-async def test_other_hosts_and_origins_are_turned_away() -> None:
-    async with running_http() as (_, url), httpx.AsyncClient(trust_env=False) as web:
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2"])
+async def test_other_hosts_and_origins_are_turned_away(address: str) -> None:
+    async with (
+        running("http", "--host", address, "--port", "0") as program,
+        httpx.AsyncClient(trust_env=False) as web,
+    ):
+        url = (await program.error_line()).removeprefix("MCP at ")
+        assert url.startswith(f"http://{address}:")
         own = await web.post(url, json=HELLO[0], headers=ACCEPT)
         local = await web.post(url, json=HELLO[0], headers=ACCEPT | {"Origin": url.removesuffix("/mcp")})
         host = await web.post(url, json=HELLO[0], headers=ACCEPT | {"Host": "evil.example"})
@@ -108,6 +116,36 @@ async def test_a_signal_ends_it_and_a_paid_call_is_finished_first(number: signal
             status = await program.ended()
     assert (result.structured_content or {})["successful"]
     assert status in (0, 128 + number)
+    assert "Traceback" not in program.errors
+
+
+@pytest.mark.timeout(40)
+async def test_paid_calls_are_read_to_the_end_even_if_that_takes_longer_than_the_web_server_waits() -> None:
+    async with scripted(says_when_released(ACCEPTED)) as upstream, AsyncExitStack() as clients:
+        account = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": upstream.url}
+        async with running_http(CLICKSEND_MCP_LOG_LEVEL="INFO", CLICKSEND_MCP_DUPLICATE_WINDOW="0", **account) as (
+            program,
+            url,
+        ):
+            calls = []
+            for number, era in enumerate(ERAS, start=1):
+                client = await clients.enter_async_context(Client(url, mode=era))
+                await client.list_tools()
+                calls.append(asyncio.ensure_future(client.call_tool(SEND, GOOD[SEND])))
+                async with asyncio.timeout(PATIENCE):
+                    while len(upstream.requests) < number:  # noqa: ASYNC110 - bounded above
+                        await asyncio.sleep(0.01)
+            program.process.send_signal(signal.SIGTERM)
+            ended = asyncio.gather(*calls, return_exceptions=True)
+            await asyncio.wait({ended}, timeout=_GRACE + PATIENCE)  # the web server gives up on its clients first
+            assert ended.done()
+            assert program.process.returncode is None
+            assert not upstream.hung_up.is_set()
+            upstream.released.set()
+            await program.ended()
+            await asyncio.wait_for(ended, PATIENCE)
+    assert program.errors.count(f"{SEND} successful") == len(ERAS)
+    assert not upstream.hung_up.is_set()
     assert "Traceback" not in program.errors
 
 

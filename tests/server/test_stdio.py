@@ -168,6 +168,48 @@ async def test_a_paid_call_that_hangs_holds_the_end_up_no_longer_than_its_deadli
         assert await program.ended() == 128 + signal.SIGTERM
 
 
+# --- broken characters ---------------------------------------------------------------------------
+
+
+def send(body: str) -> dict[str, Any]:
+    return {"messages": [{"to": MARKED_NUMBER, "body": body}]}
+
+
+async def test_half_an_emoji_gets_an_answer_that_says_so() -> None:
+    async with scripted(says(ACCEPTED)) as upstream, running(**pointed_at(upstream)) as program:
+        await greeted(program)
+        for number, half in enumerate(("\ud83d", "\ude00", "\ud83d\ud83d\ude00", "\\\ud83d", "\ud83dA"), start=1):
+            await program.write(json.dumps(calling(number, SEND, send(f"Hi {half}"))).encode())
+            envelope = (await program.answer_to(number))["result"]["structuredContent"]
+            assert not envelope["successful"]
+            assert "messages[0].body holds U+FFFD, which stands for a broken character" in envelope["error"]
+        await program.write(json.dumps(calling(9, SEND, send("Hi \ud83d"))).replace("\\ud83d", "\\uD83D").encode())
+        assert "U+FFFD" in str(await program.answer_to(9))
+    assert upstream.connections == 0
+
+
+async def test_half_an_emoji_in_the_name_of_an_argument_gets_an_answer_too() -> None:
+    async with scripted(says(ACCEPTED)) as upstream, running(**pointed_at(upstream)) as program:
+        await greeted(program)
+        await program.write(json.dumps(calling(1, SEND, GOOD[SEND] | {"bod\ud83d": "x"})).encode())
+        envelope = (await program.answer_to(1))["result"]["structuredContent"]
+        await program.write(json.dumps(calling(2, "CLICKSEND\ud83d", {})).encode())
+        assert (await program.answer_to(2))["error"]["code"] == -32602
+    assert not envelope["successful"]
+    assert "is not an input here" in envelope["error"]
+    assert upstream.connections == 0
+
+
+async def test_whole_characters_and_escaped_backslashes_stay_as_they_are() -> None:
+    texts = ("Hi 👋", "a \\ud83d b", "\\\\ud83d", "\\👋", 'C:\\ud800\\"x"', "x \u0000 \ud7ff \ue000")
+    async with scripted(says(ACCEPTED)) as upstream, running(**pointed_at(upstream)) as program:
+        await greeted(program)
+        for number, text in enumerate(texts, start=1):
+            await program.write(calling(number, SEND, send(text)))
+            assert (await program.answer_to(number))["result"]["structuredContent"]["successful"], text
+    assert [request.json["messages"][0]["body"] for request in upstream.requests] == list(texts)
+
+
 # --- private things ------------------------------------------------------------------------------
 
 
@@ -190,7 +232,7 @@ def scripts() -> list[Script]:
 async def test_stderr_holds_nothing_private_at_any_level() -> None:
     async with (
         scripted(drops) as upstream,
-        running(**pointed_at(upstream, CLICKSEND_MCP_LOG_LEVEL="DEBUG")) as program,
+        running(**pointed_at(upstream, CLICKSEND_MCP_LOG_LEVEL="DEBUG", CLICKSEND_MCP_DUPLICATE_WINDOW="0")) as program,
     ):
         await greeted(program)
         for turn, script in enumerate(scripts(), start=1):

@@ -13,7 +13,12 @@ MMS = "CLICKSEND_CREATE_MMS_SEND"
 LETTERS = "CLICKSEND_CREATE_POST_LETTERS_SEND"
 CAMPAIGN = "CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"
 UPDATE = "CLICKSEND_UPDATE_SMS_CAMPAIGNS"
+CANCEL = "CLICKSEND_SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT"
 LISTS = "CLICKSEND_GET_LISTS"
+DELETE_LIST = "CLICKSEND_DELETE_LISTS"
+DELETE_CONTACT = "CLICKSEND_DELETE_LISTS_CONTACTS"
+CANCEL_ALL = "CLICKSEND_SMS_CANCEL_ALL_PUT"
+CREATE_LIST = "CLICKSEND_CREATE_LISTS"
 
 PEOPLE = ("+61411111111", "+61422222222", "+61433333333")
 TO_THREE = {"messages": [{"to": to, "body": "Hi"} for to in PEOPLE]}
@@ -35,6 +40,7 @@ LETTER_TO_TWO = {
     "recipients": [ADDRESS, {**ADDRESS, "address_name": "Ben"}],
 }
 TO_A_LIST = {"body": "Hi", "name": "Spring", "list_id": 88}
+SEVEN = {"sms_campaign_id": 7}
 UPDATE_TO_A_LIST = {**TO_A_LIST, "sms_campaign_id": 7}
 
 
@@ -165,7 +171,42 @@ CASES = (
     Case("a campaign that is a list", CAMPAIGN, TO_A_LIST, {"data": [{"sms_campaign_id": 7}]}, None),
     Case("a campaign without data", CAMPAIGN, TO_A_LIST, {"http_code": 200}, None),
     Case("a page of rows", LISTS, {}, {"data": {"data": []}}, Verdict(1)),
-    Case("data may be anything for what is accepted as a whole", LISTS, {}, {"data": None}, Verdict(1)),
+    Case("an empty list is an answer", LISTS, {}, {"data": []}, Verdict(1)),
+    Case("nothing where there should be rows", LISTS, {}, {"data": None}, None),
+    Case("a creation without what was created", CREATE_LIST, {"list_name": "VIP"}, {"data": None}, None),
+    Case("a creation", CREATE_LIST, {"list_name": "VIP"}, {"data": {"list_id": 1}}, Verdict(1)),
+    Case("a cancellation of all that does not say how many", CANCEL_ALL, {}, {"data": None}, None),
+    Case("a cancellation of none", CANCEL_ALL, {}, {"data": {"count": 0}}, Verdict(1)),
+    Case("a deletion that leaves null", DELETE_LIST, {"list_id": 1}, {"data": None}, Verdict(1)),
+    Case("a deletion that leaves a list", DELETE_LIST, {"list_id": 1}, {"data": []}, Verdict(1)),
+    Case("a deletion without data", DELETE_LIST, {"list_id": 1}, {"http_code": 200}, None),
+    Case("a contact's deletion", DELETE_CONTACT, {"list_id": 1, "contact_id": 2}, {"data": None}, Verdict(1)),
+    Case("a contact's deletion without data", DELETE_CONTACT, {"list_id": 1, "contact_id": 2}, {}, None),
+    Case("a campaign is cancelled", CANCEL, SEVEN, {"data": {"sms_campaign_id": 7, "status": "Cancelled"}}, Verdict(1)),
+    Case(
+        "a campaign that was to be cancelled has been sent",
+        CANCEL,
+        SEVEN,
+        {"data": {"sms_campaign_id": 7, "status": "Sent"}},
+        Verdict(0, (Refused("campaign 7", "Sent"),)),
+    ),
+    Case(
+        "a cancelled campaign with a status of null",
+        CANCEL,
+        SEVEN,
+        {"data": {"sms_campaign_id": 7, "status": None}},
+        Verdict(0, (Refused("campaign 7", "None"),)),
+    ),
+    Case("a cancelled campaign without a status", CANCEL, SEVEN, {"data": {"sms_campaign_id": 7}}, None),
+    Case("a cancelled campaign that is a list", CANCEL, SEVEN, {"data": [{"status": "Cancelled"}]}, None),
+    Case("a cancelled campaign without data", CANCEL, SEVEN, {"data": None}, None),
+    Case(
+        "a status and a number like books are cut",
+        SMS,
+        {"messages": TO_THREE["messages"][:1]},
+        {"data": {"messages": [{"to": "+" * 999, "status": "S" * 999}]}},
+        Verdict(0, (Refused("+" * 60, "S" * 60),)),
+    ),
     Case("an answer without data", LISTS, {}, {"http_code": 200}, None),
     Case("an empty answer", LISTS, {}, {}, None),
 )

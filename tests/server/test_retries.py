@@ -1,0 +1,312 @@
+"""Which calls are sent again, how long they wait, and what is told of it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import pytest
+from inputs import GOOD
+from scripted import (
+    Conversation,
+    Script,
+    Upstream,
+    answer,
+    drops,
+    envelope,
+    good,
+    keeps_silent,
+    refusal,
+    says,
+    says_and_closes,
+    says_in_turn,
+    scripted,
+)
+
+from schemas.envelope import Envelope
+from server.dispatch import Dispatcher
+from server.errors import Declined, NeverReached, NoUsableAnswer
+from server.retries import Pace, may_repeat, persistently
+from tools.action import Effect
+from tools.catalog import CATALOG
+
+pytestmark = pytest.mark.anyio
+
+READ = "CLICKSEND_GET_ACCOUNT"
+CREATE = "CLICKSEND_CREATE_LISTS"
+UPDATE = "CLICKSEND_UPDATE_LISTS_CONTACTS"
+DELETE = "CLICKSEND_DELETE_LISTS"
+CANCEL = "CLICKSEND_SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT"
+SEND = "CLICKSEND_CREATE_SMS_SEND"
+PUT_THAT_SENDS = "CLICKSEND_UPDATE_SMS_CAMPAIGNS"
+
+IDEMPOTENT = (READ, UPDATE, DELETE, CANCEL)
+OTHERS = (CREATE, SEND, PUT_THAT_SENDS)
+LOST = NoUsableAnswer("the connection broke", passing=True)
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", CATALOG)
+def test_the_table_says_of_every_action_what_may_be_repeated(slug: str) -> None:
+    action = CATALOG[slug]
+    assert may_repeat(action, NeverReached("no connection"))
+    assert may_repeat(action, Declined(429, "too many calls"))
+    assert may_repeat(action, Declined(503, "busy"))
+    assert may_repeat(action, LOST) is action.idempotent
+    for never in (NoUsableAnswer("not JSON"), Declined(400, "bad"), Declined(302, "redirect"), ValueError("a fault")):
+        assert not may_repeat(action, never)
+
+
+def test_what_sends_is_never_repeated_after_a_lost_answer() -> None:
+    assert not [a.slug for a in CATALOG.values() if a.effect is Effect.SEND and may_repeat(a, LOST)]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What goes wrong each time, and how many requests arrive of 2: of what is idempotent, and of the others."""
+
+    id: str
+    script: Script
+    idempotent: int
+    others: int
+
+
+FAILURES = (
+    Failure("429", says(refusal(429, "TOO_MANY")), 2, 2),
+    Failure("503 with a time", says(refusal(503, "BUSY", "Retry-After: 0")), 2, 2),
+    Failure("503", says(refusal(503, "BUSY")), 2, 1),
+    Failure("500", says(refusal(500, "INTERNAL_SERVER_ERROR")), 2, 1),
+    Failure("500 inside 200", says(answer(200, envelope(None, 500))), 2, 1),
+    Failure("dropped", drops, 2, 1),
+    Failure("cut off", says_and_closes(good("x" * 100)[:-9]), 2, 1),
+    Failure("HTML", says(answer(200, b"<html>", kind="text/html")), 1, 1),
+    Failure("empty", says(answer(200)), 1, 1),
+    Failure("a fault inside 200", says(answer(200, envelope(None, 200, "INTERNAL_ERROR"))), 1, 1),
+    Failure("400", says(refusal(400, "BAD_REQUEST")), 1, 1),
+    Failure("401", says(refusal(401, "UNAUTHORIZED")), 1, 1),
+    Failure("404", says(refusal(404, "NOT_FOUND")), 1, 1),
+    Failure("redirect", says(answer(302, None, "Location: https://elsewhere.example/")), 1, 1),
+    Failure("no credit", says(answer(200, envelope(None, 200, "INSUFFICIENT_CREDIT"))), 1, 1),
+)
+
+
+async def test_what_arrives_is_as_the_table_says() -> None:
+    async def check(failure: Failure, slug: str) -> None:
+        async with scripted(failure.script) as upstream:
+            result = await call(upstream, slug)
+        expected = failure.idempotent if slug in IDEMPOTENT else failure.others
+        assert len(upstream.requests) == expected, (failure.id, slug)
+        assert len({(request.line, request.body) for request in upstream.requests}) == 1
+        assert ("; 2 attempts" in (result.error or "")) is (expected == 2), result.error
+
+    async with anyio.create_task_group() as tasks:  # at once, because each waits
+        for failure in FAILURES:
+            for slug in (*IDEMPOTENT, *OTHERS):
+                tasks.start_soon(check, failure, slug)
+
+
+async def call(upstream: Upstream, slug: str, **settings: Any) -> Envelope:
+    async with Dispatcher(upstream.settings(**{"attempts": 2, **settings})) as dispatcher:
+        return await dispatcher.call(CATALOG[slug], GOOD[slug])
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def data(result: Envelope) -> Any:
+    assert result.successful, result.error
+    return json.loads(result.data)
+
+
+async def test_a_success_at_the_first_attempt_says_nothing_of_attempts() -> None:
+    async with scripted(says(good({}))) as upstream:
+        assert data(await call(upstream, READ)) == envelope({})
+
+
+TOLD = (
+    (READ, refusal(429, "TOO_MANY"), "2"),
+    (READ, refusal(500, "INTERNAL_SERVER_ERROR"), "2, an earlier one may have taken effect already"),
+    (SEND, refusal(429, "TOO_MANY"), "2"),
+    (SEND, refusal(503, "BUSY", "Retry-After: 0"), "2"),
+    (DELETE, refusal(502, "BAD_GATEWAY"), "2, an earlier one may have taken effect already"),
+)
+
+
+async def test_a_success_at_a_later_attempt_says_so() -> None:
+    async def check(slug: str, first: bytes, note: str) -> None:
+        content = {"messages": [{"to": "+61491570006", "status": "SUCCESS"}]}
+        async with scripted(says_in_turn([first, good(content)])) as upstream:
+            assert data(await call(upstream, slug)) == envelope(content) | {"_attempts": note}
+        assert len(upstream.requests) == 2
+
+    async with anyio.create_task_group() as tasks:
+        for case in TOLD:
+            tasks.start_soon(check, *case)
+
+
+async def test_an_unreachable_clicksend_is_tried_again_and_that_is_told() -> None:
+    async with scripted(drops) as upstream:
+        settings = upstream.settings(attempts=2)
+    async with Dispatcher(settings) as dispatcher:
+        result = await dispatcher.call(CATALOG[SEND], GOOD[SEND])
+    assert result.error == (
+        "ClickSend could not be reached: no connection: host unknown, refused or not trusted; 2 attempts. "
+        "Nothing was sent. Calling again later is safe."
+    )
+
+
+async def test_a_repeat_that_finds_nothing_may_mean_that_the_first_attempt_took_effect() -> None:
+    lost, gone = refusal(500, "INTERNAL_SERVER_ERROR"), refusal(404, "NOT_FOUND")
+    async with scripted(says_in_turn([lost, gone])) as upstream:
+        result = await call(upstream, DELETE)
+    assert "OUTCOME UNKNOWN: an earlier attempt may have taken effect; CLICKSEND_GET_LISTS shows it." in str(result)
+    assert "ClickSend refused with HTTP 404 (NOT_FOUND: No.; 2 attempts)." in str(result)
+    assert "Nothing was changed" not in str(result)
+
+
+async def test_a_repeat_that_finds_nothing_of_a_read_is_just_that() -> None:
+    async with scripted(says_in_turn([refusal(500, "X"), refusal(404, "NOT_FOUND")])) as upstream:
+        result = await call(upstream, READ)
+    assert "nothing with this id" in str(result)
+    assert "OUTCOME UNKNOWN" not in str(result)
+
+
+async def test_a_repeat_that_is_refused_after_a_refusal_changed_nothing() -> None:
+    async with scripted(says_in_turn([refusal(429, "TOO_MANY"), refusal(404, "NOT_FOUND")])) as upstream:
+        result = await call(upstream, DELETE)
+    assert "Nothing was changed." in str(result)
+    assert "OUTCOME UNKNOWN" not in str(result)
+
+
+async def test_a_deletion_that_is_answered_with_nothing_at_the_second_attempt_is_a_success() -> None:
+    async with scripted(says_in_turn([refusal(500, "X"), b"HTTP/1.1 204 No Content\r\n\r\n"])) as upstream:
+        assert await call(upstream, DELETE) == Envelope.success("")
+    assert len(upstream.requests) == 2
+
+
+async def test_a_send_that_is_lost_at_the_second_attempt_is_unknown() -> None:
+    async with scripted(says_in_turn([refusal(429, "TOO_MANY"), refusal(500, "X")])) as upstream:
+        result = await call(upstream, SEND, attempts=4)
+    assert "OUTCOME UNKNOWN: HTTP 500, a fault on ClickSend's side; 2 attempts." in str(result)
+    assert len(upstream.requests) == 2
+
+
+async def test_the_setting_of_one_attempt_repeats_nothing() -> None:
+    async with scripted(says(refusal(429, "TOO_MANY"))) as upstream:
+        result = await call(upstream, READ, attempts=1)
+    assert len(upstream.requests) == 1
+    assert "attempts" not in (result.error or "")
+
+
+# --- how long is waited --------------------------------------------------------------------------
+
+
+async def test_each_wait_is_longer_than_the_one_before() -> None:
+    at: list[float] = []
+
+    async def send() -> Any:
+        at.append(anyio.current_time())
+        raise NeverReached("no connection")
+
+    with pytest.raises(NeverReached) as caught:
+        deadline = anyio.current_time() + 60
+        await persistently(send, CATALOG[SEND], Pace(), attempts=3, deadline=deadline)
+    first, second = at[1] - at[0], at[2] - at[1]
+    assert caught.value.attempts == 3
+    assert first >= 0.5
+    assert second >= 1.0  # of the first at most 0.75 is meant to be
+
+
+async def test_the_time_that_clicksend_asks_for_is_kept() -> None:
+    at: list[float] = []
+
+    async def script(conversation: Conversation) -> None:
+        at.append(anyio.current_time())
+        first = refusal(429, "TOO_MANY", "Retry-After: 1")
+        await conversation.say(good({}) if len(at) > 1 else first)
+
+    async with scripted(script) as upstream:
+        assert data(await call(upstream, READ))["_attempts"] == "2"
+    assert at[1] - at[0] >= 0.99
+
+
+async def test_a_time_beyond_the_deadline_is_told_and_not_waited_for() -> None:
+    async with scripted(says(refusal(429, "TOO_MANY", "Retry-After: 39"))) as upstream:
+        with anyio.fail_after(5):
+            result = await call(upstream, SEND, attempts=10)
+    assert len(upstream.requests) == 1
+    assert "call again in 39 s. Nothing was sent." in (result.error or "")
+
+
+async def test_all_attempts_share_one_deadline() -> None:
+    started = anyio.current_time()
+    async with scripted(keeps_silent) as upstream:
+        result = await call(upstream, READ, attempts=10, read_timeout=0.1, total_timeout=1.2)
+    assert anyio.current_time() - started < 5
+    assert 2 <= len(upstream.requests) <= 3
+    assert f"; {len(upstream.requests)} attempts" in (result.error or "")
+
+
+# --- the pace of an account ----------------------------------------------------------------------
+
+
+async def test_refusals_in_a_row_slow_every_later_call_of_the_account() -> None:
+    pace, refused = Pace(), Declined(429, "too many calls")
+    waits = []
+    for _ in range(2):
+        pace.learn(refused)
+        started = anyio.current_time()
+        await pace.turn(started + 60)
+        waits.append(anyio.current_time() - started)
+    assert waits[0] >= 0.49
+    assert waits[1] >= 0.99
+
+
+async def test_what_goes_well_ends_the_slowness() -> None:
+    pace = Pace()
+    for _ in range(9):
+        pace.learn(Declined(429, "too many calls"))
+    pace.learn(None)
+    pace.learn(Declined(429, "too many calls"))
+    with anyio.fail_after(5):
+        await pace.turn(anyio.current_time() + 60)
+
+
+async def test_a_connection_that_does_not_come_about_says_nothing_of_the_pace() -> None:
+    pace = Pace()
+    for _ in range(9):
+        pace.learn(Declined(429, "too many calls"))
+        pace.learn(NeverReached("no connection"))
+    with pytest.raises(NeverReached):  # 8 s at least
+        await pace.turn(anyio.current_time() + 5)
+
+
+async def test_a_refused_call_makes_the_next_of_the_account_wait_but_no_other_account() -> None:
+    at: list[float] = []
+
+    async def script(conversation: Conversation) -> None:
+        at.append(anyio.current_time())
+        await conversation.say(good({}) if len(at) > 1 else refusal(429, "TOO_MANY"))
+
+    async with scripted(script) as upstream:
+        settings = upstream.settings()
+        async with Dispatcher(settings) as slow, Dispatcher(settings) as other:
+            assert not (await slow.call(CATALOG[READ], {})).successful
+            with anyio.fail_after(5):
+                assert (await other.call(CATALOG[READ], {})).successful
+                assert (await slow.call(CATALOG[READ], {})).successful
+    assert at[2] - at[0] >= 0.49
+
+
+async def test_a_turn_that_comes_after_the_deadline_is_not_waited_for() -> None:
+    async with (
+        scripted(says(refusal(429, "TOO_MANY"))) as upstream,
+        Dispatcher(upstream.settings(total_timeout=0.3)) as dispatcher,
+    ):
+        await dispatcher.call(CATALOG[SEND], GOOD[SEND])
+        result = await dispatcher.call(CATALOG[SEND], GOOD[SEND])
+    assert len(upstream.requests) == 1
+    assert (result.error or "").startswith("ClickSend could not be reached: ClickSend has refused too many calls")
+    assert "Nothing was sent. Calling again later is safe." in (result.error or "")
