@@ -12,7 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("schemas", "tools", "server")  # each may import itself and those before it
 TALK_TO_PEOPLE = {"server/cli.py", "server/demo.py"}
-SPEAK_MCP = {"server/protocol.py", "server/approval.py", "server/http.py", "server/demo.py"}  # the demo is a client of its own
+SPEAK_MCP = {
+    "server/protocol.py",
+    "server/approval.py",
+    "server/http.py",
+    "server/demo.py",  # a client of its own
+}
 SPEAK_HTTP = {"server/client.py", "server/demo.py"}
 
 
