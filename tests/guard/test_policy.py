@@ -1,0 +1,210 @@
+"""The operator's variables: each is read, a wrong one stops the start, and a tool that is off is not there."""
+
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+from guarding import Place, account, host, sent, settings, sms
+from hosting import ERAS, run
+from mcp import Client, MCPError
+
+from server.policy import VARIABLES, Approval, Policy, QuietHours
+from server.protocol import build_server
+from server.sandbox.serve import RunningSandbox
+from server.settings import Credentials, Settings, from_environment
+from server.variables import WrongSetting
+from tools.catalog import CATALOG, TOOLSETS
+
+PREFIX = "CLICKSEND_MCP_"
+WITH_ACCOUNT = {"CLICKSEND_USERNAME": "ana", "CLICKSEND_API_KEY": "5EC2E7-of-ana"}
+SEND = "CLICKSEND_CREATE_SMS_SEND"
+ACCOUNT = "CLICKSEND_GET_ACCOUNT"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A variable with a text, and the field of the policy that it becomes."""
+
+    id: str
+    text: str
+    value: object
+
+
+READ = (
+    Read("MAX_COST_PER_CALL", " 2.50 ", Decimal("2.50")),
+    Read("MAX_COST_PER_DAY", "0", Decimal(0)),
+    Read("MAX_RECIPIENTS", "10", 10),
+    Read("ALLOWED_COUNTRIES", "AU, NZ", frozenset({"AU", "NZ"})),
+    Read("ALLOWED_NUMBERS", "+614,+64 21 (234) 567", ("+614", "+6421234567")),
+    Read("BLOCKED_NUMBERS", "+1900", ("+1900",)),
+    Read("ALLOWED_SENDERS", "ACME,shared", frozenset({"ACME", "shared"})),
+    Read("QUIET_HOURS", "21:00-8:00", QuietHours(time(21), time(8))),
+    Read("APPROVAL", "above:5.00,deletes", Approval(above=Decimal(5), deletes=True)),
+    Read("APPROVAL_KEY", "k" * 32, "k" * 32),
+    Read("DRY_RUN", "1", True),
+    Read("READ_ONLY", "yes", True),
+    Read("TOOLSETS", "sms, account", ("sms", "account")),
+    Read("TOOLS", SEND, (SEND,)),
+    Read("WITHOUT_TOOLS", f"{SEND},{ACCOUNT}", (SEND, ACCOUNT)),
+    Read("LEDGER", "postgresql://ana@db.example:5433/sends", "postgresql://ana@db.example:5433/sends"),
+    Read("LEDGER_KEEPS_TEXTS", "on", True),
+    Read("DUPLICATE_WINDOW", "0", 0),
+)
+
+
+@pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
+def test_each_variable_is_read(case: Read) -> None:
+    found = from_environment(WITH_ACCOUNT | {PREFIX + case.id: case.text})
+    assert found.problem is None
+    assert found.policy == Policy(**{case.id.lower(): case.value})
+
+
+def test_all_variables_are_covered_here() -> None:
+    names = {variable.name.removeprefix(PREFIX) for variable in VARIABLES}
+    assert names == {case.id for case in READ} == {case.id for case in WRONG}
+
+
+@pytest.mark.parametrize("text", ["", "  ", "${user_config.limit}"])
+def test_a_field_that_the_user_left_empty_is_no_limit(text: str) -> None:
+    environment = {variable.name: text for variable in VARIABLES}
+    assert from_environment(WITH_ACCOUNT | environment).policy == Policy()
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A variable, texts that it refuses, and the sentence that follows its name."""
+
+    id: str
+    texts: tuple[str, ...]
+    sentence: str
+
+
+AMOUNT = "must be an amount in the account's currency"
+LIST = "must be a list separated by commas"
+SWITCH = "must be 1 or 0"
+WRONG = (
+    Wrong("MAX_COST_PER_CALL", ("five", "5 AUD", "$5", "-1", "NaN", "Infinity", "5,00"), AMOUNT),
+    Wrong("MAX_COST_PER_DAY", ("-0.01", "inf", "sNaN", "0x10"), AMOUNT),
+    Wrong("MAX_RECIPIENTS", ("0", "-1", "1.5", "ten", "\u0661", "1000001"), "must be a whole number from 1"),
+    Wrong("ALLOWED_COUNTRIES", ("au", "AUS", "Australia", "AU;NZ", "\uff21\uff35"), "must be country codes"),
+    Wrong("ALLOWED_NUMBERS", ("0491", "614", "+614*", "+\u0666\u0661"), "must be numbers or their beginnings"),
+    Wrong("BLOCKED_NUMBERS", ("+", "+61 491 abc", "+1234567890123456"), "must be numbers or their beginnings"),
+    Wrong("ALLOWED_SENDERS", (",", "ACME,,BANK"), LIST),
+    Wrong("QUIET_HOURS", ("21-8", "21:00", "25:00-08:00", "21:00-08:60", "08:00-08:00"), "must be two times of day"),
+    Wrong("APPROVAL", ("yes", "above", "Always", "always deletes"), "must be always, above:AMOUNT or deletes"),
+    Wrong("APPROVAL", ("above:", "above:much", "above:-1"), AMOUNT),
+    Wrong("APPROVAL_KEY", ("short", "k" * 31), "must have at least 32 bytes"),
+    Wrong("DRY_RUN", ("2", "ja", "1 # watch first"), SWITCH),
+    Wrong("READ_ONLY", ("readonly", "-1"), SWITCH),
+    Wrong("TOOLSETS", ("SMS", "sms,mail"), "names "),
+    Wrong("TOOLS", ("CREATE_SMS_SEND", "*"), "names "),
+    Wrong("WITHOUT_TOOLS", ("CLICKSEND_SEND", SEND.lower()), "names "),
+    Wrong("WITHOUT_TOOLS", (f"{SEND},",), LIST),
+    Wrong("LEDGER", ("mysql://root@127.0.0.1/test", "postgresql://host:port/test"), "must be a path, or a URL such as"),
+    Wrong("LEDGER_KEEPS_TEXTS", ("maybe",), SWITCH),
+    Wrong("DUPLICATE_WINDOW", ("-1", "10m", "31536001"), "must be a whole number from 0"),
+)
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [(case, text) for case in WRONG for text in case.texts],
+    ids=lambda value: getattr(value, "id", value),
+)
+def test_a_wrong_value_is_never_taken_for_no_limit(case: Wrong, text: str) -> None:
+    with pytest.raises(WrongSetting, match=f"^{PREFIX}{case.id} {case.sentence}"):
+        from_environment(WITH_ACCOUNT | {PREFIX + case.id: text})
+
+
+KINDS = ("MAX_COST_PER_CALL", "TOOLSETS")
+
+
+@pytest.mark.anyio
+async def test_a_wrong_value_stops_the_real_process_with_one_line() -> None:
+    """Over stdio one value of each kind, elsewhere one: the start of a process takes its time."""
+    found: dict[tuple[str, ...], tuple[int, str, str]] = {}
+    limiter = anyio.CapacityLimiter(4)
+
+    async def start(name: str, text: str, *arguments: str) -> None:
+        async with limiter:
+            found[(name, *arguments)] = await run(*arguments, **WITH_ACCOUNT, **{PREFIX + name: text})
+
+    async with anyio.create_task_group() as tasks:
+        for case in WRONG:
+            if case.id in KINDS:
+                tasks.start_soon(start, case.id, case.texts[0])
+        for command in ("http", "ledger", "--sandbox"):
+            tasks.start_soon(start, "MAX_COST_PER_DAY", "much", command)
+    for (name, *_), (status, out, errors) in found.items():
+        assert (status, out, len(errors.splitlines())) == (2, "", 1), (name, errors)
+        assert errors.startswith(f"clicksend-mcp: {PREFIX}{name} ")
+    assert len(found) == len(KINDS) + 3
+
+
+@pytest.mark.anyio
+async def test_a_misspelt_limit_stops_every_call(ledger: Place, sandbox: RunningSandbox) -> None:
+    environment = account(sandbox, ledger) | {f"{PREFIX}MAX_COST_PER_DAI": "1"}
+    async with host(**environment) as server:
+        envelope = await server.call("CREATE_SMS_SEND", sms())
+        read = await server.call("GET_ACCOUNT", {})
+    for told in (envelope, read):
+        assert "MAX_COST_PER_DAI is not a setting; did you mean CLICKSEND_MCP_MAX_COST_PER_DAY?" in told["error"]
+    assert sent(sandbox) == []
+
+
+# --- what is offered -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A policy, some tools that it offers, and some that it does not."""
+
+    id: str
+    policy: dict[str, Any]
+    on: tuple[str, ...]
+    off: tuple[str, ...]
+
+
+LISTS, CONTACT, HISTORY = "CLICKSEND_GET_LISTS", "CLICKSEND_CREATE_LISTS_CONTACTS", "CLICKSEND_GET_SMS_HISTORY"
+OFFERS = (
+    Offer("everything", {}, tuple(CATALOG), ()),
+    Offer("read-only", {"read_only": True}, (ACCOUNT, LISTS, HISTORY), (SEND, CONTACT)),
+    Offer("toolsets", {"toolsets": ("account", "sms")}, (ACCOUNT, SEND, HISTORY), (LISTS, CONTACT)),
+    Offer("a tool besides", {"toolsets": ("account",), "tools": (SEND,)}, (ACCOUNT, SEND), (HISTORY, LISTS)),
+    Offer("without a tool", {"without_tools": (SEND,)}, (ACCOUNT, HISTORY), (SEND,)),
+    Offer("without beats tools", {"tools": (SEND,), "without_tools": (SEND,)}, (HISTORY,), (SEND,)),
+    Offer("read-only beats tools", {"read_only": True, "tools": (SEND, LISTS)}, (LISTS, HISTORY), (SEND,)),
+    Offer("without beats read-only", {"read_only": True, "without_tools": (ACCOUNT,)}, (LISTS,), (ACCOUNT, SEND)),
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("case", OFFERS, ids=lambda case: case.id)
+async def test_what_is_off_is_not_listed_and_cannot_be_called(
+    case: Offer, era: str, ledger: Place, sandbox: RunningSandbox
+) -> None:
+    chosen = settings(sandbox, ledger, policy=case.policy)
+    async with Client(build_server(chosen), mode=era) as client:
+        listed = [tool.name for tool in (await client.list_tools()).tools]
+        assert set(case.on) <= set(listed)
+        assert not set(case.off) & set(listed)
+        for slug in case.off:
+            with pytest.raises(MCPError) as refused:
+                await client.call_tool(slug, sms())
+            assert (refused.value.error.code, refused.value.error.message) == (-32602, f"Unknown tool: {slug}")
+    assert sent(sandbox) == []
+
+
+def test_read_only_offers_all_that_reads_and_nothing_else() -> None:
+    offered = {slug for slug in CATALOG if Policy(read_only=True).offers(slug)}
+    prices = {"CLICKSEND_SMS_PRICE_POST", "CLICKSEND_CALCULATE_SMS_CAMPAIGNS_PRICE"}
+    assert offered == prices | {slug for slug, action in CATALOG.items() if action.route.method == "GET"}
+
+
+def test_the_toolsets_are_the_catalogue() -> None:
+    assert [action.slug for toolset in TOOLSETS.values() for action in toolset] == list(CATALOG)
+    assert Settings(credentials=Credentials("ana", "x")).policy == Policy()
