@@ -231,7 +231,8 @@ def _ledger(arguments: argparse.Namespace) -> int:
         return _fail(f"the ledger cannot be used ({fault}): look at CLICKSEND_MCP_LEDGER", status=1)
     finally:
         ledger.close()
-    print(as_json_lines(entries) if arguments.json else as_table(entries))
+    if entries or not arguments.json:
+        print(as_json_lines(entries) if arguments.json else as_table(entries))
     return 0
 
 

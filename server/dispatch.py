@@ -157,7 +157,7 @@ class Dispatcher:
     def _is_free(self, action: Action) -> bool:
         """Whether a call needs no guard: it neither sends nor does what the operator's limits are about."""
         policy = self._settings.policy
-        guarded = action.effect is Effect.SEND or (action.reach is not None and policy.limits_recipients)
+        guarded = action.effect is Effect.SEND or (action.reach is not None and policy.limited)
         return not guarded and not (action.effect is Effect.DELETE and policy.approval.deletes)
 
     async def _guarded(self, call: "_Call", approved: Approved | None) -> Envelope | Question:
@@ -222,7 +222,7 @@ class Dispatcher:
             await self._guard.settle(permit, "accepted", ids=found.ids)
             note = f"{reason}; ClickSend's records show that all of it was accepted"
             return Envelope.success(self._data(call, {**(rows or {}), "_found": note}))
-        await self._guard.settle(permit, "unknown")
+        await self._guard.settle(permit, "unknown", ids=found.ids if found else ())
         if found is not None and found.rows:
             told += (
                 f" {len(found.rows)} are in ClickSend's records ({', '.join(found.ids[:20])}), {found.missing} not yet."

@@ -87,10 +87,19 @@ class Policy:
         )
 
     @property
+    def limited(self) -> bool:
+        """Whether there is any limit that something sent later, and unseen, would escape."""
+        return self.limits_recipients or self.needs_price
+
+    @property
+    def limits_cost(self) -> bool:
+        """Whether it matters what a call or a day costs."""
+        return self.max_cost_per_call is not None or self.max_cost_per_day is not None
+
+    @property
     def needs_price(self) -> bool:
         """Whether a send is priced before it leaves."""
-        limited = self.max_cost_per_call is not None or self.max_cost_per_day is not None
-        return limited or self.approval.always or self.approval.above is not None or self.dry_run
+        return self.limits_cost or self.approval.always or self.approval.above is not None or self.dry_run
 
 
 def _countries(text: str) -> frozenset[str]:

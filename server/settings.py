@@ -159,6 +159,8 @@ def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     problems = []
     for name, text in environment.items():
+        if name in known and known[name] in policy.VARIABLES and text.strip().startswith("${"):
+            raise WrongSetting(f"{name} is a placeholder that the host has not filled in")
         if name in known and _is_set(text):
             try:
                 values[name] = known[name].read(text.strip())

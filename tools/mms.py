@@ -12,7 +12,7 @@ CREATE_MMS_SEND = Action(
     route=post("/v3/mms/send"),
     effect=Effect.SEND,
     outcome=each("messages"),
-    reach=reach.messages,
+    reach=reach.pictures,
     price=post("/v3/mms/price"),
 )
 

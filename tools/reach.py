@@ -1,7 +1,7 @@
 """Reach: whom a call would contact, from whom, with what and when; what an operator's limits are about."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -18,6 +18,7 @@ class Outgoing:
     sender: str = ""
     at: int | None = None
     country: str | None = None
+    about: str = ""  # what else a person should know of it
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,21 @@ ReachOf = Callable[[Any], Reach]
 
 
 def messages(arguments: Any) -> Reach:
-    """For sends of SMS and MMS."""
+    """For sends of SMS."""
     return Reach(
         tuple(
             Outgoing(message.to, message.body, message.sender or "", message.schedule or None)
             for message in arguments.messages
+        )
+    )
+
+
+def pictures(arguments: Any) -> Reach:
+    """For sends of MMS."""
+    return Reach(
+        tuple(
+            replace(one, about=f"subject {message.subject}, picture {arguments.media_file}")
+            for one, message in zip(messages(arguments).outgoing, arguments.messages, strict=True)
         )
     )
 
@@ -51,14 +62,22 @@ def letters(arguments: Any) -> Reach:
     """For letters."""
     return Reach(
         tuple(
-            Outgoing(None, arguments.file_url, at=recipient.schedule or None, country=recipient.address_country)
+            Outgoing(
+                None,
+                arguments.file_url,
+                at=recipient.schedule or None,
+                country=recipient.address_country,
+                about=f"for {recipient.address_name}, {recipient.address_line_1}, {recipient.address_city}",
+            )
             for recipient in arguments.recipients
         )
     )
 
 
 def forwarded(arguments: Any) -> Reach:
-    """For rules that pass inbound messages on: to one number, or to the contacts of a list."""
+    """For rules that send by themselves: to one number, to the contacts of a list, or to whoever writes."""
+    if arguments.action == "AUTO_REPLY":
+        return Reach((Outgoing(None, "(replies)"),))
     if arguments.action == "SMS":
         return Reach((Outgoing(arguments.action_address, "(forwarded messages)"),))
     if arguments.action == "GROUP_SMS":

@@ -26,6 +26,7 @@ from tools.reach import Outgoing, Reach
 _CONTACTS_A_PAGE = 100
 _MOST_CONTACTS = 20_000  # of a campaign
 _IDS_NAMED = 20
+_LABELS = ("source", "country")  # of a message; its number is international
 
 log = logging.getLogger("clicksend_mcp")
 
@@ -121,6 +122,7 @@ class Guard:
 
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())
+        self._stop_unseen(action, reach)
         everybody: Sequence[Outgoing] = reach.outgoing
         if self._policy.limits_recipients and action.reach:
             everybody = await self._everybody(reach)
@@ -149,6 +151,19 @@ class Guard:
                 if asked := await self._with_approval(question, approved):
                     return asked
         return Permit(await self._record(entry))
+
+    def _stop_unseen(self, action: Action, reach: Reach) -> None:
+        """Refuse what would be sent later without this server: to a list as it is then, or by a rule, unpriced."""
+        if not self._policy.limited or not reach.outgoing:
+            return
+        if action.effect is not Effect.SEND and self._policy.needs_price:
+            raise Stopped("A rule that sends by itself would spend later, past the limits of this server")
+        limits = self._policy.limits_recipients or self._policy.limits_cost
+        if limits and reach.list_id is not None and any(one.at for one in reach.outgoing):
+            raise Stopped(
+                "A scheduled campaign goes to whoever is on its list then, past the limits of this server: send it "
+                "without a schedule when it is time"
+            )
 
     async def _stop_repeat(self, entry: Entry) -> None:
         same = await self._ledger.same(self._account, entry.fingerprint, window=self._policy.duplicate_window)
@@ -306,7 +321,8 @@ def _fingerprint(action: Action, arguments: Arguments) -> str:
 
 def _canonical(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _canonical(item) for name, item in value.items()}
+        # What makes no difference to who gets what and when makes no other call either.
+        return {name: _canonical(item) for name, item in value.items() if item not in ("", 0) and name not in _LABELS}
     if isinstance(value, list):
         return sorted((_canonical(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
     return value

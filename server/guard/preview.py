@@ -12,8 +12,8 @@ from tools.action import Action
 from tools.reach import Outgoing
 
 _NAMED = 10  # recipients that are named
-_TEXTS = 3  # different texts that are shown
-_LONGEST_TEXT = 500
+_TEXTS = 5  # different texts that are shown
+_LONGEST_TEXT = 1_600
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def describe(action: Action, outgoing: Sequence[Outgoing], quote: Quote | None, 
         f"From: {', '.join(senders)}",
         f"When: {', '.join(times[:_TEXTS])}{' and other times' if len(times) > _TEXTS else ''}",
         *_texts(outgoing),
+        *_about(outgoing),
     ]
     if quote is not None:
         parts = f", {quote.parts} {'part' if quote.parts == 1 else 'parts'}" if quote.parts else ""
@@ -79,6 +80,13 @@ def _texts(outgoing: Sequence[Outgoing]) -> list[str]:
     texts = list(dict.fromkeys(one.text for one in outgoing))
     lines = [f"Text: {_cut(text)}{_length(text)}" for text in texts[:_TEXTS]]
     return [*lines, f"and {len(texts) - _TEXTS} other texts"] if len(texts) > _TEXTS else lines
+
+
+def _about(outgoing: Sequence[Outgoing]) -> list[str]:
+    """What else there is to know, such as a picture or an addressee."""
+    known = list(dict.fromkeys(one.about for one in outgoing if one.about))
+    lines = [f"Also: {_cut(about)}" for about in known[:_NAMED]]
+    return [*lines, f"and {len(known) - _NAMED} more"] if len(known) > _NAMED else lines
 
 
 def _cut(text: str) -> str:

@@ -67,7 +67,12 @@ def test_all_variables_are_covered_here() -> None:
     assert names == {case.id for case in READ} == {case.id for case in WRONG}
 
 
-@pytest.mark.parametrize("text", ["", "  ", "${user_config.limit}"])
+def test_a_limit_that_the_host_has_not_filled_in_stops_the_start() -> None:
+    with pytest.raises(WrongSetting, match="CLICKSEND_MCP_MAX_COST_PER_DAY is a placeholder"):
+        from_environment(WITH_ACCOUNT | {"CLICKSEND_MCP_MAX_COST_PER_DAY": "${user_config.limit}"})
+
+
+@pytest.mark.parametrize("text", ["", "  "])
 def test_a_field_that_the_user_left_empty_is_no_limit(text: str) -> None:
     environment = {variable.name: text for variable in VARIABLES}
     assert from_environment(WITH_ACCOUNT | environment).policy == Policy()
