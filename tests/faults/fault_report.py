@@ -1,0 +1,118 @@
+"""The tables of the matrix for docs/faults.md."""
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from fault_plan import FAULTS
+from fault_run import Result
+
+_TOLD = ("accepted", "partly", "refused", "unknown", "repeat", "none")
+_COLUMNS = (
+    "runs",
+    "fault came about",
+    "calls sent",
+    "told accepted",
+    "told in part",
+    "told refused",
+    "told unknown",
+    "repeats stopped",
+    "nobody to tell",
+    "violations",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """All runs on one kind of ledger."""
+
+    ledger: str
+    results: Sequence[Result]
+    seconds: float
+
+
+def write(parts: Sequence[Part], seed: int, date: str, database: str) -> str:
+    """The whole page."""
+    tables = "\n\n".join(_part(part) for part in parts)
+    return f"""# The fault matrix
+
+Written by `make faults`; seed {seed}, {date}. What a run is, and what is checked after it, stands in
+`tests/faults/`: `fault_plan.py` and `fault_checks.py`.
+
+Every run makes a paid call against the sandbox while something goes wrong, lets the agent call again, at once, from a
+second server or after a restart, lets abandoned sends be looked up as they are some minutes later, and then compares
+what everybody was told, and what the ledger says, with what the sandbox really sent and charged. Violations are:
+anything sent twice; a false report; a sum beyond the day's budget; a row of the ledger that says refused of something
+sent, or accepted of something not sent; a number, text or secret in the log or ledger. A fault does not come about
+where the call ended before it, mostly for want of budget.
+
+{_machine(database)}
+
+{tables}
+
+## What is not in it
+
+- A full disk is imitated by `RLIMIT_FSIZE` in the server's process, on SQLite only: the disk of PostgreSQL's server
+  is not the matrix's to fill.
+- A server is a Dispatcher; the protocol in front of it has its own tests. A process of its own is forked with the
+  product's modules loaded, rather than started from the command line:
+  {_processes(parts)}.
+- "The same MCP request delivered twice" is two calls at once to one Dispatcher.
+- The moment of a cancellation or kill follows from the seed only as closely as the machine's load allows.
+- A ledger that is deleted for good, or restored from an older copy: nothing can then know what was sent.
+- `CLICKSEND_MCP_DUPLICATE_WINDOW` is 600 seconds throughout; after it, or with 0, a repeat is sent on purpose.
+"""
+
+
+def _machine(database: str) -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("anyio", "httpx", "sqlalchemy", "psycopg", "tenacity"))
+    return f"Machine: 2 cores; Python {platform.python_version()}; {libraries}; {database}."
+
+
+def _processes(parts: Sequence[Part]) -> str:
+    return ", ".join(
+        f"{sum(one.processes for one in part.results):,} of the {len(part.results):,} runs on {part.ledger}"
+        for part in parts
+    )
+
+
+def _part(part: Part) -> str:
+    budgets = sum(one.budget for one in part.results)
+    bad = sum(bool(one.violations) for one in part.results)
+    return f"""## {part.ledger}
+
+{len(part.results):,} runs in {part.seconds:.0f} seconds, {budgets:,} of them with a budget for the day. Runs with
+violations: {bad}.
+
+By fault:
+
+{table(part.results, [fault.name for fault in FAULTS], lambda one: one.fault)}
+
+By action:
+
+{table(part.results, sorted({one.action for one in part.results}), lambda one: one.action)}"""
+
+
+def table(results: Sequence[Result], names: Iterable[str], of: Callable[[Result], str]) -> str:
+    """A Markdown table, a row for each name that has runs, and one for all."""
+    lines = [f"| | {' | '.join(_COLUMNS)} |", f"|---|{'--:|' * len(_COLUMNS)}"]
+    groups = [(name, [one for one in results if of(one) == name]) for name in names]
+    lines += [_row(name, group) for name, group in groups if group]
+    return "\n".join([*lines, _row("**all**", results)])
+
+
+def _row(name: str, results: Sequence[Result]) -> str:
+    told: Counter[str] = Counter()
+    for one in results:
+        told.update(one.told)
+    bad = sum(len(one.violations) for one in results)
+    numbers = [
+        len(results),
+        sum(one.met for one in results),
+        sum(one.sent for one in results),
+        *(told[kind] for kind in _TOLD),
+        bad,
+    ]
+    return f"| {name} | {' | '.join(f'{number:,}' for number in numbers)} |"
