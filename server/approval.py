@@ -22,7 +22,6 @@ from mcp.types import (
 from server.guard.questions import Approved, NotApproved, Question
 
 FIRST_OF_NEW_ERA = "2026-07-28"
-PATIENCE = 300.0  # seconds that a person has in the older era; in the newer one the sealed state lasts 600
 
 _FORM: dict[str, Any] = {
     "type": "object",
@@ -42,26 +41,28 @@ def given(params: CallToolRequestParams) -> Approved | NotApproved | None:
     return Approved(token, once=hashlib.sha256(nonce.encode()).hexdigest())
 
 
-async def ask(context: ServerRequestContext[Any], question: Question) -> InputRequiredResult | Approved | NotApproved:
-    """Ask. In the newer era what comes back is the result by which the client is asked."""
+async def ask(
+    context: ServerRequestContext[Any], question: Question, seconds: float
+) -> InputRequiredResult | Approved | NotApproved:
+    """Ask, and wait so many seconds. In the newer era what comes back is the result by which the client is asked."""
     if not _can_ask(context):
         return NotApproved(f"{question.text}\nThis needs a person's approval, and this client cannot ask one")
     if context.protocol_version >= FIRST_OF_NEW_ERA:
         form = ElicitRequestFormParams(message=question.text, requested_schema=_FORM)
         state = f"{question.token}:{secrets.token_urlsafe(16)}"
         return InputRequiredResult(input_requests={"approve": ElicitRequest(params=form)}, request_state=state)
-    with anyio.move_on_after(PATIENCE):
+    with anyio.move_on_after(seconds):
         reply = await context.session.elicit_form(question.text, _FORM, related_request_id=context.request_id)
         return Approved(question.token) if _is_yes(reply) else NotApproved(_NO)
     return NotApproved("The person who was asked did not answer in time")
 
 
-def sealing(key: str | None, audience: str) -> RequestStateBoundary:
+def sealing(key: str | None, audience: str, seconds: float) -> RequestStateBoundary:
     """Seals what travels through the client between question and answer, so that it cannot be forged or moved.
 
-    Without a key one is made for this process; replicas need the same.
+    Without a key one is made for this process; replicas need the same. `seconds`: how long the seal holds.
     """
-    security = RequestStateSecurity(keys=[key]) if key else RequestStateSecurity.ephemeral()
+    security = RequestStateSecurity(keys=[key], ttl=seconds) if key else RequestStateSecurity.ephemeral(ttl=seconds)
     return RequestStateBoundary(security, default_audience=audience)
 
 

@@ -58,6 +58,7 @@ class Policy:
     allowed_senders: frozenset[str] = frozenset()
     quiet_hours: QuietHours | None = None
     approval: Approval = Approval()
+    approval_seconds: int = 300
     approval_key: str | None = field(default=None, repr=False)
     dry_run: bool = False
     read_only: bool = False
@@ -190,6 +191,7 @@ VARIABLES: Final = (
     ),
     Variable("CLICKSEND_MCP_QUIET_HOURS", "none", "such as 21:00-08:00, in the recipient's time zone", _quiet_hours),
     Variable("CLICKSEND_MCP_APPROVAL", "never", "ask a person: always, above:5.00, deletes, or several", _approval),
+    Variable("CLICKSEND_MCP_APPROVAL_SECONDS", "300", "how long a person has to answer", whole_number(1, 600)),
     Variable("CLICKSEND_MCP_APPROVAL_KEY", "made at start", "seals approvals; the same on all replicas", _key),
     Variable("CLICKSEND_MCP_DRY_RUN", "0", "1 checks and prices every send, and sends none", yes_or_no),
     Variable("CLICKSEND_MCP_READ_ONLY", "0", "1 offers only tools that change nothing", yes_or_no),

@@ -96,7 +96,7 @@ def build_server(settings: Settings) -> Server[Dispatcher]:
         action = offered.get(params.name)
         if action is None:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}")
-        return await _called(context, action, params)
+        return await _called(context, action, params, policy.approval_seconds)
 
     def input_schema(name: str) -> dict[str, Any] | None:
         return offered[name].input_schema if name in offered else None
@@ -112,12 +112,12 @@ def build_server(settings: Settings) -> Server[Dispatcher]:
         cache_hints={"tools/list": _ONE_HOUR, "server/discover": _ONE_HOUR},
     )
     if policy.approval.asks:
-        server.middleware.append(approval.sealing(policy.approval_key, audience=server.name))
+        server.middleware.append(approval.sealing(policy.approval_key, server.name, policy.approval_seconds))
     return server
 
 
 async def _called(
-    context: ServerRequestContext[Dispatcher], action: Action, params: CallToolRequestParams
+    context: ServerRequestContext[Dispatcher], action: Action, params: CallToolRequestParams, patience: float
 ) -> CallToolResult | InputRequiredResult:
     """Hand a call on, and put the dispatcher's question to a person where there is one."""
 
@@ -130,7 +130,7 @@ async def _called(
         return stopped(answer.reason)
     outcome = await context.lifespan_context.call(action, arguments, answer)
     if isinstance(outcome, Question):
-        asked = await approval.ask(context, outcome)
+        asked = await approval.ask(context, outcome, patience)
         if isinstance(asked, InputRequiredResult):
             return asked
         if isinstance(asked, NotApproved):

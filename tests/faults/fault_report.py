@@ -46,7 +46,8 @@ second server or after a restart, lets abandoned sends be looked up as they are 
 what everybody was told, and what the ledger says, with what the sandbox really sent and charged. Violations are:
 anything sent twice; a false report; a sum beyond the day's budget; a row of the ledger that says refused of something
 sent, or accepted of something not sent; a number, text or secret in the log or ledger. A fault does not come about
-where the call ended before it, mostly for want of budget.
+where the call ended before it, mostly for want of budget, or where a server gets over it: one whose connections to
+PostgreSQL are cut opens others.
 
 {_machine(database)}
 

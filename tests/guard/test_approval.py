@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import pytest
 from guarding import (
     ANA,
@@ -110,6 +111,28 @@ async def test_a_client_that_cannot_ask_sends_nothing_and_is_told_why(
     assert "needs a person's approval, and this client cannot ask one" in envelope["error"]
     assert envelope["error"].endswith("Nothing was sent.")
     assert read["successful"]
+    assert sent(sandbox) == []
+
+
+async def test_a_person_who_does_not_answer_in_time_has_not_approved(ledger: Place, sandbox: RunningSandbox) -> None:
+    async def asleep(*_: object) -> ElicitResult:
+        await anyio.sleep_forever()
+        return YES
+
+    async with asking("legacy", asleep, sandbox, ledger, approval_seconds=1) as client:
+        envelope = await called(client)
+    assert envelope["error"] == "The person who was asked did not answer in time. Nothing was sent."
+    assert sent(sandbox) == []
+
+
+async def test_a_sealed_question_is_not_answered_after_its_time(ledger: Place, sandbox: RunningSandbox) -> None:
+    async def slow(*_: object) -> ElicitResult:
+        await anyio.sleep(2.1)  # the seal counts whole seconds
+        return YES
+
+    async with asking("auto", slow, sandbox, ledger, approval_seconds=1) as client:
+        with pytest.raises(MCPError, match="requestState"):
+            await called(client)
     assert sent(sandbox) == []
 
 
