@@ -189,7 +189,7 @@ async def test_an_account_without_credit_is_told_to_top_up(sandbox: RunningSandb
 
 
 async def test_too_many_calls_are_told_when_to_go_on(sandbox: RunningSandbox) -> None:
-    async with dispatching(sandbox) as call:
+    async with dispatching(sandbox, attempts=1) as call:
         envelopes = [await call("GET_ACCOUNT") for _ in range(21)]
     assert all(envelope.successful for envelope in envelopes[:20])
     assert "Too many calls: call again in" in envelopes[20].error
