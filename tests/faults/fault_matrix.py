@@ -78,7 +78,9 @@ def matrix(ledger: str, seed: int, first: int, runs: int, tell: Callable[[str], 
 def _results(ledger: str, seed: int, first: int, runs: int) -> Iterator[Result]:
     """What the workers write, line by line."""
     common = [sys.executable, __file__, "--seed", str(seed), "--ledger", ledger, "--first", str(first)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}  # where forked servers find their modules
+    # Not measured: processes that are forked and killed by the hundred take coverage's own files and locks along.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    environment = plain | {"PYTHONPATH": str(Path(__file__).parent)}  # where forked servers find their modules
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
