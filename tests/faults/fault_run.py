@@ -15,7 +15,7 @@ from server.guard.gate import _fingerprint
 from server.sandbox.serve import RunningSandbox
 from tools.catalog import CATALOG
 
-_TOO_LONG = 60  # seconds for a run
+_TOO_LONG = 120  # seconds for a run
 FREE = "+61411111111"  # a test number, which costs nothing
 
 
@@ -42,7 +42,11 @@ async def run(plan: Plan, sandbox: RunningSandbox, control: httpx.AsyncClient, p
     LOGGED.set([])
     try:
         async with asyncio.timeout(_TOO_LONG), upstream(sandbox, control, plan) as clicksend:
-            await _Run(plan, clicksend, place, result).go()
+            course = _Run(plan, clicksend, place, result)
+            try:
+                await course.go()
+            finally:
+                course.end_servers()
     except Exception as fault:
         result.violations.append(f"THE RUN BROKE: {type(fault).__name__}: {fault}")
     finally:
@@ -86,6 +90,12 @@ class _Run:
         if self._plan.fault_times == 1:
             await server.call(SMS, {"messages": [{"to": FREE, "body": "an earlier call"}]})
         self._place.take_away()
+
+    def end_servers(self) -> None:
+        """Leave no server behind, should the run have broken off: somebody would wait for its process for ever."""
+        for server in self._servers:
+            if server.alive:
+                server.kill()
 
     def _spec(self, *, first: bool = False) -> Spec:
         fault = self._plan.fault

@@ -108,6 +108,10 @@ class InProcess:
         assert isinstance(envelope, Envelope)
         return envelope.model_dump()
 
+    def kill(self) -> None:
+        """Let it end by itself; nobody waits for it."""
+        self._stop.set()
+
     async def close(self) -> None:
         """Stop it the way a host does; calls that have left are finished."""
         self._stop.set()
