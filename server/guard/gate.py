@@ -57,7 +57,7 @@ class Guard:
         ledger: Ledger,
         read: Read,
         deadline: float,
-        lookups: Sequence[float] = (0, 3, 5),
+        lookups: Sequence[float],
     ) -> None:
         self._policy = policy
         self._account_name = account.rpartition("\0")[2]
