@@ -228,7 +228,7 @@ class Dispatcher:
                 f" {len(found.rows)} are in ClickSend's records ({', '.join(found.ids[:20])}), {found.missing} not yet."
             )
         elif found is not None:
-            told += " ClickSend's records do not show it yet."
+            told += " ClickSend's records do not show it so far: nothing there is certainly from this call."
         return Envelope.failure(told, self._data(call, answer))
 
     async def _settle(self, permit: "Permit | None", state: "State", answer: Mapping[str, Any] | None = None) -> None:

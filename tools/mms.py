@@ -1,7 +1,7 @@
 """The actions on MMS."""
 
 from schemas import mms
-from tools import reach
+from tools import reach, trace
 from tools.action import Action, Effect, post
 from tools.outcome import each
 
@@ -14,6 +14,7 @@ CREATE_MMS_SEND = Action(
     outcome=each("messages"),
     reach=reach.pictures,
     price=post("/v3/mms/price"),
+    trace=trace.MMS,
 )
 
 ACTIONS = (CREATE_MMS_SEND,)

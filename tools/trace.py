@@ -11,8 +11,9 @@ Mark = tuple[str, ...]  # what one message or campaign is recognised by
 class Trace:
     """Where the things that a call sends turn up, and what they are recognised by.
 
-    `path`: a paged list of ClickSend's, `order_by` its newest-first order, `since` the name of a row's time,
-    `id` of its id. `sent` gives the marks of a request's body, `seen` that of a row.
+    `path`: a paged list of ClickSend's, `order_by` its newest-first order, `since` the name of a row's time (Unix
+    seconds), `id` of its id. `sent` gives the marks of a request's body, `seen` that of a row. `date_from`: the list
+    can be told to leave out what is older, where its order is not documented.
     """
 
     path: str
@@ -21,10 +22,15 @@ class Trace:
     id: str
     sent: Callable[[Mapping[str, Any]], Iterable[Mark]]
     seen: Callable[[Mapping[str, Any]], Mark]
+    date_from: bool = False
 
 
 def _message(message: Mapping[str, Any]) -> Mark:
     return (str(message.get("to")), str(message.get("body")), str(message.get("custom_string") or ""))
+
+
+def _picture(message: Mapping[str, Any]) -> Mark:
+    return (*_message(message), str(message.get("subject")))
 
 
 def _campaign(campaign: Mapping[str, Any]) -> Mark:
@@ -38,6 +44,16 @@ SMS = Trace(
     id="message_id",
     sent=lambda body: map(_message, body["messages"]),
     seen=_message,
+)
+
+MMS = Trace(
+    path="/v3/mms/history",
+    order_by="date:desc",
+    since="date",
+    id="message_id",
+    sent=lambda body: map(_picture, body["messages"]),
+    seen=_picture,
+    date_from=True,
 )
 
 CAMPAIGN = Trace(

@@ -143,6 +143,7 @@ class Guard:
             self._check_cost(quote)
             preview = describe(action, everybody, quote, self._account_name, _whole(reach, everybody))
             if self._policy.dry_run:
+                await self._check_budget(entry)
                 raise Stopped(
                     f"DRY RUN (CLICKSEND_MCP_DRY_RUN): checked and priced, not sent.\n{preview}", quote.answer
                 )
@@ -179,11 +180,16 @@ class Guard:
         except Duplicate as duplicate:
             raise await self._repeat(duplicate.entry) from None
         except OverBudget as over:
-            raise Stopped(
-                f"It costs {over.cost}, and of the {over.budget} for 24 hours {over.spent} are spent or reserved "
-                "(limit CLICKSEND_MCP_MAX_COST_PER_DAY; only the operator of this server can change it)"
-            ) from None
+            raise _stopped_by(over) from None
         return entry
+
+    async def _check_budget(self, entry: Entry) -> None:
+        if self._policy.max_cost_per_day is None:
+            return
+        try:
+            await self._ledger.check_budget(entry, self._policy.max_cost_per_day)
+        except OverBudget as over:
+            raise _stopped_by(over) from None
 
     def _check_cost(self, quote: Quote) -> None:
         limit = self._policy.max_cost_per_call
@@ -300,6 +306,13 @@ class Guard:
                     f"again: look in {shown}. {again}"
                 )
         return Stopped(told)
+
+
+def _stopped_by(over: OverBudget) -> Stopped:
+    return Stopped(
+        f"It costs {over.cost}, and of the {over.budget} for 24 hours {over.spent} are spent or reserved "
+        "(limit CLICKSEND_MCP_MAX_COST_PER_DAY; only the operator of this server can change it)"
+    )
 
 
 def _how_to_differ(slug: str) -> str:

@@ -46,7 +46,7 @@ _sends = sa.Table(
     sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("recipients", sa.Integer, nullable=False),
     sa.Column("state", sa.String(8), nullable=False),
-    sa.Column("cost", sa.BigInteger, nullable=False, default=0),
+    sa.Column("cost", sa.BigInteger),
     sa.Column("message_ids", sa.Text, nullable=False, default="[]"),
     sa.Column("marks", sa.Text, nullable=False, default="[]"),
     sa.Column("request", sa.Text),
@@ -69,15 +69,16 @@ class LedgerUnavailable(Exception):
 class Entry:
     """One send in the ledger.
 
-    `at`: Unix seconds; `cost`: account currency, reserved while the outcome is open; `marks`: salted digests by which
-    its messages are recognised in ClickSend's records; `request`: its JSON text, only if the operator keeps texts.
+    `at`: Unix seconds; `cost`: account currency, reserved while the outcome is open, None if nobody has asked for it;
+    `marks`: salted digests by which its messages are recognised in ClickSend's records; `request`: its JSON text, only
+    if the operator keeps texts.
     """
 
     account: str
     action: str
     fingerprint: str
     recipients: int
-    cost: Decimal = Decimal(0)
+    cost: Decimal | None = None
     marks: tuple[str, ...] = ()
     request: str | None = None
     id: str = ""
@@ -162,6 +163,10 @@ class Ledger:
         )
         return await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
 
+    async def check_budget(self, entry: Entry, budget: Decimal) -> None:
+        """Raise OverBudget if the costs of the last 24 hours and the entry's own exceed `budget`; reserves nothing."""
+        await self._in_thread(lambda: self._read(lambda link: _check_budget(link, entry, budget, time.time())))
+
     async def use(self, token: str) -> bool:
         """Use an approval; False if it was used before."""
         insert = sa.insert(_used).values(token=token, at=time.time())
@@ -221,7 +226,7 @@ class Ledger:
                     fingerprint=entry.fingerprint,
                     recipients=entry.recipients,
                     state="started",
-                    cost=_millionths(entry.cost),
+                    cost=None if entry.cost is None else _millionths(entry.cost),
                     message_ids="[]",
                     marks=json.dumps(entry.marks),
                     request=entry.request,
@@ -330,8 +335,9 @@ def _check_budget(link: sa.Connection, entry: Entry, budget: Decimal, now: float
         _sends.c.account == entry.account, _sends.c.at > now - DAY, _sends.c.state != "refused"
     )
     spent = Decimal(int(link.execute(total).scalar_one())) / _MILLIONTHS
-    if spent + entry.cost > budget:
-        raise OverBudget(spent, entry.cost, budget)
+    cost = entry.cost or Decimal(0)
+    if spent + cost > budget:
+        raise OverBudget(spent, cost, budget)
 
 
 def _entries(link: sa.Connection, chosen: sa.Select[Any]) -> list[Entry]:
@@ -344,7 +350,7 @@ def _entries(link: sa.Connection, chosen: sa.Select[Any]) -> list[Entry]:
             fingerprint=row.fingerprint,
             recipients=row.recipients,
             state=row.state,
-            cost=Decimal(row.cost) / _MILLIONTHS,
+            cost=None if row.cost is None else Decimal(row.cost) / _MILLIONTHS,
             message_ids=tuple(json.loads(row.message_ids)),
             marks=tuple(json.loads(row.marks)),
             request=row.request,

@@ -26,13 +26,21 @@ def _row(entry: Entry) -> tuple[str, ...]:
         entry.action.removeprefix("CLICKSEND_"),
         entry.state,
         str(entry.recipients),
-        f"{entry.cost.normalize():f}",
+        _cost(entry) or "?",
         ids,
     )
 
 
+def _cost(entry: Entry) -> str | None:
+    return None if entry.cost is None else f"{entry.cost.normalize():f}"
+
+
 def as_json_lines(entries: Sequence[Entry]) -> str:
-    """A JSON object a line, newest first; `at` is in Unix seconds, `cost` in the currency of the account."""
+    """A JSON object a line, newest first.
+
+    `at` is in Unix seconds, `cost` in the currency of the account; null where nothing has told it, as for a campaign
+    that was sent while no limit asked for its price.
+    """
     return "\n".join(
         json.dumps(
             {
@@ -42,7 +50,7 @@ def as_json_lines(entries: Sequence[Entry]) -> str:
                 "action": entry.action,
                 "state": entry.state,
                 "recipients": entry.recipients,
-                "cost": f"{entry.cost.normalize():f}",
+                "cost": _cost(entry),
                 "message_ids": list(entry.message_ids),
                 "fingerprint": entry.fingerprint,
                 **({"request": json.loads(entry.request)} if entry.request else {}),

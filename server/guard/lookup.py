@@ -63,7 +63,7 @@ async def _recent(entry: Entry, trace: Trace, read: Read) -> list[Mapping[str, A
     wanted = Counter(entry.marks)
     found: list[Mapping[str, Any]] = []
     for page in range(1, _PAGES + 1):
-        records = await _records(trace, page, read)
+        records = await _records(entry, trace, page, read)
         if records is None:
             return None
         recent = [row for row in records if _time(trace, row) >= entry.at - _CLOCKS_DIFFER]
@@ -94,12 +94,21 @@ def _stands(action: Action, row: Mapping[str, Any]) -> bool:
     return verdict is not None and verdict.complete
 
 
-async def _records(trace: Trace, page: int, read: Read) -> list[Mapping[str, Any]] | None:
-    query = {"page": page, "limit": 100, "order_by": trace.order_by}
+async def _records(entry: Entry, trace: Trace, page: int, read: Read) -> list[Mapping[str, Any]] | None:
+    query: dict[str, Any] = {"page": page, "limit": 100, "order_by": trace.order_by}
+    if trace.date_from:
+        query["date_from"] = int(entry.at) - _CLOCKS_DIFFER
     try:
         answer = await read(CATALOG["CLICKSEND_GET_SMS_HISTORY"], Request("GET", trace.path, query))
     except ClickSendError:
         return None
     data = answer.get("data")
     records = data.get("data") if isinstance(data, dict) else None
-    return [row for row in records if isinstance(row, dict)] if isinstance(records, list) else None
+    if not isinstance(records, list):
+        return None
+    return [_without_outsiders(row) for row in records if isinstance(row, dict)]
+
+
+def _without_outsiders(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record without the names in the contact, which people outside have written."""
+    return {name: value for name, value in row.items() if name not in ("first_name", "last_name")}

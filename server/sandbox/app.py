@@ -36,6 +36,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v3/mms/send", sending.send_mms),
     ("POST", "/v3/mms/price", sending.price_mms),
     ("GET", "/v3/sms/history", records.view_history),
+    ("GET", "/v3/mms/history", records.view_mms_history),
     ("GET", "/v3/sms/receipts", records.view_receipts),
     ("GET", "/v3/sms/receipts/{message_id}", records.view_receipt),
     ("PUT", "/v3/sms/receipts-read", records.mark_receipts_read),

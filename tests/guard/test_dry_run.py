@@ -93,6 +93,20 @@ async def test_the_limits_hold_in_a_dry_run(ledger: Place, sandbox: RunningSandb
     assert "No price could be had" in unpriced.error
 
 
+async def test_the_budget_of_the_day_holds_in_a_dry_run_and_is_not_used_up_by_it(
+    any_ledger: Place, sandbox: RunningSandbox
+) -> None:
+    budget = Decimal("0.10")
+    async with guarded(sandbox, any_ledger, max_cost_per_day=budget) as call:
+        data(await call("CREATE_SMS_SEND", **sms()))
+    async with guarded(sandbox, any_ledger, dry_run=True, max_cost_per_day=budget) as call:
+        over = await call("CREATE_SMS_SEND", **sms(BO))
+    async with guarded(sandbox, any_ledger, dry_run=True, max_cost_per_day=2 * budget) as call:
+        within = [await call("CREATE_SMS_SEND", **sms(BO)) for _ in range(3)]
+    assert "MAX_COST_PER_DAY" in over.error
+    assert all(envelope.error.startswith("DRY RUN") for envelope in within)
+
+
 async def test_what_is_free_goes_on_in_a_dry_run(ledger: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, ledger, dry_run=True) as call:
         await contact_list(call, ANA)

@@ -52,7 +52,7 @@ async def test_people_get_a_table_newest_first(command: Command, any_ledger: Pla
     assert head.split("  ")[0] == "time (UTC)"
     assert partly.split()[2:6] == ["CREATE_SMS_SEND", "partly", "4", "0.2376"]
     assert partly.endswith(" and 1 more")
-    assert lost.split()[2:] == ["CREATE_SMS_SEND", "unknown", "1", "0"]
+    assert lost.split()[2:] == ["CREATE_SMS_SEND", "unknown", "1", "?"]
     assert head.index("state") == partly.index("partly") == lost.index("unknown")
 
 
@@ -62,7 +62,7 @@ async def test_programs_get_a_line_of_json_for_each(
     await filled(any_ledger, sandbox)
     entries = [json.loads(line) for line in (command(any_ledger, "--json", "--days", "10")).splitlines()]
     assert [entry["state"] for entry in entries] == ["partly", "unknown", "accepted"]
-    assert [entry["cost"] for entry in entries] == ["0.2376", "0", "0.55"]
+    assert [entry["cost"] for entry in entries] == ["0.2376", None, "0.55"]
     (picture,) = sent(sandbox)[:1]
     assert entries[2]["message_ids"] == [picture["message_id"]]
     assert entries[2]["action"] == "CLICKSEND_CREATE_MMS_SEND"

@@ -148,15 +148,43 @@ async def test_a_lost_campaign_is_looked_for_among_the_campaigns(
     assert len(sent(sandbox)) == (2 if effect == "after" else 0)
 
 
-@pytest.mark.parametrize("slug", ["CREATE_MMS_SEND", "CREATE_POST_LETTERS_SEND"])
-async def test_what_clicksend_has_no_records_of_stays_unknown(
-    slug: str, any_ledger: Place, sandbox: RunningSandbox
-) -> None:
-    arguments = MMS if "MMS" in slug else letter()
+@pytest.mark.parametrize("effect", ["before", "after"])
+async def test_a_lost_picture_is_looked_up(effect: str, any_ledger: Place, sandbox: RunningSandbox) -> None:
+    fault(sandbox, "drop", when=effect, path="/v3/mms/send")
+    async with guarded(sandbox, any_ledger) as call:
+        envelope = await call("CREATE_MMS_SEND", **MMS)
+        again = await call("CREATE_MMS_SEND", **MMS)
+    assert envelope.successful is (effect == "after")
+    assert ("was accepted" if effect == "after" else "its outcome is unknown") in again.error
+    assert any_ledger.row()["state"] == ("accepted" if effect == "after" else "unknown")
+    assert ids(any_ledger) == [message["message_id"] for message in sent(sandbox)]
+    assert asked(sandbox, "/v3/mms/send") == 1
+
+
+async def test_a_picture_with_another_subject_is_another(ledger: Place, sandbox: RunningSandbox) -> None:
+    (message,) = MMS["messages"]
+    async with guarded(sandbox, ledger) as call:
+        data(await call("CREATE_MMS_SEND", **{**MMS, "messages": [{**message, "subject": "Prices"}]}))
+        fault(sandbox, "drop", path="/v3/mms/send")
+        envelope = await call("CREATE_MMS_SEND", **MMS)
+    assert envelope.error.startswith("OUTCOME UNKNOWN")
+
+
+async def test_what_is_found_says_nothing_that_outsiders_wrote(ledger: Place, sandbox: RunningSandbox) -> None:
+    async with guarded(sandbox, ledger) as call:
+        list_id = await contact_list(call, ANA)
+        fault(sandbox, "drop", when="after", path=SEND)
+        rows = data(await call("CREATE_SMS_SEND", **sms()))["messages"]
+    assert list_id
+    assert rows
+    assert not {"first_name", "last_name"} & set(rows[0])
+
+
+async def test_what_clicksend_has_no_records_of_stays_unknown(any_ledger: Place, sandbox: RunningSandbox) -> None:
     fault(sandbox, "drop", when="after", method="POST")
     async with guarded(sandbox, any_ledger) as call:
-        envelope = await call(slug, **arguments)
-        again = await call(slug, **arguments)
+        envelope = await call("CREATE_POST_LETTERS_SEND", **letter())
+        again = await call("CREATE_POST_LETTERS_SEND", **letter())
     assert envelope.error.startswith("OUTCOME UNKNOWN")
     assert "the ClickSend dashboard" in envelope.error
     assert "its outcome is unknown" in again.error
@@ -293,8 +321,13 @@ async def test_any_later_send_settles_what_a_dead_process_left(any_ledger: Place
     async with guarded(sandbox, any_ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         data(await call("CREATE_MMS_SEND", **MMS))
+        data(await call("CREATE_POST_LETTERS_SEND", **letter()))
         any_ledger.reopen()
         any_ledger.age(EARLIER)
         data(await call("CREATE_SMS_SEND", **sms(BO)))
     states = {(row["action"], row["state"]) for row in any_ledger.rows()}
-    assert states == {("CLICKSEND_CREATE_SMS_SEND", "accepted"), ("CLICKSEND_CREATE_MMS_SEND", "unknown")}
+    assert states == {
+        ("CLICKSEND_CREATE_SMS_SEND", "accepted"),
+        ("CLICKSEND_CREATE_MMS_SEND", "accepted"),
+        ("CLICKSEND_CREATE_POST_LETTERS_SEND", "unknown"),
+    }

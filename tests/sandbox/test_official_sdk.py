@@ -140,6 +140,13 @@ def test_the_history(sms: clicksend.SmsApi, sandbox: Sandbox) -> None:
     assert [(row["message_id"], row["status_code"]) for row in data["data"]] == [(sent["message_id"], "201")]
 
 
+def test_the_history_of_pictures(client: clicksend.ApiClient, sandbox: Sandbox) -> None:
+    message = {"to": ANA, "subject": "Menu", "body": "Today"}
+    sandbox.post("/v3/mms/send", {"media_file": "https://files.example/menu.gif", "messages": [message]})
+    (row,) = checked(clicksend.MmsApi(client).view_mms_history_with_http_info(limit=15))["data"]
+    assert (row["to"], row["subject"], row["body"], row["status"]) == (ANA, "Menu", "Today", "Queued")
+
+
 def test_the_history_of_a_failure(sms: clicksend.SmsApi, sandbox: Sandbox) -> None:
     send(sms, to="+61400990301")
     sandbox.advance(4)
