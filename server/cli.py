@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from schemas.envelope import Envelope
-from server.settings import VARIABLES, Credentials, Settings, from_environment, is_loopback
-from server.variables import WrongSetting
+from server.settings import VARIABLES, Credentials, Settings, from_environment
+from server.variables import WrongSetting, is_loopback
 from tools.catalog import CATALOG
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     tools.add_argument("--json", action="store_true", help="as JSON: name, title, description, inputs")
     tools.set_defaults(run=_tools)
 
+    token = commands.add_parser("token", help="make a token for a caller over HTTP")
+    token.add_argument("name", help="name of the caller, as the ledger and the log show it")
+    token.set_defaults(run=_token)
+
     commands.add_parser("check", help="check the credentials: account and balance").set_defaults(run=_check)
     ledger = commands.add_parser("ledger", help="show what was sent, and what became of it")
     ledger.add_argument("--days", type=float, default=7.0, help="of the last days (default: %(default)g)")
@@ -93,9 +97,9 @@ def _port(text: str) -> int:
 
 
 @asynccontextmanager
-async def _settings(with_sandbox: bool) -> AsyncIterator[Settings]:
+async def _settings(with_sandbox: bool, *, credentials_needed: bool = True) -> AsyncIterator[Settings]:
     """The settings of the environment, or those of a sandbox that lives as long as this context."""
-    settings = from_environment(os.environ, credentials_needed=not with_sandbox)
+    settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
     if not with_sandbox:
         yield settings
         return
@@ -124,7 +128,7 @@ def _stdio(arguments: argparse.Namespace) -> int:
 
     async def serve() -> int:
         async with _settings(arguments.sandbox) as settings:
-            configure(settings.log_level)
+            configure(settings.log_level, settings.log_format)
             return await serve_stdio(build_server(settings))
 
     try:
@@ -138,21 +142,25 @@ def _stdio(arguments: argparse.Namespace) -> int:
 def _http(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from server.http import serve_http
+    from server.hosting.serve import serve_http
     from server.listening import listen
     from server.logs import configure
-    from server.protocol import build_server
 
+    hosting = from_environment(os.environ, credentials_needed=False).hosting
     if not is_loopback(arguments.host):
-        return _fail(
-            f"{arguments.host} is not an address of this machine alone. Callers are not authenticated, so anybody who "
-            "reaches the port could send at your expense: use --host 127.0.0.1"
-        )
+        if hosting.http_auth == "none":
+            return _fail(
+                f"{arguments.host} is not an address of this machine alone, and callers are not authenticated, so "
+                "anybody who reaches the port could send at your expense: set CLICKSEND_MCP_HTTP_AUTH, or use "
+                "--host 127.0.0.1"
+            )
+        if hosting.http_url is None:
+            return _fail(f"for {arguments.host} CLICKSEND_MCP_HTTP_URL has to say how callers reach this server")
 
     async def serve() -> None:
-        async with _settings(arguments.sandbox) as settings:
-            configure(settings.log_level)
-            await serve_http(build_server(settings), listener)
+        async with _settings(arguments.sandbox, credentials_needed=hosting.http_auth == "none") as settings:
+            configure(settings.log_level, settings.log_format)
+            await serve_http(settings, listener)
 
     try:
         listener = listen(arguments.host, arguments.port)
@@ -191,6 +199,15 @@ def _tools(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _token(arguments: argparse.Namespace) -> int:
+    from server.hosting.registry import new_token
+
+    token, digest = new_token()
+    print(f"The caller's token, shown only now: {token}", file=sys.stderr)
+    print(f'[[caller]]\nname = {json.dumps(arguments.name)}\ntoken_sha256 = "{digest}"')
+    return 0
+
+
 def _check(_: argparse.Namespace) -> int:
     import anyio
 
@@ -217,7 +234,8 @@ def _check(_: argparse.Namespace) -> int:
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
-    from server.guard.ledger import Ledger, LedgerUnavailable, default_place
+    from server.guard.database import LedgerUnavailable
+    from server.guard.ledger import Ledger, default_place
     from server.guard.listing import as_json_lines, as_table
 
     ledger = Ledger(from_environment(os.environ).policy.ledger or default_place())

@@ -1,17 +1,20 @@
-"""The async ClickSend client: one httpx client per account, reused, with a deadline on every wait."""
+"""The async ClickSend client: one pool of connections for all accounts, with a deadline on every wait."""
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
 
 import anyio
 import httpx
 
 from server.cleaning import REMOVED, pattern_of
 from server.errors import Declined, NeverReached, NoUsableAnswer
-from server.retries import Pace
-from server.settings import Credentials, Settings, is_loopback
+from server.settings import Credentials, Settings
+from server.telemetry import clicksend_span
+from server.variables import is_loopback
 from tools.action import Request
 
 _FAULTS_OF_CLICKSEND = ("INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SOMETHING_IS_WRONG")
@@ -20,20 +23,16 @@ _LONGEST_REASON = 500  # characters of ClickSend's own words
 
 
 class ClickSend:
-    """Sends requests to one ClickSend account, each once; `pace` says how fast it may be asked.
+    """Sends requests to ClickSend, each once, for the account that comes along with it.
 
     `transport` replaces the network below httpx.
     """
 
-    def __init__(
-        self, settings: Settings, credentials: Credentials, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
-        self.pace = Pace()
-        self._own_secret = pattern_of(credentials)
+    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._total_timeout = settings.total_timeout
+        self._secrets: WeakKeyDictionary[Credentials, re.Pattern[str]] = WeakKeyDictionary()
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
-            auth=httpx.BasicAuth(credentials.username, credentials.secret),
             headers={"Accept": "application/json", "User-Agent": "clicksend-mcp"},
             timeout=httpx.Timeout(
                 settings.read_timeout, connect=settings.connect_timeout, pool=settings.connect_timeout
@@ -50,7 +49,12 @@ class ClickSend:
         await self._http.aclose()
 
     async def send(
-        self, request: Request, *, seconds: float | None = None, leaving: Callable[[], None] = lambda: None
+        self,
+        request: Request,
+        credentials: Credentials,
+        *,
+        seconds: float | None = None,
+        leaving: Callable[[], None] = lambda: None,
     ) -> Mapping[str, Any]:
         """Send one request, once, and return ClickSend's answer, which is its whole JSON envelope.
 
@@ -70,16 +74,21 @@ class ClickSend:
                 left = True
                 leaving()
 
+        if credentials not in self._secrets:
+            self._secrets[credentials] = pattern_of(credentials)
         try:
-            with anyio.fail_after(seconds):
+            with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
                 async with self._http.stream(
                     request.method,
                     request.path,
                     params=request.query,
                     json=request.body,
+                    auth=httpx.BasicAuth(credentials.username, credentials.secret),
                     extensions={"trace": trace},
                 ) as response:
-                    return _answer(response, await self._text(response))
+                    ended(response.status_code)
+                    # The account's own secret is taken out, should the answer ever repeat it.
+                    return _answer(response, self._secrets[credentials].sub(REMOVED, await _text(response)))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as fault:
             raise NeverReached(_name(fault)) from None
         except TimeoutError:
@@ -91,14 +100,14 @@ class ClickSend:
                 raise NeverReached(_name(fault)) from None
             raise NoUsableAnswer(_name(fault), passing=True) from None
 
-    async def _text(self, response: httpx.Response) -> str:
-        """The body of an answer, without the account's own secret, should the answer ever repeat it."""
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise NoUsableAnswer(f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
-        return self._own_secret.sub(REMOVED, body.decode("utf-8-sig", "replace"))
+
+async def _text(response: httpx.Response) -> str:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise NoUsableAnswer(f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
+    return body.decode("utf-8-sig", "replace")
 
 
 def _name(fault: httpx.HTTPError) -> str:

@@ -1,9 +1,12 @@
 """One call's journey: validate, send, judge, and an envelope at the end whatever happens."""
 
+import hashlib
 import logging
+import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -14,37 +17,53 @@ from schemas.base import Arguments
 from schemas.envelope import Envelope
 from schemas.refusal import explain
 from server import wording
+from server.callers import Caller, only_caller
 from server.cleaning import without_unseen
-from server.errors import Declined, NeverReached, NoUsableAnswer
+from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.guard.questions import Approved, Question
 from server.result import render
 from server.settings import Credentials, Settings
 from tools.action import Action, Effect, Request
+from tools.catalog import CATALOG
 
 if TYPE_CHECKING:
     from server.client import ClickSend
     from server.guard.gate import Guard, Permit
-    from server.guard.ledger import State
-    from server.retries import Attempted
+    from server.guard.ledger import Ledger, State
+    from server.retries import Attempted, Pace
+
+_REMEMBERED = 10_000  # accounts
+_PROVEN_FOR = 300  # seconds
 
 log = logging.getLogger("clicksend_mcp")
 
 
 @dataclass(frozen=True)
 class _Call:
-    """A validated call on its way."""
+    """A validated call on its way. `guard` is there only if it needs one."""
 
     action: Action
     arguments: Arguments
+    caller: Caller
     credentials: Credentials
     passage: "_Passage"
+    guard: "Guard | None" = None
+
+
+@dataclass
+class _Standing:
+    """What is remembered of an account between calls: nothing secret."""
+
+    pace: "Pace"
+    proven_until: float = 0.0  # on the monotonic clock
 
 
 @dataclass
 class _Passage:
-    """How far a call has come: once its request is leaving, ClickSend may act on it."""
+    """How far a call has come: once its request is leaving, ClickSend may act on it. `cost` is what was charged."""
 
     left: bool = False
+    cost: str | None = None
     abandoned: bool = False
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -62,15 +81,17 @@ class _Passage:
 
 
 class Dispatcher:
-    """Runs actions on the account of the settings; an async context manager.
+    """Runs actions for all callers, each on its own account; an async context manager.
 
     At its end it waits for the calls that may change something, and closes its connections.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._only_caller = only_caller(settings)
         self._client: ClickSend | None = None
-        self._guard: Guard | None = None
+        self._ledger: Ledger | None = None
+        self._standings: OrderedDict[bytes, _Standing] = OrderedDict()
         self._tasks: TaskGroup
 
     async def __aenter__(self) -> Self:
@@ -83,28 +104,41 @@ class Dispatcher:
         await self._tasks.__aexit__(None, None, None)
         if self._client is not None:
             await self._client.aclose()
-        if self._guard is not None:
-            self._guard.close()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    async def check(self) -> None:
+        """Raise LedgerUnavailable unless the ledger can be read."""
+        await self._the_ledger().check()
 
     async def call(
-        self, action: Action, arguments: Mapping[str, Any], approved: Approved | None = None
+        self,
+        action: Action,
+        arguments: Mapping[str, Any],
+        approved: Approved | None = None,
+        *,
+        caller: Caller | None = None,
+        request_id: str | None = None,
     ) -> Envelope | Question:
         """Run one action with arguments as the host sent them, or ask for a person's approval first.
 
-        Never raises but for a cancellation. `approved`: the answer to an earlier question.
+        Never raises but for a cancellation. `approved`: the answer to an earlier question. `caller`: if left out, the
+        one with the account of the settings. `request_id` names the call in the log.
 
         A cancelled read ends at once. What may change something runs in a task of its own, which a cancellation
         stops only as long as its request has not left: it must not be cut in half.
         """
+        caller = caller or self._only_caller
+        request_id = request_id or secrets.token_hex(8)
         if action.read_only:
-            return await self._reported(action, arguments, None, _Passage())
+            return await self._reported(action, arguments, None, _Passage(), caller, request_id)
         passage = _Passage()
         done = anyio.Event()
         outcomes: list[Envelope | Question] = []
 
         async def to_the_end() -> None:
             with passage.scope:
-                outcomes.append(await self._reported(action, arguments, approved, passage))
+                outcomes.append(await self._reported(action, arguments, approved, passage, caller, request_id))
             done.set()
 
         self._tasks.start_soon(to_the_end)
@@ -116,55 +150,66 @@ class Dispatcher:
         return outcomes[0]
 
     async def _reported(
-        self, action: Action, arguments: Mapping[str, Any], approved: Approved | None, passage: _Passage
+        self,
+        action: Action,
+        arguments: Mapping[str, Any],
+        approved: Approved | None,
+        passage: _Passage,
+        caller: Caller,
+        request_id: str,
     ) -> Envelope | Question:
         """The envelope of a call, also of one that fails in a way nobody has foreseen, and a line in the log."""
         started = time.monotonic()
         try:
-            envelope = await self._call(action, arguments, approved, passage)
+            envelope = await self._call(action, arguments, approved, passage, caller)
         except Exception as fault:
             # The text of an unforeseen exception may hold anything, so its kind has to do.
             log.error("%s: %s inside this server", action.slug, type(fault).__name__)
             envelope = Envelope.failure(wording.broken(action, left=passage.left))
         if isinstance(envelope, Envelope):
-            outcome = "successful" if envelope.successful else "not successful"
+            outcome = "successful" if envelope.successful else "failed"
         else:
-            outcome = "awaits approval"
-        log.info(
-            "%s %s in %.0f ms",
-            action.slug,
-            outcome,
-            (time.monotonic() - started) * 1000,
-        )
+            outcome = "awaits-approval"
+        fields = {
+            "request": request_id,
+            "action": action.slug,
+            "outcome": outcome,
+            "ms": round((time.monotonic() - started) * 1000),
+            "caller": caller.name,
+            "cost": passage.cost,
+        }
+        log.info("call", extra={"fields": {name: value for name, value in fields.items() if value not in (None, "")}})
         return envelope
 
     async def _call(
-        self, action: Action, arguments: Mapping[str, Any], approved: Approved | None, passage: _Passage
+        self,
+        action: Action,
+        arguments: Mapping[str, Any],
+        approved: Approved | None,
+        passage: _Passage,
+        caller: Caller,
     ) -> Envelope | Question:
-        credentials = self._settings.credentials
-        if self._settings.problem or credentials is None:
-            return Envelope.failure(f"{self._settings.problem}.{wording.nothing_happened(action)}")
+        credentials = caller.credentials
+        if caller.problem or credentials is None:
+            return Envelope.failure(f"{caller.problem}.{wording.nothing_happened(action)}")
         try:
             valid = action.input.model_validate(arguments)
         except ValidationError as refused:
             return Envelope.failure(without_unseen(wording.wrong_input(action, explain(refused, action.input))))
-        call = _Call(action, valid, credentials, passage)
-        envelope = await (self._ask(call, None) if self._is_free(action) else self._guarded(call, approved))
+        call = _Call(action, valid, caller, credentials, passage)
+        envelope = await (self._ask(call, None) if _is_free(call) else self._guarded(call, approved))
         if isinstance(envelope, Envelope) and envelope.error is not None:
             return Envelope.failure(without_unseen(envelope.error), envelope.data)
         return envelope
 
-    def _is_free(self, action: Action) -> bool:
-        """Whether a call needs no guard: it neither sends nor does what the operator's limits are about."""
-        policy = self._settings.policy
-        guarded = action.effect is Effect.SEND or (action.reach is not None and policy.limited)
-        return not guarded and not (action.effect is Effect.DELETE and policy.approval.deletes)
-
-    async def _guarded(self, call: "_Call", approved: Approved | None) -> Envelope | Question:
+    async def _guarded(self, call: _Call, approved: Approved | None) -> Envelope | Question:
         """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
         from server.guard.gate import Stopped
 
-        guard = self._guard_of(call.credentials)
+        if (refusal := await self._proof(call)) is not None:
+            return refusal
+        guard = self._guard_of(call)
+        call = replace(call, guard=guard)
         try:
             permit = await guard.admit(call.action, call.arguments, approved)
         except Stopped as stop:
@@ -172,57 +217,79 @@ class Dispatcher:
             return Envelope.failure(reason, self._data(call, stop.answer))
         return permit if isinstance(permit, Question) else await self._ask(call, permit)
 
-    async def _ask(self, call: "_Call", permit: "Permit | None") -> Envelope:
+    async def _proof(self, call: _Call) -> Envelope | None:
+        """Let ClickSend check credentials that came with the request before anything is done in their owner's name.
+
+        Otherwise anybody who names an account would learn from its ledger. Returns why it cannot go on.
+        """
+        standing = self._standing(call.credentials)
+        if call.caller.proven or standing.proven_until > time.monotonic():
+            return None
+        action = CATALOG["CLICKSEND_GET_LISTS"]
+        try:
+            await self._request(action, action.route.fill({}), call.credentials, _Passage())
+        except Declined as fault:
+            if fault.status != 403:  # a subaccount without lists is known all the same
+                return Envelope.failure(wording.declined(call.action, fault))
+        except ClickSendError as fault:
+            nothing = wording.nothing_happened(call.action)
+            return Envelope.failure(f"The credentials could not be checked: {fault.reason}.{nothing}")
+        standing.proven_until = time.monotonic() + _PROVEN_FOR
+        return None
+
+    async def _ask(self, call: _Call, permit: "Permit | None") -> Envelope:
         """Send a call, judge what came of it, write that down, and put it in an envelope."""
         action = call.action
         try:
             attempted = await self._send(call)
         except NeverReached as fault:
-            await self._settle(permit, "refused")
+            await _settle(call, permit, "refused")
             return Envelope.failure(wording.never_reached(action, fault))
         except Declined as fault:
             if action.effect is Effect.SEND and _accepts_something(action, call.arguments, fault.answer):
                 return await self._unknown(
                     call, permit, f"the answer says no ({fault.reason}) and accepts messages all the same", fault.answer
                 )
-            await self._settle(permit, "refused")
+            await _settle(call, permit, "refused")
             return Envelope.failure(wording.declined(action, fault), self._data(call, fault.answer))
         except NoUsableAnswer as fault:
             return await self._unknown(call, permit, wording.tried(fault), fault.answer)
         except anyio.get_cancelled_exc_class():
             # Only a call whose request has not left is cancelled.
             with anyio.CancelScope(shield=True):
-                await self._settle(permit, "refused")
+                await _settle(call, permit, "refused")
             raise
         if not attempted.answer and action.may_answer_nothing:
             return Envelope.success("")
         answer = attempted.with_note()
         verdict = action.outcome(call.arguments, answer)
+        if permit is not None:
+            call.passage.cost = _cost(answer)
         if verdict is None:
             return await self._unknown(call, permit, "the answer has an unknown shape", answer)
         if verdict.missing:
-            await self._settle(permit, "unknown", answer)
+            await _settle(call, permit, "unknown", answer)
         else:
             state: State = "accepted" if verdict.complete else "partly" if verdict.accepted else "refused"
-            await self._settle(permit, state, answer)
+            await _settle(call, permit, state, answer)
         if not verdict.complete:
             return Envelope.failure(wording.not_all_accepted(action, verdict), self._data(call, answer))
         return Envelope.success(self._data(call, answer))
 
     async def _unknown(
-        self, call: "_Call", permit: "Permit | None", reason: str, answer: Mapping[str, Any] | None
+        self, call: _Call, permit: "Permit | None", reason: str, answer: Mapping[str, Any] | None
     ) -> Envelope:
         """A call whose outcome is unknown, after ClickSend's records have been searched for it."""
         told = wording.unknown(call.action, reason)
-        if permit is None or self._guard is None:
+        if permit is None or call.guard is None:
             return Envelope.failure(told, self._data(call, answer))
-        found = await self._guard.find(permit)
+        found = await call.guard.find(permit)
         rows = {"data": {"messages": list(found.rows)}} if found is not None else None
         if found is not None and not found.missing:
-            await self._guard.settle(permit, "accepted", ids=found.ids)
+            await call.guard.settle(permit, "accepted", ids=found.ids)
             note = f"{reason}; ClickSend's records show that all of it was accepted"
             return Envelope.success(self._data(call, {**(rows or {}), "_found": note}))
-        await self._guard.settle(permit, "unknown", ids=found.ids if found else ())
+        await call.guard.settle(permit, "unknown", ids=found.ids if found else ())
         if found is not None and found.rows:
             told += (
                 f" {len(found.rows)} are in ClickSend's records ({', '.join(found.ids[:20])}), {found.missing} not yet."
@@ -231,14 +298,10 @@ class Dispatcher:
             told += " ClickSend's records do not show it so far: nothing there is certainly from this call."
         return Envelope.failure(told, self._data(call, answer))
 
-    async def _settle(self, permit: "Permit | None", state: "State", answer: Mapping[str, Any] | None = None) -> None:
-        if permit is not None and self._guard is not None:
-            await self._guard.settle(permit, state, answer)
-
-    def _data(self, call: "_Call", answer: Mapping[str, Any] | None) -> str:
+    def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
         return render(answer, call.action, call.arguments, self._settings.max_result_tokens)
 
-    async def _send(self, call: "_Call") -> "Attempted":
+    async def _send(self, call: _Call) -> "Attempted":
         return await self._request(call.action, call.action.request(call.arguments), call.credentials, call.passage)
 
     async def _request(
@@ -247,7 +310,7 @@ class Dispatcher:
         """Send a request until it is answered, as often as the table of retries allows and the total deadline lasts."""
         from server.retries import persistently
 
-        client = self._account(credentials)
+        client = self._the_client()
         deadline = anyio.current_time() + self._settings.total_timeout
 
         def leaving() -> None:
@@ -255,44 +318,73 @@ class Dispatcher:
 
         async def send() -> Mapping[str, Any]:
             passage.left = False  # what came before this attempt did not take effect, or could be repeated
-            return await client.send(request, seconds=deadline - anyio.current_time(), leaving=leaving)
+            seconds = deadline - anyio.current_time()
+            return await client.send(request, credentials, seconds=seconds, leaving=leaving)
 
         return await persistently(
             send,
             action,
-            client.pace,
+            self._standing(credentials).pace,
             attempts=self._settings.attempts,
             deadline=deadline,
             pausing=passage.pause,
         )
 
-    def _account(self, credentials: Credentials) -> "ClickSend":
-        """The client of the account, made at the first call: hosts wait for the start, not for httpx."""
+    def _the_client(self) -> "ClickSend":
+        """The client, made at the first call: hosts wait for the start, not for httpx."""
         if self._client is None:
             from server.client import ClickSend
 
-            self._client = ClickSend(self._settings, credentials)
+            self._client = ClickSend(self._settings)
         return self._client
 
-    def _guard_of(self, credentials: Credentials) -> "Guard":
-        """The guard of the account, with its ledger, made when the first call needs it."""
-        if self._guard is None:
-            from server.guard.gate import Guard
+    def _the_ledger(self) -> "Ledger":
+        """The ledger of all callers, made when the first call needs it."""
+        if self._ledger is None:
             from server.guard.ledger import Ledger, default_place
 
-            async def read(action: Action, request: Request) -> Mapping[str, Any]:
-                return (await self._request(action, request, credentials, _Passage())).answer
+            self._ledger = Ledger(self._settings.policy.ledger or default_place())
+        return self._ledger
 
-            policy = self._settings.policy
-            self._guard = Guard(
-                policy,
-                f"{self._settings.base_url}\0{credentials.username}",
-                Ledger(policy.ledger or default_place()),
-                read,
-                self._settings.total_timeout,
-                self._settings.lookups,
-            )
-        return self._guard
+    def _standing(self, credentials: Credentials) -> _Standing:
+        """What is remembered of an account; of somebody with another secret nothing is known."""
+        key = hashlib.sha256(f"{credentials.username}\0{credentials.secret}".encode()).digest()
+        if key not in self._standings:
+            from server.retries import Pace
+
+            self._standings[key] = _Standing(Pace())
+            if len(self._standings) > _REMEMBERED:
+                self._standings.popitem(last=False)
+        self._standings.move_to_end(key)
+        return self._standings[key]
+
+    def _guard_of(self, call: _Call) -> "Guard":
+        from server.guard.gate import Guard
+
+        async def read(action: Action, request: Request) -> Mapping[str, Any]:
+            return (await self._request(action, request, call.credentials, _Passage())).answer
+
+        settings = self._settings
+        return Guard(call.caller, settings.base_url, self._the_ledger(), read, settings.total_timeout, settings.lookups)
+
+
+def _is_free(call: _Call) -> bool:
+    """Whether a call needs no guard: it neither sends nor does what the operator's limits are about."""
+    action, policy = call.action, call.caller.policy
+    guarded = action.effect is Effect.SEND or (action.reach is not None and policy.limited)
+    return not guarded and not (action.effect is Effect.DELETE and policy.approval.deletes)
+
+
+async def _settle(
+    call: _Call, permit: "Permit | None", state: "State", answer: Mapping[str, Any] | None = None
+) -> None:
+    if permit is not None and call.guard is not None:
+        await call.guard.settle(permit, state, answer)
+
+
+def _cost(answer: Mapping[str, Any]) -> str | None:
+    data = answer.get("data")
+    return str(data["total_price"]) if isinstance(data, Mapping) and "total_price" in data else None
 
 
 def _accepts_something(action: Action, arguments: Arguments, answer: Mapping[str, Any] | None) -> bool:

@@ -1,7 +1,9 @@
 """Logs: to stderr, and never more than a stranger may read."""
 
+import json
 import logging
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -17,12 +19,37 @@ class _Private(logging.Formatter):
         return f"{kind.__name__ if kind else 'exception'}{place}"
 
 
-def configure(level: str) -> None:
-    """Log this program at `level`, and everything else from WARNING on.
+class _Json(_Private):
+    """A JSON object a line, for programs that collect logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _Text(_Private):
+    """A line for people; fields follow as name=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={value}" for name, value in getattr(record, "fields", {}).items())
+        first, newline, rest = super().format(record).partition("\n")
+        return f"{first}{fields}{newline}{rest}"
+
+
+def configure(level: str, form: str = "text") -> None:
+    """Log this program at `level`, and everything else from WARNING on; `form` is text or json.
 
     Libraries log addresses, headers and whole messages at lower levels, so they stay silent there.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(_Private("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("clicksend_mcp").setLevel(level)

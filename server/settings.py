@@ -12,8 +12,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from server import policy
+from server.hosting import options
+from server.hosting.options import Hosting
 from server.policy import Policy
-from server.variables import Variable, WrongSetting, plain_text, seconds, whole_number, words
+from server.variables import Variable, WrongSetting, is_loopback, plain_text, seconds, whole_number, words
 
 CLICKSEND_URL: Final = "https://rest.clicksend.com"
 _OWN_PREFIX: Final = "CLICKSEND_MCP_"
@@ -44,8 +46,10 @@ class Settings:
     attempts: int = 4
     max_result_tokens: int = 20_000
     log_level: str = "WARNING"
+    log_format: str = "text"
     lookups: tuple[float, ...] = (0, 3, 5)
     policy: Policy = field(default_factory=Policy)
+    hosting: Hosting = field(default_factory=Hosting)
     sandbox: bool = False
     problem: str | None = None
 
@@ -54,6 +58,12 @@ def _level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise WrongSetting("must be DEBUG, INFO, WARNING or ERROR")
     return text.upper()
+
+
+def _log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise WrongSetting("must be text or json")
+    return text
 
 
 def _lookups(text: str) -> tuple[float, ...]:
@@ -102,9 +112,11 @@ _CONNECTION: Final = (
         "longer results are shortened, about in tokens",
         whole_number(1_000, 1_000_000),
     ),
-    Variable("CLICKSEND_MCP_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr", _level),
+    Variable("CLICKSEND_MCP_LOG_LEVEL", "WARNING", "DEBUG, INFO (each call), WARNING or ERROR, on stderr", _level),
+    Variable("CLICKSEND_MCP_LOG_FORMAT", "text", "text, or json for programs that collect logs", _log_format),
 )
-VARIABLES: Final = (*_CONNECTION, *policy.VARIABLES)
+_STOPPING: Final = (*policy.VARIABLES, *options.VARIABLES)  # a wrong one stops the start
+VARIABLES: Final = (*_CONNECTION, *_STOPPING)
 
 
 def _is_host(name: str) -> bool:
@@ -116,18 +128,10 @@ def _is_host(name: str) -> bool:
     return True
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def from_environment(environment: Mapping[str, str], *, credentials_needed: bool = True) -> Settings:
     """Read the settings; whatever is missing or wrong ends up in `problem`.
 
-    Raises WrongSetting for a limit that is wrong: that stops the start.
+    Raises WrongSetting for a limit, or an option of serving over HTTP, that is wrong: that stops the start.
     """
     given, problems = _read(environment)
     credentials = _credentials(given)
@@ -142,6 +146,7 @@ def from_environment(environment: Mapping[str, str], *, credentials_needed: bool
         credentials=credentials,
         base_url=given.get("CLICKSEND_BASE_URL", CLICKSEND_URL),
         policy=Policy(**_fields(given, policy.VARIABLES)),
+        hosting=Hosting(**_fields(given, options.VARIABLES)),
         problem=". ".join(problems) or None,
         **_fields(given, _CONNECTION),
     )
@@ -159,13 +164,13 @@ def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     problems = []
     for name, text in environment.items():
-        if name in known and known[name] in policy.VARIABLES and text.strip().startswith("${"):
+        if name in known and known[name] in _STOPPING and text.strip().startswith("${"):
             raise WrongSetting(f"{name} is a placeholder that the host has not filled in")
         if name in known and _is_set(text):
             try:
                 values[name] = known[name].read(text.strip())
             except WrongSetting as fault:
-                if known[name] in policy.VARIABLES:
+                if known[name] in _STOPPING:
                     raise WrongSetting(f"{name} {fault}") from None
                 problems.append(f"{name} {fault}")
         elif name.startswith(_OWN_PREFIX) and name not in known:

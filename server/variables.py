@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
 from typing import Any
 
 
@@ -75,3 +76,11 @@ def words(text: str) -> tuple[str, ...]:
     if not all(found):
         raise WrongSetting("must be a list separated by commas, without empty places")
     return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

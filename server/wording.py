@@ -25,8 +25,8 @@ _MEANING = {
 
 _NEXT_STEP = {
     400: "Something in the input is not as ClickSend wants it; change it before calling again.",
-    401: "The credentials are wrong: a person has to correct CLICKSEND_USERNAME and CLICKSEND_API_KEY in this "
-    "server's environment.",
+    401: "The credentials are wrong: a person has to correct the ClickSend username and API key (CLICKSEND_USERNAME "
+    "and CLICKSEND_API_KEY, where this server has its own account).",
     403: "It does not exist, is not this account's, or the account may not do this; check the ids.",
     404: "There is nothing with this id, or not in a state that allows it; look the id up again.",
     503: "ClickSend takes nothing on at the moment; call again in a minute.",

@@ -28,12 +28,16 @@ class Effect(Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """What leaves for ClickSend: a path that is already encoded, a query and a JSON body."""
+    """What leaves for ClickSend: a path that is already encoded, a query and a JSON body.
+
+    `template`: the path as it is for all calls, with names where ids are.
+    """
 
     method: Method
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    template: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class Route:
         path = self.path.format_map({name: quote(str(values[name]), safe="") for name in in_path})
         rest = {name: value for name, value in values.items() if name not in in_path}
         if self.method == "GET":
-            return Request(self.method, path, query=rest)
-        return Request(self.method, path, body=rest or None)
+            return Request(self.method, path, query=rest, template=self.path)
+        return Request(self.method, path, body=rest or None, template=self.path)
 
 
 def get(path: str) -> Route:

@@ -1,6 +1,5 @@
 """The gate between a validated call and ClickSend: limits, price, approval, and the ledger before anything leaves."""
 
-import hashlib
 import json
 import logging
 import time
@@ -12,17 +11,19 @@ from typing import Any
 import anyio
 
 from schemas.base import Arguments
+from server.callers import Caller
 from server.errors import ClickSendError
-from server.guard.ledger import Duplicate, Entry, Ledger, LedgerUnavailable, OverBudget, State, new_id
+from server.guard.database import LedgerUnavailable
+from server.guard.ledger import Duplicate, Entry, Ledger, OverBudget, State, new_id
 from server.guard.lookup import Found, Read, digest, look_up
 from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
 from server.guard.recipients import BeyondLimits, check
-from server.policy import Policy
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
 from tools.reach import Outgoing, Reach
 
+_CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
 _CONTACTS_A_PAGE = 100
 _MOST_CONTACTS = 20_000  # of a campaign
 _IDS_NAMED = 20
@@ -48,28 +49,29 @@ class Permit:
 
 
 class Guard:
-    """Guards the calls of one account. `lookups`: seconds to wait before each search for a lost outcome."""
+    """Guards the calls of one caller. `service`: where ClickSend is; `ledger`: that of all callers.
+
+    `lookups`: seconds to wait before each search for a lost outcome.
+    """
 
     def __init__(
         self,
-        policy: Policy,
-        account: str,
+        caller: Caller,
+        service: str,
         ledger: Ledger,
         read: Read,
         deadline: float,
         lookups: Sequence[float],
     ) -> None:
-        self._policy = policy
-        self._account_name = account.rpartition("\0")[2]
-        self._account = hashlib.sha256(account.encode()).hexdigest()[:32]
+        self._policy = caller.policy
+        self._account_name = caller.credentials.username if caller.credentials else ""
+        self._account = digest(service, self._account_name)[:32]
+        self._caller = digest(self._account, caller.name)[:32]
+        self._caller_name = caller.name
         self._ledger = ledger
         self._read = read
         self._abandoned_after = deadline + 30
         self._lookups = lookups
-
-    def close(self) -> None:
-        """Close the ledger."""
-        self._ledger.close()
 
     async def admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         """Let a call go on, or ask for a person's approval first. Raises Stopped if it must not."""
@@ -167,7 +169,7 @@ class Guard:
             )
 
     async def _stop_repeat(self, entry: Entry) -> None:
-        same = await self._ledger.same(self._account, entry.fingerprint, window=self._policy.duplicate_window)
+        same = await self._ledger.same(self._caller, entry.fingerprint, window=self._policy.duplicate_window)
         if same is not None:
             raise await self._repeat(same)
 
@@ -205,7 +207,7 @@ class Guard:
 
     def _question(self, text: str, action: Action, arguments: Arguments, quote: Quote | None) -> Question:
         price = "" if quote is None else str(quote.cost)
-        token = digest(self._account, _fingerprint(action, arguments), price, text)
+        token = digest(self._caller, _fingerprint(action, arguments), price, text)
         return Question(text, token)
 
     async def _with_approval(self, question: Question, approved: Approved | None) -> Question | None:
@@ -226,7 +228,7 @@ class Guard:
         outgoing: list[Outgoing] = []
         for page in range(1, _MOST_CONTACTS // _CONTACTS_A_PAGE + 2):
             query = {"page": page, "limit": _CONTACTS_A_PAGE}
-            data = await self._page(Request("GET", f"/v3/lists/{reach.list_id}/contacts", query))
+            data = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
             numbers = [row.get("phone_number") for row in data["data"] if isinstance(row, dict)]
             outgoing += [replace(pattern, to=number) for number in numbers if number]
             if page >= data.get("last_page", 0):
@@ -235,7 +237,7 @@ class Guard:
 
     async def _page(self, request: Request) -> Mapping[str, Any]:
         try:
-            data = (await self._read(CATALOG["CLICKSEND_GET_LISTS_CONTACTS"], request)).get("data")
+            data = (await self._read(CATALOG[_CONTACTS], request)).get("data")
         except ClickSendError as fault:
             raise Stopped(f"The contacts could not be checked against this server's limits: {fault.reason}") from None
         if not isinstance(data, dict) or not isinstance(data.get("data"), list):
@@ -261,6 +263,8 @@ class Guard:
         return Entry(
             id=entry_id,
             account=self._account,
+            caller=self._caller,
+            caller_name=self._caller_name,
             action=action.slug,
             fingerprint=_fingerprint(action, arguments),
             recipients=recipients,
@@ -271,7 +275,7 @@ class Guard:
     async def _settle_abandoned(self) -> None:
         """Look up the sends of processes that ended before they could write how it went."""
         before = time.time() - self._abandoned_after
-        for entry in await self._ledger.open_since(self._account, before=before):
+        for entry in await self._ledger.open_since(self._caller, before=before):
             await self._look_up(entry)
 
     async def _look_up(self, entry: Entry) -> Entry:

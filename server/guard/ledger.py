@@ -5,35 +5,29 @@ holds across threads, processes, restarts and replicas. SQLite for one machine, 
 """
 
 import json
-import os
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import anyio.to_thread
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
+
+from server.guard.database import Database, as_unavailable, upsert
 
 State = Literal["started", "accepted", "partly", "refused", "unknown"]
 DAY = 86_400  # seconds
 
 _MILLIONTHS = Decimal(1_000_000)  # money is kept as whole millionths of the account's currency
-_CREATING = 10  # tries to create the tables
-_BUSY = 10  # seconds to wait for another process's write
-T = TypeVar("T")
 
 _metadata = sa.MetaData()
-_accounts = sa.Table(
-    "accounts",
+_callers = sa.Table(
+    "callers",
     _metadata,
-    sa.Column("account", sa.String(64), primary_key=True),
+    sa.Column("caller", sa.String(64), primary_key=True),
     sa.Column("touched", sa.Float, nullable=False),
 )
 _sends = sa.Table(
@@ -42,6 +36,8 @@ _sends = sa.Table(
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("account", sa.String(64), nullable=False),
+    sa.Column("caller", sa.String(64), nullable=False),
+    sa.Column("caller_name", sa.Text, nullable=False),
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("recipients", sa.Integer, nullable=False),
@@ -51,7 +47,8 @@ _sends = sa.Table(
     sa.Column("marks", sa.Text, nullable=False, default="[]"),
     sa.Column("request", sa.Text),
     sa.Index("sends_of_account", "account", "at"),
-    sa.Index("sends_of_fingerprint", "account", "fingerprint", "at"),
+    sa.Index("sends_of_caller", "caller", "at"),
+    sa.Index("sends_of_fingerprint", "caller", "fingerprint", "at"),
 )
 _used = sa.Table(
     "used_approvals",
@@ -61,26 +58,25 @@ _used = sa.Table(
 )
 
 
-class LedgerUnavailable(Exception):
-    """The ledger cannot be read or written; a paid call must not be made."""
-
-
 @dataclass(frozen=True)
 class Entry:
     """One send in the ledger.
 
+    `account` and `caller` are hashes; `caller_name` is what the operator calls the caller, "" for the account's owner.
     `at`: Unix seconds; `cost`: account currency, reserved while the outcome is open, None if nobody has asked for it;
     `marks`: salted digests by which its messages are recognised in ClickSend's records; `request`: its JSON text, only
     if the operator keeps texts.
     """
 
     account: str
+    caller: str
     action: str
     fingerprint: str
     recipients: int
     cost: Decimal | None = None
     marks: tuple[str, ...] = ()
     request: str | None = None
+    caller_name: str = ""
     id: str = ""
     at: float = 0.0
     state: State = "started"
@@ -117,9 +113,7 @@ class Ledger:
     """A ledger at a SQLAlchemy URL or a file's path; every method may raise LedgerUnavailable."""
 
     def __init__(self, place: str) -> None:
-        self._url = _url(place)
-        self._engine: sa.Engine | None = None
-        self._opening = threading.Lock()
+        self._database = Database(place, _metadata)
 
     async def start(self, entry: Entry, *, window: float, budget: Decimal | None) -> Entry:
         """Write an entry as started, and reserve its cost; the entry as it was written, with its time.
@@ -127,7 +121,7 @@ class Ledger:
         Raises Duplicate if the same call was made within `window` seconds and was not refused, and OverBudget if the
         costs of the last 24 hours and its own exceed `budget`.
         """
-        return await self._in_thread(lambda: self._start(entry, window, budget))
+        return await self._database.in_thread(lambda: self._start(entry, window, budget))
 
     async def finish(
         self,
@@ -145,27 +139,35 @@ class Ledger:
         if recipients is not None:
             values["recipients"] = recipients
         change = sa.update(_sends).where(_sends.c.id == entry_id).values(values)
-        await self._in_thread(lambda: self._execute(change))
+        await self._database.in_thread(lambda: self._database.execute(change))
 
-    async def same(self, account: str, fingerprint: str, *, window: float) -> Entry | None:
+    async def same(self, caller: str, fingerprint: str, *, window: float) -> Entry | None:
         """The newest entry of the same call within the window that was not refused."""
-        return await self._in_thread(lambda: self._read(lambda link: _same(link, account, fingerprint, window)))
+        return await self._database.in_thread(
+            lambda: self._database.read(lambda link: _same(link, caller, fingerprint, window))
+        )
 
-    async def open_since(self, account: str, *, before: float) -> list[Entry]:
+    async def open_since(self, caller: str, *, before: float) -> list[Entry]:
         """Sends whose process never wrote an end: started before a time, in Unix seconds."""
-        chosen = sa.select(_sends).where(_sends.c.account == account, _sends.c.state == "started", _sends.c.at < before)
-        return await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
+        chosen = sa.select(_sends).where(_sends.c.caller == caller, _sends.c.state == "started", _sends.c.at < before)
+        return await self._database.fetch(lambda link: _entries(link, chosen))
 
     async def others(self, account: str, *, besides: str) -> list[Entry]:
         """An account's other sends in the last day."""
         chosen = sa.select(_sends).where(
             _sends.c.account == account, _sends.c.id != besides, _sends.c.at > time.time() - DAY
         )
-        return await self._in_thread(lambda: self._read(lambda link: _entries(link, chosen)))
+        return await self._database.fetch(lambda link: _entries(link, chosen))
 
     async def check_budget(self, entry: Entry, budget: Decimal) -> None:
         """Raise OverBudget if the costs of the last 24 hours and the entry's own exceed `budget`; reserves nothing."""
-        await self._in_thread(lambda: self._read(lambda link: _check_budget(link, entry, budget, time.time())))
+        await self._database.in_thread(
+            lambda: self._database.read(lambda link: _check_budget(link, entry, budget, time.time()))
+        )
+
+    async def check(self) -> None:
+        """Raise LedgerUnavailable unless it can be read."""
+        await self._database.fetch(lambda link: link.execute(sa.select(1)))
 
     async def use(self, token: str) -> bool:
         """Use an approval; False if it was used before."""
@@ -173,12 +175,12 @@ class Ledger:
 
         def once() -> bool:
             try:
-                self._execute(insert)
+                self._database.execute(insert)
             except IntegrityError:
                 return False
             return True
 
-        return await self._in_thread(once)
+        return await self._database.in_thread(once)
 
     def entries(self, *, since: float = 0.0, state: str | None = None, action: str | None = None) -> list[Entry]:
         """Entries, newest first, from a time in Unix seconds on; for people, hence not async."""
@@ -187,33 +189,25 @@ class Ledger:
             chosen = chosen.where(_sends.c.state == state)
         if action:
             chosen = chosen.where(_sends.c.action == action)
-        with _as_unavailable():
-            return self._read(lambda link: _entries(link, chosen))
+        with as_unavailable():
+            return self._database.read(lambda link: _entries(link, chosen))
 
     def prune(self, before: float) -> int:
         """Delete entries and used approvals older than a time in Unix seconds; how many entries."""
-        with _as_unavailable():
-            self._execute(sa.delete(_used).where(_used.c.at < before))
-            return self._execute(sa.delete(_sends).where(_sends.c.at < before))
+        with as_unavailable():
+            self._database.execute(sa.delete(_used).where(_used.c.at < before))
+            return self._database.execute(sa.delete(_sends).where(_sends.c.at < before))
 
     def close(self) -> None:
         """Close its connections."""
-        if self._engine is not None:
-            self._engine.dispose()
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        def guarded() -> T:
-            with _as_unavailable():
-                return work()
-
-        return await anyio.to_thread.run_sync(guarded)
+        self._database.close()
 
     def _start(self, entry: Entry, window: float, budget: Decimal | None) -> Entry:
         now = time.time()
-        with self._opened().begin() as link:
-            # Taken first and held to the end: all writers of an account pass here one after the other.
-            link.execute(_locking(link.dialect.name, entry.account, now))
-            if window and (same := _same(link, entry.account, entry.fingerprint, window)):
+        with self._database.begin() as link:
+            # Taken first and held to the end: all sends of a caller pass here one after the other.
+            link.execute(_locking(link.dialect.name, entry.caller, now))
+            if window and (same := _same(link, entry.caller, entry.fingerprint, window)):
                 raise Duplicate(same)
             if budget is not None:
                 _check_budget(link, entry, budget, now)
@@ -222,6 +216,8 @@ class Ledger:
                     id=entry.id,
                     at=now,
                     account=entry.account,
+                    caller=entry.caller,
+                    caller_name=entry.caller_name,
                     action=entry.action,
                     fingerprint=entry.fingerprint,
                     recipients=entry.recipients,
@@ -234,22 +230,6 @@ class Ledger:
             )
         return replace(entry, at=now)
 
-    def _execute(self, statement: sa.Update | sa.Insert | sa.Delete) -> int:
-        with self._opened().begin() as link:
-            return link.execute(statement).rowcount
-
-    def _read(self, query: Callable[[sa.Connection], T]) -> T:
-        with self._opened().connect() as link:
-            return query(link)
-
-    def _opened(self) -> sa.Engine:
-        with self._opening:  # calls at the same moment, each in its thread, share one engine and its connections
-            if self._engine is None:
-                engine = _engine(self._url)
-                _create_tables(engine)
-                self._engine = engine
-            return self._engine
-
 
 def default_place() -> str:
     """The path of the ledger in the user's state directory."""
@@ -258,68 +238,17 @@ def default_place() -> str:
     return str(Path(platformdirs.user_state_dir("clicksend-mcp")) / "ledger.sqlite3")
 
 
-def _url(place: str) -> sa.URL:
-    if "://" not in place:
-        return sa.URL.create("sqlite", database=place)
-    url = sa.make_url(place)
-    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
+def _locking(dialect: str, caller: str, now: float) -> Any:
+    """A write that holds up every other one to the same caller's row until this transaction ends."""
+    values = upsert(dialect, _callers).values(caller=caller, touched=now)
+    return values.on_conflict_do_update(index_elements=["caller"], set_={"touched": now})
 
 
-def _engine(url: sa.URL) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _BUSY})
-    _make_private(Path(str(url.database)))
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY})
-
-    @sa.event.listens_for(engine, "connect")
-    def durable(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-
-    return engine
-
-
-def _make_private(file: Path) -> None:
-    """Create the file, and directories that are missing, for the user alone."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def _create_tables(engine: sa.Engine) -> None:
-    for left in reversed(range(_CREATING)):
-        with engine.connect() as link:
-            try:
-                _metadata.create_all(link)
-                link.commit()
-                return
-            except SQLAlchemyError:  # other processes create them at the same moment; after each try one more is there
-                link.rollback()
-                if not left:
-                    raise
-
-
-@contextmanager
-def _as_unavailable() -> Iterator[None]:
-    """Tell a failing database by its kind; the text of its errors may hold what was to be written."""
-    try:
-        yield
-    except (SQLAlchemyError, OSError, ImportError) as fault:
-        cause = getattr(fault, "orig", None) or fault
-        raise LedgerUnavailable(type(cause).__name__) from None
-
-
-def _locking(dialect: str, account: str, now: float) -> sa.Insert:
-    """A write that holds up every other one to the same account's row until this transaction ends."""
-    insert = postgresql.insert(_accounts) if dialect == "postgresql" else sqlite.insert(_accounts)
-    values = insert.values(account=account, touched=now)
-    return values.on_conflict_do_update(index_elements=["account"], set_={"touched": now})
-
-
-def _same(link: sa.Connection, account: str, fingerprint: str, window: float) -> Entry | None:
+def _same(link: sa.Connection, caller: str, fingerprint: str, window: float) -> Entry | None:
     chosen = (
         sa.select(_sends)
         .where(
-            _sends.c.account == account,
+            _sends.c.caller == caller,
             _sends.c.fingerprint == fingerprint,
             _sends.c.at > time.time() - window,
             _sends.c.state != "refused",
@@ -332,7 +261,7 @@ def _same(link: sa.Connection, account: str, fingerprint: str, window: float) ->
 
 def _check_budget(link: sa.Connection, entry: Entry, budget: Decimal, now: float) -> None:
     total = sa.select(sa.func.coalesce(sa.func.sum(_sends.c.cost), 0)).where(
-        _sends.c.account == entry.account, _sends.c.at > now - DAY, _sends.c.state != "refused"
+        _sends.c.caller == entry.caller, _sends.c.at > now - DAY, _sends.c.state != "refused"
     )
     spent = Decimal(int(link.execute(total).scalar_one())) / _MILLIONTHS
     cost = entry.cost or Decimal(0)
@@ -346,6 +275,8 @@ def _entries(link: sa.Connection, chosen: sa.Select[Any]) -> list[Entry]:
             id=row.id,
             at=row.at,
             account=row.account,
+            caller=row.caller,
+            caller_name=row.caller_name,
             action=row.action,
             fingerprint=row.fingerprint,
             recipients=row.recipients,

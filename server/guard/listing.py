@@ -47,6 +47,7 @@ def as_json_lines(entries: Sequence[Entry]) -> str:
                 "id": entry.id,
                 "at": round(entry.at, 3),
                 "account": entry.account,
+                "caller": entry.caller_name,
                 "action": entry.action,
                 "state": entry.state,
                 "recipients": entry.recipients,

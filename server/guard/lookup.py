@@ -99,7 +99,8 @@ async def _records(entry: Entry, trace: Trace, page: int, read: Read) -> list[Ma
     if trace.date_from:
         query["date_from"] = int(entry.at) - _CLOCKS_DIFFER
     try:
-        answer = await read(CATALOG["CLICKSEND_GET_SMS_HISTORY"], Request("GET", trace.path, query))
+        request = Request("GET", trace.path, query, template=trace.path)
+        answer = await read(CATALOG["CLICKSEND_GET_SMS_HISTORY"], request)
     except ClickSendError:
         return None
     data = answer.get("data")

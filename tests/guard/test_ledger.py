@@ -135,7 +135,7 @@ def _everything_in(ledger: Place) -> bytes:
     """Every byte of a ledger's files, or every value of its tables."""
     if "://" not in ledger.text:
         return b"".join(file.read_bytes() for file in Path(ledger.text).parent.iterdir())
-    tables = ("sends", "accounts", "used_approvals")
+    tables = ("sends", "callers", "used_approvals")
     return "".join(str(ledger.run(f"SELECT * FROM {table}")) for table in tables).encode()
 
 

@@ -10,13 +10,28 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.client import ClickSend
 from server.settings import Credentials, Settings
+from tools.action import Request
 
 PATIENCE = 10  # seconds that a test waits for an event before it fails
 
 USERNAME = "ana-of-acme"
 SECRET = "5EC2E7-0f-ana-4000-8000-000000000000"
 BASIC = b64encode(f"{USERNAME}:{SECRET}".encode()).decode()
+
+
+class OneAccount:
+    """A client for one account."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.credentials
+        self._credentials = settings.credentials
+        self._clicksend = ClickSend(settings)
+        self.aclose = self._clicksend.aclose
+
+    async def send(self, request: Request, **more: Any) -> Any:
+        return await self._clicksend.send(request, self._credentials, **more)
 
 
 @dataclass(frozen=True)

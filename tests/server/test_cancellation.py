@@ -66,7 +66,8 @@ async def test_what_may_change_something_is_finished_after_its_request_has_left(
             upstream.released.set()
         await upstream.wait(upstream.read_whole)
     assert not upstream.hung_up.is_set()
-    assert f"{case.slug} successful" in caplog.text
+    (logged,) = [record for record in caplog.records if record.message == "call"]
+    assert (logged.fields["action"], logged.fields["outcome"]) == (case.slug, "successful")  # type: ignore[attr-defined]
 
 
 async def test_a_cancellation_of_asyncio_itself_does_not_cut_it_either() -> None:

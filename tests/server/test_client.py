@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 from scripted import (
     BASIC,
+    OneAccount,
     Script,
     answer,
     drops,
@@ -18,7 +19,7 @@ from scripted import (
     scripted,
 )
 
-from server.client import MAX_ANSWER_BYTES, ClickSend
+from server.client import MAX_ANSWER_BYTES
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.settings import Credentials, Settings
 from tools.action import Request
@@ -30,14 +31,9 @@ SEND = Request("POST", "/v3/sms/send", body={"messages": [{"to": "+61411111111",
 HTML = b"<html><body>Something went wrong</body></html>"
 
 
-def client(settings: Settings) -> ClickSend:
-    assert settings.credentials
-    return ClickSend(settings, settings.credentials)
-
-
 async def fault_of(settings: Settings, request: Request = SEND) -> ClickSendError:
     """The exception of one call, which has to be one of ours."""
-    clicksend = client(settings)
+    clicksend = OneAccount(settings)
     try:
         with pytest.raises(ClickSendError) as caught:
             await clicksend.send(request)
@@ -202,7 +198,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
 
 async def test_a_204_is_an_empty_answer() -> None:
     async with scripted(says(b"HTTP/1.1 204 No Content\r\n\r\n")) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         assert await clicksend.send(Request("DELETE", "/v3/lists/1")) == {}
         await clicksend.aclose()
 
@@ -214,7 +210,7 @@ async def test_a_204_is_an_empty_answer() -> None:
 )
 async def test_text_that_is_not_utf8_does_not_spoil_an_answer(body: bytes, text: str) -> None:
     async with scripted(says(answer(200, b'{"data":' + body + b"}"))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         assert await clicksend.send(READ) == {"data": text}
         await clicksend.aclose()
 
@@ -223,14 +219,14 @@ async def test_text_that_is_not_utf8_does_not_spoil_an_answer(body: bytes, text:
 async def test_an_http_code_that_is_none_decides_nothing(code: object) -> None:
     content = envelope({}) | {"http_code": code}
     async with scripted(says(answer(200, content))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         assert await clicksend.send(READ) == content
         await clicksend.aclose()
 
 
 async def test_a_byte_order_mark_before_json_does_not_spoil_an_answer() -> None:
     async with scripted(says(answer(200, b"\xef\xbb\xbf" + b'{"data": 1}'))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         assert await clicksend.send(READ) == {"data": 1}
         await clicksend.aclose()
 
@@ -258,7 +254,7 @@ async def test_only_a_broken_connection_and_a_5xx_may_well_pass(case: Passing) -
 
 async def test_a_read_carries_credentials_and_no_body() -> None:
     async with scripted(says(good({}))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         query = {"q": "to:+61411111111", "page": 2}
         await clicksend.send(Request("GET", "/v3/sms/history", query=query))
         await clicksend.aclose()
@@ -277,7 +273,7 @@ async def test_a_read_carries_credentials_and_no_body() -> None:
 
 async def test_a_send_carries_its_json_in_utf8() -> None:
     async with scripted(says(good({}))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         await clicksend.send(SEND)
         await clicksend.aclose()
     (arrived,) = upstream.requests
@@ -291,7 +287,7 @@ async def test_a_send_carries_its_json_in_utf8() -> None:
 
 async def test_a_request_without_a_body_sends_none() -> None:
     async with scripted(says(good({}))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         await clicksend.send(Request("PUT", "/v3/sms/cancel-all"))
         await clicksend.aclose()
     assert upstream.requests[0].body == b""
@@ -299,7 +295,7 @@ async def test_a_request_without_a_body_sends_none() -> None:
 
 async def test_calls_share_one_connection() -> None:
     async with scripted(says_in_turn([good(1), refusal(404, "NOT_FOUND"), good(3)])) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         await clicksend.send(READ)
         with pytest.raises(Declined):
             await clicksend.send(READ)
@@ -314,7 +310,7 @@ async def test_a_proxy_of_the_environment_does_not_see_what_is_meant_for_this_ma
     async with scripted(says(good({}))) as proxy, scripted(says(good({"here": 1}))) as upstream:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         assert await clicksend.send(READ) == envelope({"here": 1})
         await clicksend.aclose()
     assert proxy.connections == 0

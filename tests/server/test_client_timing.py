@@ -8,6 +8,7 @@ import pytest
 from scripted import (
     SECRET,
     USERNAME,
+    OneAccount,
     Upstream,
     answer,
     drops,
@@ -20,7 +21,6 @@ from scripted import (
     trickles,
 )
 
-from server.client import ClickSend
 from server.errors import ClickSendError, NeverReached, NoUsableAnswer
 from server.settings import Credentials, Settings
 from tools.action import Request
@@ -32,11 +32,6 @@ SEND = Request("POST", "/v3/sms/send", body={"messages": [{"to": "+61411111111",
 POOL = 100  # connections at once
 
 
-def client(settings: Settings) -> ClickSend:
-    assert settings.credentials
-    return ClickSend(settings, settings.credentials)
-
-
 async def fault_of(settings: Settings, seconds: float | None = None) -> tuple[ClickSendError, bool]:
     """The exception of one call that has to fail, and whether its request left."""
     left = False
@@ -45,7 +40,7 @@ async def fault_of(settings: Settings, seconds: float | None = None) -> tuple[Cl
         nonlocal left
         left = True
 
-    clicksend = client(settings)
+    clicksend = OneAccount(settings)
     try:
         with anyio.fail_after(5), pytest.raises(ClickSendError) as caught:
             await clicksend.send(SEND, seconds=seconds, leaving=leaving)
@@ -107,7 +102,7 @@ async def test_a_trickle_of_bytes_ends_at_the_total_deadline() -> None:
 async def test_a_request_leaves_once_there_is_a_connection_and_before_it_arrives() -> None:
     seen: list[tuple[int, int]] = []
     async with scripted(says(good({}))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         for _ in range(2):  # the second time on the connection that is there
             await clicksend.send(SEND, leaving=lambda: seen.append((upstream.connections, len(upstream.requests))))
         await clicksend.aclose()
@@ -171,7 +166,7 @@ async def full(upstream: Upstream) -> None:
 async def test_a_full_pool_is_waited_for_up_to_the_connect_deadline() -> None:
     left: list[str] = []
     async with scripted(says_when_released(good({}))) as upstream:
-        clicksend = client(upstream.settings(connect_timeout=1.0))
+        clicksend = OneAccount(upstream.settings(connect_timeout=1.0))
         async with anyio.create_task_group() as tasks:
             for _ in range(POOL):
                 tasks.start_soon(clicksend.send, READ)
@@ -186,7 +181,7 @@ async def test_a_full_pool_is_waited_for_up_to_the_connect_deadline() -> None:
 
 async def test_a_total_deadline_that_strikes_in_a_full_pool_means_never_reached() -> None:
     async with scripted(says_when_released(good({}))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         async with anyio.create_task_group() as tasks:
             for _ in range(POOL):
                 tasks.start_soon(clicksend.send, READ)
@@ -204,7 +199,7 @@ async def test_a_total_deadline_that_strikes_in_a_full_pool_means_never_reached(
 
 async def test_a_cancelled_call_hangs_up_at_once() -> None:
     async with scripted(says_when_released(good({}))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(clicksend.send, READ)
             await upstream.wait(upstream.arrived)
@@ -215,7 +210,7 @@ async def test_a_cancelled_call_hangs_up_at_once() -> None:
 
 async def test_a_call_that_is_cancelled_before_it_starts_sends_nothing() -> None:
     async with scripted(says(good({}))) as upstream:
-        clicksend = client(upstream.settings())
+        clicksend = OneAccount(upstream.settings())
         with anyio.CancelScope() as scope:
             scope.cancel()
             await clicksend.send(SEND)

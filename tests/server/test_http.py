@@ -13,7 +13,7 @@ from mcp import Client
 from scripted import SECRET, USERNAME, good, says, says_when_released, scripted
 
 from server.cli import main
-from server.http import _GRACE
+from server.hosting.options import Hosting
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio
@@ -137,14 +137,14 @@ async def test_paid_calls_are_read_to_the_end_even_if_that_takes_longer_than_the
                         await asyncio.sleep(0.01)
             program.process.send_signal(signal.SIGTERM)
             ended = asyncio.gather(*calls, return_exceptions=True)
-            await asyncio.wait({ended}, timeout=_GRACE + PATIENCE)  # the web server gives up on its clients first
+            await asyncio.wait({ended}, timeout=Hosting().http_grace + PATIENCE)  # the web server gives up first
             assert ended.done()
             assert program.process.returncode is None
             assert not upstream.hung_up.is_set()
             upstream.released.set()
             await program.ended()
             await asyncio.wait_for(ended, PATIENCE)
-    assert program.errors.count(f"{SEND} successful") == len(ERAS)
+    assert program.errors.count(f"action={SEND} outcome=successful") == len(ERAS)
     assert not upstream.hung_up.is_set()
     assert "Traceback" not in program.errors
 
@@ -158,4 +158,4 @@ async def test_a_client_that_leaves_does_not_cut_a_paid_call() -> None:
                 await upstream.wait(upstream.arrived)
                 calling.cancel()
             upstream.released.set()
-            assert f"{SEND} successful" in await program.error_line()
+            assert f"action={SEND} outcome=successful" in await program.error_line()

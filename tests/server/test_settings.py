@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from server import cli, policy
-from server.settings import CLICKSEND_URL, VARIABLES, Credentials, Settings, from_environment, is_loopback
+from server.hosting import options
+from server.settings import CLICKSEND_URL, VARIABLES, Credentials, Settings, from_environment
+from server.variables import is_loopback
 
 WORKING = {"CLICKSEND_USERNAME": "ana", "CLICKSEND_API_KEY": "5EC2E7-of-ana"}
 
@@ -38,6 +40,7 @@ READ = (
     Read("CLICKSEND_MCP_ATTEMPTS", "1", "attempts", 1),
     Read("CLICKSEND_MCP_LOOKUPS", "0, 2.5", "lookups", (0.0, 2.5)),
     Read("CLICKSEND_MCP_MAX_RESULT_TOKENS", "1000", "max_result_tokens", 1000),
+    Read("CLICKSEND_MCP_LOG_FORMAT", "json", "log_format", "json"),
     Read("CLICKSEND_MCP_LOG_LEVEL", "debug", "log_level", "DEBUG"),
     Read("CLICKSEND_USERNAME", " bo ", "credentials", Credentials("bo", "5EC2E7-of-ana")),
     Read("CLICKSEND_API_KEY", "another", "credentials", Credentials("ana", "another")),
@@ -61,7 +64,8 @@ def test_the_api_key_is_preferred_to_the_password() -> None:
 
 
 def test_all_variables_are_covered_here() -> None:
-    of_the_policy = {variable.name for variable in policy.VARIABLES}  # these have tests with the guard
+    # These have tests with the guard and with hosting.
+    of_the_policy = {variable.name for variable in (*policy.VARIABLES, *options.VARIABLES)}
     covered = {case.id for case in READ} | {"CLICKSEND_PASSWORD"}
     assert {variable.name for variable in VARIABLES} - of_the_policy == covered
 
@@ -153,9 +157,8 @@ def test_a_blank_or_a_placeholder_is_a_missing_credential(name: str, nothing: st
 
 @pytest.mark.parametrize("nothing", ["", "${user_config.timeout}"])
 def test_a_blank_or_a_placeholder_leaves_the_default(nothing: str) -> None:
-    optional = [
-        variable.name for variable in VARIABLES[2:] if variable not in policy.VARIABLES
-    ]  # a limit must be known
+    limits = (*policy.VARIABLES, *options.VARIABLES)  # these must be known
+    optional = [variable.name for variable in VARIABLES[2:] if variable not in limits]
     assert from_environment(WORKING | dict.fromkeys(optional, nothing)) == from_environment(WORKING)
 
 
@@ -209,7 +212,8 @@ def test_help_shows_every_variable_with_its_default(variable: Any, capsys: pytes
 
 def test_the_defaults_in_words_are_the_defaults() -> None:
     fields = {"CLICKSEND_BASE_URL": "base_url"}
-    own = [variable for variable in VARIABLES[3:] if variable not in policy.VARIABLES]
+    elsewhere = (*policy.VARIABLES, *options.VARIABLES)
+    own = [variable for variable in VARIABLES[3:] if variable not in elsewhere]
     assert own
     for variable in own:
         name = fields.get(variable.name) or variable.name.removeprefix("CLICKSEND_MCP_").lower()

@@ -153,7 +153,7 @@ async def test_a_paid_call_in_flight_is_finished_and_a_read_is_cut_at_once(how: 
         assert await program.ended() == (0 if how is None else 128 + how)
     (sent,) = [request for request in upstream.requests if request.line.startswith("POST")]
     assert sent.json == GOOD[SEND]
-    assert f"{SEND} successful" in program.errors
+    assert f"action={SEND} outcome=successful" in program.errors
 
 
 async def test_a_paid_call_that_hangs_holds_the_end_up_no_longer_than_its_deadline() -> None:
@@ -249,7 +249,7 @@ async def test_stderr_holds_nothing_private_at_any_level() -> None:
         await program.close_stdin()
         assert await program.ended() == 0
     assert len(upstream.requests) == 26 * len(scripts())
-    assert program.errors.count("successful in") == 52 * len(scripts())
+    assert program.errors.count("outcome=") == 52 * len(scripts())
     for mark in (SECRET, BASIC, MARKED_TEXT, MARKED_NUMBER, MARKED_NUMBER[1:], MESSAGE_ID, "127.0.0.1"):
         assert mark not in program.errors, mark
     for mark in (SECRET, BASIC):

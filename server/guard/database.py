@@ -1,0 +1,131 @@
+"""The database below the ledger: SQLite for one machine, PostgreSQL for many, by one code path."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+_CREATING = 10  # tries to create the tables
+_BUSY = 10  # seconds to wait for another process's write
+T = TypeVar("T")
+
+
+class LedgerUnavailable(Exception):
+    """The database cannot be read or written; a paid call must not be made."""
+
+
+class Database:
+    """A database at a SQLAlchemy URL or a file's path, opened, with its tables, when it is first used."""
+
+    def __init__(self, place: str, tables: sa.MetaData) -> None:
+        self._url = _url(place)
+        self._tables = tables
+        self._engine: sa.Engine | None = None
+        self._opening = threading.Lock()
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do some work with it in a thread. Raises LedgerUnavailable."""
+
+        def guarded() -> T:
+            with as_unavailable():
+                return work()
+
+        return await anyio.to_thread.run_sync(guarded)
+
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction."""
+        return self._opened().begin()
+
+    def execute(self, statement: sa.Update | sa.Insert | sa.Delete) -> int:
+        """Execute one statement; how many rows it changed."""
+        with self.begin() as link:
+            return link.execute(statement).rowcount
+
+    def read(self, query: Callable[[sa.Connection], T]) -> T:
+        """What a query gives."""
+        with self._opened().connect() as link:
+            return query(link)
+
+    async def fetch(self, query: Callable[[sa.Connection], T]) -> T:
+        """What a query gives, asked in a thread. Raises LedgerUnavailable."""
+        return await self.in_thread(lambda: self.read(query))
+
+    def close(self) -> None:
+        """Close its connections."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _opened(self) -> sa.Engine:
+        with self._opening:  # calls at the same moment, each in its thread, share one engine and its connections
+            if self._engine is None:
+                engine = _engine(self._url)
+                _create_tables(engine, self._tables)
+                self._engine = engine
+            return self._engine
+
+
+@contextmanager
+def as_unavailable() -> Iterator[None]:
+    """Tell a failing database by its kind; the text of its errors may hold what was to be written."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError, ImportError) as fault:
+        cause = getattr(fault, "orig", None) or fault
+        raise LedgerUnavailable(type(cause).__name__) from None
+
+
+def is_shared(place: str) -> bool:
+    """Whether several machines can reach a database."""
+    return _url(place).get_backend_name() != "sqlite"
+
+
+def upsert(dialect: str, table: sa.Table) -> Any:
+    """An insert that can say what to do where the row is there already."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def _url(place: str) -> sa.URL:
+    if "://" not in place:
+        return sa.URL.create("sqlite", database=place)
+    url = sa.make_url(place)
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _BUSY})
+    _make_private(Path(str(url.database)))
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY})
+
+    @sa.event.listens_for(engine, "connect")
+    def durable(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+def _make_private(file: Path) -> None:
+    """Create the file, and directories that are missing, for the user alone."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _create_tables(engine: sa.Engine, tables: sa.MetaData) -> None:
+    for left in reversed(range(_CREATING)):
+        with engine.connect() as link:
+            try:
+                tables.create_all(link)
+                link.commit()
+                return
+            except SQLAlchemyError:  # other processes create them at the same moment; after each try one more is there
+                link.rollback()
+                if not left:
+                    raise

@@ -1,0 +1,112 @@
+"""The door: every HTTP request to MCP passes here, is told whose it is, counted, and read within bounds."""
+
+import re
+import secrets
+from collections.abc import MutableMapping
+from typing import Any
+
+import anyio
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.hosting.access import Headers, Identify, Turned
+from server.hosting.traffic import Traffic
+
+PATH = "/mcp"
+CALLER = "clicksend.caller"  # in the scope of a request
+REQUEST_ID = "clicksend.request-id"  # likewise
+
+_BODY_WITHIN = 30  # seconds
+_NEVER_ENDS = "subscriptions/listen"  # a stream, and no call that is waited for
+
+
+class Door:
+    """ASGI middleware in front of the MCP application."""
+
+    def __init__(self, app: ASGIApp, identify: Identify, traffic: Traffic, max_body: int) -> None:
+        self._app = app
+        # The SDK binds sessions and approvals to the user that it finds by this.
+        self._inside = AuthContextMiddleware(app)
+        self._identify = identify
+        self._traffic = traffic
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what may come in."""
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = _request_id(headers)
+        sending = self._answering(send, request_id)
+        try:
+            await self._admit(scope, headers, request_id, receive, sending)
+        except Turned as turned:
+            response = JSONResponse({"error": turned.message}, turned.status, turned.headers)
+            await response(scope, receive, sending)
+
+    async def _admit(self, scope: Scope, headers: Headers, request_id: str, receive: Receive, send: Send) -> None:
+        admitted = await self._identify(headers)
+        await self._traffic.count(admitted.principal)
+        scope = {**scope, CALLER: admitted.caller, REQUEST_ID: request_id}
+        if admitted.principal:
+            scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=admitted.principal, scopes=[]))
+        if scope["method"] != "POST" or headers.get("mcp-method") == _NEVER_ENDS:
+            await self._inside(scope, receive, send)
+            return
+        with self._traffic.under_way(admitted.principal):
+            body = await self._body(headers, receive)
+            await self._inside(scope, _again(body, receive), send)
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+        """The whole body, before anything is done with it. Raises Turned (408, 413)."""
+        length = headers.get("content-length", "0")
+        body = bytearray()
+        if length.isdecimal() and int(length) <= self._max_body:
+            with anyio.move_on_after(_BODY_WITHIN) as scope:
+                while len(body) <= self._max_body:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Turned(400, "The request broke off.")
+                    body += message.get("body", b"")
+                    if not message.get("more_body", False):
+                        return bytes(body)
+            if scope.cancelled_caught:
+                raise Turned(408, f"The request did not arrive within {_BODY_WITHIN} s.", {"connection": "close"})
+        raise Turned(413, f"The request is larger than {self._max_body} bytes.", {"connection": "close"})
+
+    def _answering(self, send: Send, request_id: str) -> Send:
+        """Names the request in its answer, and while the server is ending asks for no further ones."""
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                if self._traffic.draining:
+                    headers.append((b"connection", b"close"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        return answer
+
+
+def _request_id(headers: Headers) -> str:
+    """The id that a proxy has given the request, or a new one."""
+    given = headers.get("x-request-id", "")
+    return given if re.fullmatch(r"[\w.-]{8,64}", given, re.ASCII) else secrets.token_hex(8)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Receive a body that has been read, and after it whatever else comes."""
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

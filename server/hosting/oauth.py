@@ -1,0 +1,192 @@
+"""OAuth 2.1 resource server: JWT access tokens of one issuer, by RFC 9068, RFC 9728 and the MCP specification.
+
+A token is never passed on: ClickSend is called with the account of the server, or of the subject in the registry.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+import jwt
+
+from server.callers import Caller
+from server.hosting.access import Admitted, Headers, Identify, Turned, credential
+from server.hosting.registry import SCOPES, Registry
+from server.settings import Settings
+from server.variables import WrongSetting, is_loopback
+from tools.action import Effect
+from tools.catalog import CATALOG
+
+_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_PREFIX = "clicksend:"
+_LEEWAY = 30  # seconds that clocks may differ
+_FRESH_FOR = 600  # seconds
+_BETWEEN_FETCHES = 10  # seconds, at least: a token with an unknown key must not cause a request each
+_PATIENCE = 5  # seconds for a document of the issuer
+_LARGEST = 1_000_000  # bytes of such a document
+
+log = logging.getLogger("clicksend_mcp")
+
+
+class Issuer:
+    """The issuer's keys, fetched when a token needs them, and kept for ten minutes."""
+
+    def __init__(self, address: str, jwks: str | None) -> None:
+        self._address = address
+        self._jwks = jwks
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._fetched = -float("inf")
+        self._tried = -float("inf")
+        self._fetching = anyio.Lock()
+
+    async def key(self, kid: str | None) -> jwt.PyJWK | None:
+        """The key with an id; None if the issuer has none. Raises Turned (503) if its keys cannot be had."""
+        async with self._fetching:
+            now = time.monotonic()
+            stale = now - self._fetched > _FRESH_FOR or kid not in self._keys
+            if stale and now - self._tried > _BETWEEN_FETCHES:
+                self._tried = now
+                try:
+                    self._keys = await self._fetch()
+                    self._fetched = now
+                except (httpx.HTTPError, ValueError, KeyError, TypeError, TimeoutError, jwt.PyJWTError) as fault:
+                    log.error("the issuer's keys cannot be fetched: %s", type(fault).__name__)
+            if not self._keys:
+                raise Turned(503, "The issuer's keys cannot be had at the moment.", {"retry-after": "10"})
+        return self._keys.get(kid)
+
+    async def _fetch(self) -> dict[str | None, jwt.PyJWK]:
+        trusted = not is_loopback(urlsplit(self._address).hostname or "")
+        async with httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False, trust_env=trusted) as http:
+            jwks = self._jwks or await self._discover(http)
+            document = await _json(http, jwks)
+        keys = [jwt.PyJWK(key) for key in document["keys"] if key.get("use", "sig") == "sig" and "kty" in key]
+        return {key.key_id: key for key in keys}
+
+    async def _discover(self, http: httpx.AsyncClient) -> str:
+        """The URL of the keys, as the issuer's metadata has it: RFC 8414, or else OpenID Connect."""
+        url = urlsplit(self._address)
+        root, path = f"{url.scheme}://{url.netloc}", url.path.rstrip("/")
+        places = (
+            f"{root}/.well-known/oauth-authorization-server{path}",
+            f"{root}/.well-known/openid-configuration{path}",
+            f"{root}{path}/.well-known/openid-configuration",
+        )
+        for place in dict.fromkeys(places):
+            try:
+                metadata = await _json(http, place)
+            except (httpx.HTTPError, ValueError):
+                continue
+            if metadata.get("issuer") == self._address and isinstance(metadata.get("jwks_uri"), str):
+                return str(metadata["jwks_uri"])
+        raise ValueError("no metadata")
+
+
+async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
+    with anyio.fail_after(_PATIENCE):
+        async with http.stream("GET", url, headers={"accept": "application/json"}) as response:
+            response.raise_for_status()
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _LARGEST:
+                    raise ValueError("too large")
+    document = httpx.Response(200, content=bytes(body)).json()
+    if not isinstance(document, dict):
+        raise ValueError("no object")
+    return document
+
+
+def metadata_url(settings: Settings) -> str:
+    """Where the metadata of this resource are (RFC 9728)."""
+    return f"{settings.hosting.http_url}/.well-known/oauth-protected-resource/mcp"
+
+
+def metadata(settings: Settings) -> dict[str, Any]:
+    """The metadata of this resource: which issuer's tokens it takes, and for what (RFC 9728)."""
+    return {
+        "resource": f"{settings.hosting.http_url}/mcp",
+        "resource_name": "ClickSend",
+        "authorization_servers": [settings.hosting.http_issuer],
+        "scopes_supported": [f"{_PREFIX}{scope}" for scope in SCOPES],
+        "bearer_methods_supported": ["header"],
+    }
+
+
+def by_access_token(settings: Settings, registry: Registry) -> Identify:
+    """Callers with an access token of the issuer, for this server. Raises WrongSetting if something is not set."""
+    hosting = settings.hosting
+    if hosting.http_issuer is None or hosting.http_url is None:
+        raise WrongSetting("CLICKSEND_MCP_HTTP_AUTH=oauth needs CLICKSEND_MCP_HTTP_ISSUER and CLICKSEND_MCP_HTTP_URL")
+    issuer, audience = hosting.http_issuer, hosting.http_audience or f"{hosting.http_url}/mcp"
+    keys = Issuer(issuer, hosting.http_jwks)
+    everything = " ".join(f"{_PREFIX}{scope}" for scope in SCOPES)
+
+    def challenge(error: str | None, scope: str) -> dict[str, str]:
+        parts = [f'error="{error}"'] if error else []
+        parts += [f'resource_metadata="{metadata_url(settings)}"', f'scope="{scope}"']
+        return {"www-authenticate": f"Bearer {', '.join(parts)}"}
+
+    async def claims(token: str) -> Mapping[str, Any]:
+        try:
+            key = await keys.key(jwt.get_unverified_header(token).get("kid"))
+            if key is None:
+                raise jwt.InvalidKeyError
+            found: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=_ALGORITHMS,
+                audience=audience,
+                issuer=issuer,
+                leeway=_LEEWAY,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as fault:
+            # Which check failed is for the operator's log; the caller learns only that it did.
+            log.info("an access token was turned away: %s", type(fault).__name__)
+            raise Turned(401, "This access token is not valid here.", challenge("invalid_token", everything)) from None
+        return found
+
+    async def identify(headers: Headers) -> Admitted:
+        token = credential(headers, "bearer")
+        if token is None:
+            raise Turned(401, "Send an access token: Authorization: Bearer ...", challenge(None, everything))
+        found = await claims(token)
+        caller = _caller(settings, registry, str(found["sub"]), _granted(found))
+        if not caller.effects:
+            raise Turned(403, f"Needs a scope: {everything}", challenge("insufficient_scope", everything))
+        _check_scope(headers, caller, challenge)
+        return Admitted(caller, f"{found.get('client_id') or found.get('azp') or ''}", str(found["sub"]))
+
+    return identify
+
+
+def _granted(claims: Mapping[str, Any]) -> frozenset[Effect]:
+    """What the scopes of a token allow; issuers write them as `scope` in one text, or as `scp`."""
+    given = claims.get("scope", claims.get("scp", ""))
+    names = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
+    return frozenset(effect for scope, effects in SCOPES.items() if f"{_PREFIX}{scope}" in names for effect in effects)
+
+
+def _caller(settings: Settings, registry: Registry, subject: str, granted: frozenset[Effect]) -> Caller:
+    """The caller of a subject: as registered, or else with the account of the server; within the token's scopes."""
+    known = registry.by_subject(subject)
+    if known is not None:
+        return replace(known, effects=known.effects & granted)
+    problem = settings.problem
+    if settings.credentials is None:
+        problem = problem or "There is no ClickSend account for this caller: the operator has to give one"
+    return Caller(settings.credentials, settings.policy, name=f"oauth:{subject}", effects=granted, problem=problem)
+
+
+def _check_scope(headers: Headers, caller: Caller, challenge: Any) -> None:
+    """Turn away a call of a tool that the token has no scope for, where the request's head names it."""
+    action = CATALOG.get(headers.get("mcp-name", "")) if headers.get("mcp-method") == "tools/call" else None
+    if action is not None and action.effect not in caller.effects:
+        scope = f"{_PREFIX}{next(name for name, effects in SCOPES.items() if action.effect in effects)}"
+        raise Turned(403, f"Needs the scope {scope}.", challenge("insufficient_scope", scope))

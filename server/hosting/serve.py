@@ -1,0 +1,195 @@
+"""Streamable HTTP: the MCP server on a socket, for many callers, and how it ends."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import anyio
+import uvicorn
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from server.dispatch import Dispatcher
+from server.guard.database import is_shared
+from server.hosting.access import Identify, by_own_account, by_token, of_this_machine
+from server.hosting.door import CALLER, PATH, REQUEST_ID, Door
+from server.hosting.health import health_routes
+from server.hosting.registry import read_registry
+from server.hosting.traffic import Traffic
+from server.listening import url
+from server.protocol import Sender, build_server
+from server.settings import Settings
+from server.signals import stop_signal
+from server.variables import WrongSetting
+
+if TYPE_CHECKING:
+    from server.hosting.counters import SharedStorage
+
+_MOST_CONNECTIONS = 2_000  # further ones are told 503
+_HEAD_WITHIN = 10  # seconds
+_STREAMS_WITHIN = 1  # second that open streams get once all calls have ended
+
+
+class Entrance:
+    """Who may call, as the settings say. Raises WrongSetting if they do not say enough."""
+
+    def __init__(self, settings: Settings) -> None:
+        hosting = settings.hosting
+        registry = read_registry(hosting.http_callers, settings)
+        self.policies = [settings.policy, *(caller.policy for caller in registry.callers)]
+        self.routes: list[Route] = []
+        self.identify: Identify
+        match hosting.http_auth:
+            case "tokens":
+                if not registry.callers:
+                    raise WrongSetting("CLICKSEND_MCP_HTTP_AUTH=tokens needs CLICKSEND_MCP_HTTP_CALLERS")
+                self.identify = by_token(registry)
+            case "basic":
+                self.identify = by_own_account(settings)
+            case "oauth":
+                # PyJWT and what it needs are imported only where tokens are read.
+                from server.hosting import oauth
+
+                self.identify = oauth.by_access_token(settings, registry)
+                self.routes = _public(oauth.metadata(settings))
+            case _:
+                self.identify = of_this_machine(settings)
+
+
+def _public(metadata: dict[str, object]) -> list[Route]:
+    async def tell(_: Request) -> JSONResponse:
+        return JSONResponse(metadata, headers={"cache-control": "public, max-age=3600"})
+
+    place = "/.well-known/oauth-protected-resource"
+    return [Route(f"{place}{PATH}", tell), Route(place, tell)]
+
+
+async def serve_http(settings: Settings, listener: socket.socket) -> None:
+    """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish. Raises WrongSetting."""
+    hosting = settings.hosting
+    entrance = Entrance(settings)
+    storage = _shared_storage(settings)
+    traffic = Traffic(hosting, storage)
+    async with Dispatcher(settings) as dispatcher:
+        server = build_server(
+            settings,
+            dispatcher=dispatcher,
+            sender=_sender,
+            asks=any(policy.approval.asks for policy in entrance.policies),
+            private=hosting.http_auth != "none",
+        )
+        app = server.streamable_http_app(
+            transport_security=_addresses(settings, listener),
+            stateless_http=hosting.http_stateless,
+            max_request_body_size=hosting.http_max_body,
+            custom_starlette_routes=[
+                *health_routes(settings.problem, dispatcher.check, traffic),
+                *entrance.routes,
+            ],
+        )
+        web = _WebServer(
+            uvicorn.Config(
+                Door(app, entrance.identify, traffic, hosting.http_max_body),
+                http=_Impatient,
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=_STREAMS_WITHIN,
+            )
+        )
+
+        async def stop_on_signal() -> None:
+            await stop_signal()
+            traffic.draining = True
+            # Nobody new is let in, those who are in may finish, and only then are open streams cut.
+            for accepting in getattr(web, "servers", ()):
+                accepting.close()
+            await traffic.drained(hosting.http_grace)
+            web.should_exit = True
+
+        sys.stderr.write(f"MCP at {url(listener)}{PATH}\n")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stop_on_signal)
+            await web.serve([listener])
+            tasks.cancel_scope.cancel()
+    if storage is not None:
+        storage.close()
+
+
+def _shared_storage(settings: Settings) -> "SharedStorage | None":
+    place = settings.policy.ledger
+    if place is None or not is_shared(place):
+        return None
+    from server.hosting.counters import SharedStorage
+
+    return SharedStorage(place)
+
+
+def _sender(request: Request) -> Sender:
+    return Sender(request.scope[CALLER], request.scope[REQUEST_ID])
+
+
+def _addresses(settings: Settings, listener: socket.socket) -> TransportSecuritySettings:
+    """Lets in only requests whose Host and Origin are ours, so that no web page elsewhere can use the tools."""
+    hosts = [f"{host}:*" for host in ("localhost", "127.0.0.1", "[::1]")]
+    hosts.append(url(listener).removeprefix("http://"))
+    origins = [f"http://{host}" for host in hosts]
+    if settings.hosting.http_url is not None:
+        public = urlsplit(settings.hosting.http_url)
+        hosts += [public.netloc, f"{public.hostname}:*"]
+        origins.append(settings.hosting.http_url)
+    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
+
+
+class _Impatient(H11Protocol):
+    """HTTP/1.1 for clients that have only so long to send the head of a request."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the rest of a head, unless it has come."""
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self._waiting is None and self._is_idle():
+            self._waiting = self.loop.call_later(_HEAD_WITHIN, self._give_up)
+        elif self._waiting is not None and not self._is_idle():
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _give_up(self) -> None:
+        self._waiting = None
+        if self._is_idle():
+            self.transport.close()
+
+
+class _WebServer(uvicorn.Server):
+    """Leaves signals to us: uvicorn would raise them again and kill the process before it has cleaned up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,72 @@
+"""Traffic: how many requests a caller may make, how many are under way, and when none is any more."""
+
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from server.guard.database import LedgerUnavailable
+from server.hosting.access import Turned
+from server.hosting.options import Hosting
+
+log = logging.getLogger("clicksend_mcp")
+
+
+class Traffic:
+    """The requests under way, within each caller's limits. `storage`: where all replicas count them, if they do."""
+
+    def __init__(self, hosting: Hosting, storage: Storage | None = None) -> None:
+        self.draining = False
+        self._at_once = hosting.http_calls_at_once
+        self._per_minute = RateLimitItemPerMinute(hosting.http_calls_per_minute)
+        self._here = FixedWindowRateLimiter(MemoryStorage())
+        self._everywhere = FixedWindowRateLimiter(storage) if storage is not None else self._here
+        self._under_way: Counter[str] = Counter()
+        self._ended = anyio.Event()
+
+    async def count(self, principal: str) -> None:
+        """Count a request. Raises Turned (429) if it is one too many in this minute."""
+        limiter = self._everywhere
+        try:
+            within = await limiter.hit(self._per_minute, principal)
+        except LedgerUnavailable:
+            log.warning("requests are counted in this process alone: the ledger's database cannot be used")
+            limiter = self._here
+            within = await limiter.hit(self._per_minute, principal)
+        if not within:
+            window = await limiter.get_window_stats(self._per_minute, principal)
+            wait = max(1, math.ceil(window.reset_time - time.time()))
+            raise _too_many(f"More than {self._per_minute.amount} requests in a minute.", wait)
+
+    @contextmanager
+    def under_way(self, principal: str) -> Iterator[None]:
+        """A request that is under way. Raises Turned (429) if too many of the caller's are."""
+        if self._under_way[principal] >= self._at_once:
+            raise _too_many(f"More than {self._at_once} requests at once.", 1)
+        self._under_way[principal] += 1
+        try:
+            yield
+        finally:
+            self._under_way[principal] -= 1
+            if not self._under_way[principal]:
+                del self._under_way[principal]
+            if not self._under_way:
+                self._ended.set()
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until no request is under way, or so many seconds have passed."""
+        with anyio.move_on_after(seconds):
+            while self._under_way:
+                self._ended = anyio.Event()
+                await self._ended.wait()
+
+
+def _too_many(message: str, wait: int) -> Turned:
+    return Turned(429, f"{message} Come back in {wait} s.", {"retry-after": str(wait)})

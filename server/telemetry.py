@@ -1,0 +1,50 @@
+"""Telemetry: the call to ClickSend as an OpenTelemetry client span and a duration, for whoever has an SDK installed.
+
+Names and units are those of OpenTelemetry's semantic conventions for HTTP clients. Neither a query, a body, an id in
+a path nor an exception's text is told: they hold numbers, texts and names.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from opentelemetry.metrics import get_meter
+from opentelemetry.trace import SpanKind, StatusCode, get_tracer
+
+from tools.action import Request
+
+_tracer = get_tracer("clicksend-mcp")
+_duration = get_meter("clicksend-mcp").create_histogram(
+    "http.client.request.duration", unit="s", description="Duration of requests to ClickSend"
+)
+
+
+@contextmanager
+def clicksend_span(request: Request, host: str) -> Iterator[Callable[[int], None]]:
+    """A span around one request to ClickSend; what it gives is to be told the HTTP status of the answer."""
+    attributes: dict[str, str | int] = {
+        "http.request.method": request.method,
+        "url.template": request.template,
+        "server.address": host,
+    }
+    started = time.monotonic()
+    with _tracer.start_as_current_span(
+        f"{request.method} {request.template}",
+        kind=SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+
+        def ended(status: int) -> None:
+            attributes["http.response.status_code"] = status
+
+        try:
+            yield ended
+        except BaseException as fault:
+            attributes["error.type"] = type(fault).__qualname__
+            span.set_status(StatusCode.ERROR)
+            raise
+        finally:
+            span.set_attributes(attributes)
+            _duration.record(time.monotonic() - started, attributes)
