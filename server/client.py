@@ -4,44 +4,46 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
+import aiohttp
 import anyio
 import httpx
 
 from server.cleaning import REMOVED, pattern_of
 from server.errors import Declined, NeverReached, NoUsableAnswer
+from server.network import network, watched
 from server.settings import Credentials, Settings
 from server.telemetry import clicksend_span
 from server.variables import is_loopback
 from tools.action import Request
 
 _FAULTS_OF_CLICKSEND = ("INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SOMETHING_IS_WRONG")
+_CONNECTIONS = 100  # at once
+_FULL = "too many calls at once, none of the connections became free"
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
 _LONGEST_REASON = 500  # characters of ClickSend's own words
 
 
 class ClickSend:
-    """Sends requests to ClickSend, each once, for the account that comes along with it.
+    """Sends requests to ClickSend, each once, for the account that comes along with it."""
 
-    `transport` replaces the network below httpx.
-    """
-
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._total_timeout = settings.total_timeout
         self._secrets: WeakKeyDictionary[Credentials, re.Pattern[str]] = WeakKeyDictionary()
+        # A proxy from the environment must not see what is meant for this machine.
+        proxies = not is_loopback(httpx.URL(settings.base_url).host)
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
             headers={"Accept": "application/json", "User-Agent": "clicksend-mcp"},
             timeout=httpx.Timeout(
                 settings.read_timeout, connect=settings.connect_timeout, pool=settings.connect_timeout
             ),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
             follow_redirects=False,
-            # A proxy from the environment must not see what is meant for this machine.
-            trust_env=not is_loopback(httpx.URL(settings.base_url).host),
-            transport=transport,
+            cookies=_no_cookies(),
+            transport=network(_CONNECTIONS, httpx.create_ssl_context(trust_env=proxies), proxies=proxies),
         )
 
     async def aclose(self) -> None:
@@ -65,40 +67,32 @@ class ClickSend:
         """
         await anyio.lowlevel.checkpoint()  # a call that is cancelled already does not leave at all
         seconds = self._total_timeout if seconds is None else seconds
-        left = False
-
-        async def trace(event: str, info: Mapping[str, Any]) -> None:
-            nonlocal left
-            # A CONNECT asks a proxy for the connection.
-            if event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
-                left = True
-                leaving()
-
         if credentials not in self._secrets:
             self._secrets[credentials] = pattern_of(credentials)
-        try:
-            with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
-                async with self._http.stream(
-                    request.method,
-                    request.path,
-                    params=request.query,
-                    json=request.body,
-                    auth=httpx.BasicAuth(credentials.username, credentials.secret),
-                    extensions={"trace": trace},
-                ) as response:
-                    ended(response.status_code)
-                    # The account's own secret is taken out, should the answer ever repeat it.
-                    return _answer(response, self._secrets[credentials].sub(REMOVED, await _text(response)))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as fault:
-            raise NeverReached(_name(fault)) from None
-        except TimeoutError:
-            if not left:
-                raise NeverReached(f"no connection within {seconds:.3g} s") from None
-            raise NoUsableAnswer(f"no complete answer within {seconds:.3g} s") from None
-        except httpx.HTTPError as fault:
-            if not left:
-                raise NeverReached(_name(fault)) from None
-            raise NoUsableAnswer(_name(fault), passing=True) from None
+        with watched(leaving) as departure:
+            try:
+                return await self._exchange(request, credentials, seconds)
+            except (httpx.HTTPError, aiohttp.ClientError) as fault:
+                if not departure.left:
+                    raise NeverReached(_FULL if departure.queued else _name(fault)) from None
+                raise NoUsableAnswer(_name(fault), passing=True) from None
+            except TimeoutError:
+                if not departure.left:
+                    raise NeverReached(f"no connection within {seconds:.3g} s") from None
+                raise NoUsableAnswer(f"no complete answer within {seconds:.3g} s") from None
+
+    async def _exchange(self, request: Request, credentials: Credentials, seconds: float) -> Mapping[str, Any]:
+        with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
+            async with self._http.stream(
+                request.method,
+                request.path,
+                params=request.query,
+                json=request.body,
+                auth=httpx.BasicAuth(credentials.username, credentials.secret),
+            ) as response:
+                ended(response.status_code)
+                # The account's own secret is taken out, should the answer ever repeat it.
+                return _answer(response, self._secrets[credentials].sub(REMOVED, await _text(response)))
 
 
 async def _text(response: httpx.Response) -> str:
@@ -110,20 +104,23 @@ async def _text(response: httpx.Response) -> str:
     return body.decode("utf-8-sig", "replace")
 
 
-def _name(fault: httpx.HTTPError) -> str:
+def _no_cookies() -> CookieJar:
+    """A jar that takes none: what one account was sent must not go out with another's request."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def _name(fault: Exception) -> str:
     """A fault in words. Its own text is left out: it may hold an address or what was sent."""
-    match fault:
-        case httpx.ConnectTimeout():
+    match fault.__cause__ if isinstance(fault.__cause__, aiohttp.ClientError) else fault:
+        case aiohttp.ConnectionTimeoutError():
             return "no connection in time"
-        case httpx.PoolTimeout():
-            return "too many calls at once, none of the connections became free"
-        case httpx.ConnectError() | httpx.ProxyError():
+        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return "no connection: host unknown, refused or not trusted"
-        case httpx.TimeoutException():
+        case aiohttp.ServerTimeoutError():
             return "the answer did not come in time"
         case httpx.DecodingError():
             return "the answer cannot be decoded"
-        case httpx.RemoteProtocolError():
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientResponseError():
             return "the connection was closed before the answer was complete"
         case _:
             return "the connection broke"

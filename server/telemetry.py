@@ -42,7 +42,7 @@ def clicksend_span(request: Request, host: str) -> Iterator[Callable[[int], None
         try:
             yield ended
         except BaseException as fault:
-            attributes["error.type"] = type(fault).__qualname__
+            attributes["error.type"] = type(fault.__cause__ or fault).__qualname__
             span.set_status(StatusCode.ERROR)
             raise
         finally:

@@ -100,6 +100,10 @@ def test_httpx_is_imported_where_http_is_spoken_and_nowhere_else() -> None:
     assert {path for path in importers("httpx") if not path.startswith("server/sandbox/")} <= SPEAK_HTTP
 
 
+def test_aiohttp_is_imported_below_the_client_and_nowhere_else() -> None:
+    assert importers("aiohttp") | importers("httpx_aiohttp") <= {"server/client.py", "server/network.py"}
+
+
 def test_packages_do_nothing_when_they_are_imported() -> None:
     packages = list(ROOT.glob("schemas/**/__init__.py")) + list(ROOT.glob("tools/**/__init__.py"))
     packages += ROOT.glob("server/**/__init__.py")

@@ -67,7 +67,7 @@ async def test_programs_get_a_line_of_json_for_each(
     assert entries[2]["message_ids"] == [picture["message_id"]]
     assert entries[2]["action"] == "CLICKSEND_CREATE_MMS_SEND"
     assert set(entries[0]) == {
-        *("id", "at", "account", "action", "state", "recipients", "cost", "message_ids", "fingerprint")
+        *("id", "at", "account", "caller", "action", "state", "recipients", "cost", "message_ids", "fingerprint")
     }
 
 

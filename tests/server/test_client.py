@@ -259,7 +259,7 @@ async def test_a_read_carries_credentials_and_no_body() -> None:
         await clicksend.send(Request("GET", "/v3/sms/history", query=query))
         await clicksend.aclose()
     (arrived,) = upstream.requests
-    assert arrived.line == "GET /v3/sms/history?q=to%3A%2B61411111111&page=2 HTTP/1.1"
+    assert arrived.line == "GET /v3/sms/history?q=to:%2B61411111111&page=2 HTTP/1.1"
     assert arrived.body == b""
     assert arrived.headers == {
         "host": upstream.url.removeprefix("http://"),

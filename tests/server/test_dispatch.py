@@ -88,7 +88,7 @@ FAULTS = (
     Fault("503 with a time", says(answer(503, HTML, "Retry-After: 9")), "call again in a minute", False),
     Fault("fault inside 200", says(answer(200, envelope(None, 200, "INTERNAL_ERROR"))), "INTERNAL_ERROR: Well.", True),
     Fault("400", says(refusal(400, "BAD_REQUEST")), "refused with HTTP 400 (BAD_REQUEST: No.)", False),
-    Fault("401", says(refusal(401, "UNAUTHORIZED")), "correct CLICKSEND_USERNAME and CLICKSEND_API_KEY", False),
+    Fault("401", says(refusal(401, "UNAUTHORIZED")), "correct the ClickSend username and API key", False),
     Fault("403", says(refusal(403, "FORBIDDEN")), "not this account's", False),
     Fault("404", says(refusal(404, "NOT_FOUND")), "nothing with this id", False),
     Fault("405", says(refusal(405, "NOT_FOUND")), "same input will not help", False),

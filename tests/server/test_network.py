@@ -1,0 +1,50 @@
+"""The connections below the client: shared by accounts, and nothing goes out on them a second time."""
+
+from http.cookies import SimpleCookie
+
+import pytest
+from scripted import BASIC, SECRET, USERNAME, Conversation, answer, envelope, good, says, scripted
+
+from server.client import ClickSend
+from server.errors import NoUsableAnswer
+from server.settings import Credentials
+from tools.action import Method, Request
+
+pytestmark = pytest.mark.anyio
+
+ANA = Credentials(USERNAME, SECRET)
+BO = Credentials("bo", "another-secret")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_a_request_that_meets_a_kept_connection_as_it_breaks_is_not_sent_again(method: Method) -> None:
+    """HTTP libraries repeat what HTTP calls idempotent by themselves; a PUT of ours can send a campaign."""
+
+    async def script(conversation: Conversation) -> None:
+        if len(conversation.upstream.requests) == 1:
+            await conversation.say(good({}))
+        else:
+            conversation.drop()
+
+    async with scripted(script) as upstream:
+        clicksend = ClickSend(upstream.settings())
+        await clicksend.send(Request("GET", "/v3/lists"), ANA)
+        with pytest.raises(NoUsableAnswer):
+            await clicksend.send(Request(method, "/v3/sms-campaigns/1"), ANA)
+        await clicksend.aclose()
+    assert upstream.connections == 1
+    assert [request.line.split()[0] for request in upstream.requests] == ["GET", method]
+
+
+async def test_accounts_share_connections_and_no_cookies() -> None:
+    cookie = SimpleCookie({"session": "of-ana"}).output()
+    async with scripted(says(answer(200, envelope({}), cookie))) as upstream:
+        clicksend = ClickSend(upstream.settings())
+        for credentials in (ANA, BO, ANA):
+            await clicksend.send(Request("GET", "/v3/lists"), credentials)
+        await clicksend.aclose()
+    assert upstream.connections == 1
+    first, second, third = upstream.requests
+    assert first.headers["authorization"] == third.headers["authorization"] == f"Basic {BASIC}"
+    assert second.headers["authorization"] != first.headers["authorization"]
+    assert not any("cookie" in request.headers for request in upstream.requests)
