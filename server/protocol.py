@@ -1,8 +1,5 @@
 """MCP in and out: the one module that knows the SDK. Lists the tools, hands calls on, nothing else."""
 
-import io
-import re
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +8,6 @@ from importlib.metadata import version
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from mcp import MCPError
 from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
@@ -34,6 +30,7 @@ from server.dispatch import Dispatcher
 from server.guard.questions import NotApproved, Question
 from server.settings import Settings
 from server.signals import stop_signal
+from server.stdio import wire
 from server.wording import nothing_happened
 from tools.action import Action
 from tools.catalog import CATALOG
@@ -195,30 +192,8 @@ async def serve_stdio(server: Server[Dispatcher]) -> int:
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(stop_on_signal)
-        stdin = _Stdin(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace"))
-        async with stdio_server(stdin=stdin) as (incoming, outgoing):
+        stdin, stdout = wire()
+        async with stdio_server(stdin, stdout) as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
         tasks.cancel_scope.cancel()
     return 0 if stopped_by is None else 128 + stopped_by
-
-
-class _Stdin(anyio.AsyncFile[str]):
-    """Standard input as the SDK reads it (mcp 2.3), but for two things.
-
-    It can be left while a line is awaited, which would hold up a signal. And half a surrogate pair, which models
-    write where they cut an emoji, becomes U+FFFD: the SDK would drop the whole line, and the host wait for ever.
-    """
-
-    async def readline(self) -> str:
-        line: str = await anyio.to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
-        return _ESCAPE.sub(_whole_character, line) if _SURROGATE in line.lower() else line
-
-
-_SURROGATE = "\\ud"
-_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)")
-
-
-def _whole_character(escape: re.Match[str]) -> str:
-    """A JSON escape as it is, unless it is half a surrogate pair."""
-    is_half = len(escape[0]) == 6 and escape[0][2:4].lower() in ("d8", "d9", "da", "db", "dc", "dd", "de", "df")
-    return r"\ufffd" if is_half else escape[0]
