@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn
@@ -12,7 +11,7 @@ import aiohttp
 import anyio
 import httpx
 
-from server.cleaning import REMOVED, pattern_of
+from server.cleaning import remover_of
 from server.errors import Declined, NeverReached, NoUsableAnswer
 from server.network import network, watched
 from server.settings import Credentials, Settings
@@ -32,7 +31,7 @@ class ClickSend:
 
     def __init__(self, settings: Settings) -> None:
         self._total_timeout = settings.total_timeout
-        self._secrets: WeakKeyDictionary[Credentials, re.Pattern[str]] = WeakKeyDictionary()
+        self._removers: WeakKeyDictionary[Credentials, Callable[[str], str]] = WeakKeyDictionary()
         # A proxy from the environment must not see what is meant for this machine.
         proxies = not is_loopback(httpx.URL(settings.base_url).host)
         self._http = httpx.AsyncClient(
@@ -67,8 +66,8 @@ class ClickSend:
         """
         await anyio.lowlevel.checkpoint()  # a call that is cancelled already does not leave at all
         seconds = self._total_timeout if seconds is None else seconds
-        if credentials not in self._secrets:
-            self._secrets[credentials] = pattern_of(credentials)
+        if credentials not in self._removers:
+            self._removers[credentials] = remover_of(credentials)
         with watched(leaving) as departure:
             try:
                 return await self._exchange(request, credentials, seconds)
@@ -92,7 +91,7 @@ class ClickSend:
             ) as response:
                 ended(response.status_code)
                 # The account's own secret is taken out, should the answer ever repeat it.
-                return _answer(response, self._secrets[credentials].sub(REMOVED, await _text(response)))
+                return _answer(response, self._removers[credentials](await _text(response)))
 
 
 async def _text(response: httpx.Response) -> str:
