@@ -200,8 +200,10 @@ def _tools(arguments: argparse.Namespace) -> int:
 
 
 def _token(arguments: argparse.Namespace) -> int:
-    from server.hosting.registry import new_token
+    from server.hosting.registry import NAME_RULE, is_name, new_token
 
+    if not is_name(arguments.name):
+        return _fail(f"the name of a caller has {NAME_RULE}")
     token, digest = new_token()
     print(f"The caller's token, shown only now: {token}", file=sys.stderr)
     print(f'[[caller]]\nname = {json.dumps(arguments.name)}\ntoken_sha256 = "{digest}"')

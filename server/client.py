@@ -66,8 +66,6 @@ class ClickSend:
         """
         await anyio.lowlevel.checkpoint()  # a call that is cancelled already does not leave at all
         seconds = self._total_timeout if seconds is None else seconds
-        if credentials not in self._removers:
-            self._removers[credentials] = remover_of(credentials)
         with watched(leaving) as departure:
             try:
                 return await self._exchange(request, credentials, seconds)
@@ -91,7 +89,13 @@ class ClickSend:
             ) as response:
                 ended(response.status_code)
                 # The account's own secret is taken out, should the answer ever repeat it.
-                return _answer(response, self._removers[credentials](await _text(response)))
+                return _answer(response, self._remover(credentials)(await _text(response)))
+
+    def _remover(self, credentials: Credentials) -> Callable[[str], str]:
+        remover = self._removers.get(credentials)  # kept for as long as somebody holds the credentials
+        if remover is None:
+            remover = self._removers[credentials] = remover_of(credentials)
+        return remover
 
 
 async def _text(response: httpx.Response) -> str:

@@ -19,7 +19,6 @@ class Admitted:
 
     caller: Caller
     principal: str
-    subject: str | None = None
 
 
 @dataclass(eq=False)

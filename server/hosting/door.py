@@ -12,6 +12,7 @@ from mcp.server.auth.provider import AccessToken
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.approval import FIRST_OF_NEW_ERA
 from server.hosting.access import Headers, Identify, Turned
 from server.hosting.traffic import Traffic
 
@@ -21,6 +22,8 @@ REQUEST_ID = "clicksend.request-id"  # likewise
 
 _BODY_WITHIN = 30  # seconds
 _NEVER_ENDS = "subscriptions/listen"  # a stream, and no call that is waited for
+# Whoever reads the first of several and whoever reads the last would see two different requests.
+_ONCE = ("authorization", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id")
 
 
 class Door:
@@ -36,7 +39,8 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may come in."""
-        if scope["type"] != "http" or scope["path"] != PATH:
+        # The application takes more than this path for it, so all that begins like it has to pass.
+        if scope["type"] != "http" or not scope["path"].startswith(PATH):
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -49,12 +53,17 @@ class Door:
             await response(scope, receive, sending)
 
     async def _admit(self, scope: Scope, headers: Headers, request_id: str, receive: Receive, send: Send) -> None:
+        names = [name.decode("latin-1") for name, _ in scope["headers"]]
+        if several := [name for name in _ONCE if names.count(name) > 1]:
+            raise Turned(400, f"Send one {several[0]} header.")
         admitted = await self._identify(headers)
         await self._traffic.count(admitted.principal)
         scope = {**scope, CALLER: admitted.caller, REQUEST_ID: request_id}
         if admitted.principal:
             scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=admitted.principal, scopes=[]))
-        if scope["method"] != "POST" or headers.get("mcp-method") == _NEVER_ENDS:
+        # In the older era the header means nothing.
+        is_new = headers.get("mcp-protocol-version", "") >= FIRST_OF_NEW_ERA
+        if scope["method"] != "POST" or (is_new and headers.get("mcp-method") == _NEVER_ENDS):
             await self._inside(scope, receive, send)
             return
         with self._traffic.under_way(admitted.principal):

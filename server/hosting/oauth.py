@@ -3,6 +3,7 @@
 A token is never passed on: ClickSend is called with the account of the server, or of the subject in the registry.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Mapping
@@ -46,10 +47,11 @@ class Issuer:
 
     async def key(self, kid: str | None) -> jwt.PyJWK | None:
         """The key with an id; None if the issuer has none. Raises Turned (503) if its keys cannot be had."""
+        if self._is_fresh(kid):  # nobody waits while the keys are fetched for somebody else's token
+            return self._keys[kid]
         async with self._fetching:
             now = time.monotonic()
-            stale = now - self._fetched > _FRESH_FOR or kid not in self._keys
-            if stale and now - self._tried > _BETWEEN_FETCHES:
+            if not self._is_fresh(kid) and now - self._tried > _BETWEEN_FETCHES:
                 self._tried = now
                 try:
                     self._keys = await self._fetch()
@@ -60,13 +62,16 @@ class Issuer:
                 raise Turned(503, "The issuer's keys cannot be had at the moment.", {"retry-after": "10"})
         return self._keys.get(kid)
 
+    def _is_fresh(self, kid: str | None) -> bool:
+        return kid in self._keys and time.monotonic() - self._fetched <= _FRESH_FOR
+
     async def _fetch(self) -> dict[str | None, jwt.PyJWK]:
         trusted = not is_loopback(urlsplit(self._address).hostname or "")
         async with httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False, trust_env=trusted) as http:
             jwks = self._jwks or await self._discover(http)
             document = await _json(http, jwks)
-        keys = [jwt.PyJWK(key) for key in document["keys"] if key.get("use", "sig") == "sig" and "kty" in key]
-        return {key.key_id: key for key in keys}
+        found = [_key(one) for one in document["keys"]]
+        return {key.key_id: key for key in found if key is not None}
 
     async def _discover(self, http: httpx.AsyncClient) -> str:
         """The URL of the keys, as the issuer's metadata has it: RFC 8414, or else OpenID Connect."""
@@ -100,6 +105,17 @@ async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError("no object")
     return document
+
+
+def _key(described: Any) -> jwt.PyJWK | None:
+    """A key of the issuer; None if it is for something else, or of a kind that is not known here."""
+    if not isinstance(described, dict) or described.get("use", "sig") != "sig":
+        return None
+    try:
+        key = jwt.PyJWK(described)
+    except jwt.PyJWTError:
+        return None
+    return key if key.algorithm_name in _ALGORITHMS else None
 
 
 def metadata_url(settings: Settings) -> str:
@@ -146,7 +162,9 @@ def by_access_token(settings: Settings, registry: Registry) -> Identify:
                 leeway=_LEEWAY,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as fault:
+            if not found["sub"] or not found["sub"].isprintable():  # it goes into the ledger and the log
+                raise jwt.InvalidTokenError
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as fault:
             # Which check failed is for the operator's log; the caller learns only that it did.
             log.info("an access token was turned away: %s", type(fault).__name__)
             raise Turned(401, "This access token is not valid here.", challenge("invalid_token", everything)) from None
@@ -161,7 +179,7 @@ def by_access_token(settings: Settings, registry: Registry) -> Identify:
         if not caller.effects:
             raise Turned(403, f"Needs a scope: {everything}", challenge("insufficient_scope", everything))
         _check_scope(headers, caller, challenge)
-        return Admitted(caller, f"{found.get('client_id') or found.get('azp') or ''}", str(found["sub"]))
+        return Admitted(caller, f"oauth {hashlib.sha256(found['sub'].encode()).hexdigest()}")
 
     return identify
 

@@ -21,6 +21,7 @@ _OF_THE_SERVER = ("ledger", "ledger_keeps_texts", "approval_key", "approval_seco
 _LIMITS = {one.name.removeprefix(_PREFIX).lower(): one for one in policy.VARIABLES}
 _KEYS = ("name", "token_sha256", "subject", "username", "api_key", "scopes", "limits")
 _VARIABLE = "CLICKSEND_MCP_HTTP_CALLERS"
+NAME_RULE = "1 to 64 letters, digits or . _ @ -"
 
 SCOPES: Mapping[str, frozenset[Effect]] = {
     "read": frozenset({Effect.READ}),
@@ -89,8 +90,8 @@ def _unique(values: list[Any], what: str) -> None:
 
 def _registered(entry: Mapping[str, Any], settings: Settings) -> Registered:
     name = entry.get("name")
-    if not isinstance(name, str) or not re.fullmatch(r"[\w.@-]{1,64}", name, re.ASCII):
-        raise WrongSetting(f"{_VARIABLE}: each caller needs a name of 1 to 64 letters, digits or . _ @ -")
+    if not isinstance(name, str) or not is_name(name):
+        raise WrongSetting(f"{_VARIABLE}: each caller needs a name of {NAME_RULE}")
     wrong = f"{_VARIABLE}, caller {name}:"
     if unknown := [key for key in entry if key not in _KEYS]:
         raise WrongSetting(f"{wrong} {unknown[0]} is none of {', '.join(_KEYS)}")
@@ -101,6 +102,8 @@ def _registered(entry: Mapping[str, Any], settings: Settings) -> Registered:
         raise WrongSetting(f"{wrong} token_sha256 must have 64 hexadecimal digits, as `clicksend-mcp token` prints")
     if (digest is None) == (entry.get("subject") is None):
         raise WrongSetting(f"{wrong} it needs either token_sha256 or subject")
+    if entry.get("subject") == "":
+        raise WrongSetting(f"{wrong} subject must not be empty")
     if ("username" in entry) != ("api_key" in entry):
         raise WrongSetting(f"{wrong} username and api_key go together")
     credentials, problem = settings.credentials, settings.problem
@@ -122,7 +125,7 @@ def _registered(entry: Mapping[str, Any], settings: Settings) -> Registered:
 
 def effects_of(scopes: object, wrong: str = "") -> frozenset[Effect]:
     """What scopes allow: read, write or send. Raises WrongSetting."""
-    if not isinstance(scopes, list) or not all(scope in SCOPES for scope in scopes):
+    if not isinstance(scopes, list) or not all(scope in list(SCOPES) for scope in scopes):
         raise WrongSetting(f"{wrong} scopes must be a list of {', '.join(SCOPES)}")
     return frozenset(effect for scope in scopes for effect in SCOPES[scope])
 
@@ -142,6 +145,11 @@ def _limits(given: object, wrong: str) -> dict[str, Any]:
         except WrongSetting as fault:
             raise WrongSetting(f"{wrong} limits.{name} {fault}") from None
     return values
+
+
+def is_name(name: str) -> bool:
+    """Whether a caller can be called so."""
+    return re.fullmatch(r"[\w.@-]{1,64}", name, re.ASCII) is not None
 
 
 def new_token() -> tuple[str, str]:
