@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check faults format snapshots readme constraints clean
+.PHONY: demo test check faults load collector format snapshots readme constraints clean
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -22,6 +22,11 @@ check: $(VENV)/ready-to-develop    ## formatter, linter, strict types
 
 faults: $(VENV)/ready-to-develop   ## run the fault matrix, and write docs/faults.md
 	@$(BIN)/python tests/faults/fault_matrix.py
+
+collector: $(VENV)/ready-to-develop  ## install OpenTelemetry's SDK and a collector, for examples/telemetry
+	@$(INSTALL) --editable '.[collector]'
+load: $(VENV)/ready-to-develop     ## run the load run for five minutes, and write docs/load.md
+	@$(BIN)/python tests/replicas/load_run.py
 
 format: $(VENV)/ready-to-develop   ## put the code into shape
 	@$(BIN)/ruff format .

@@ -15,7 +15,10 @@ from tools.action import Request
 
 _tracer = get_tracer("clicksend-mcp")
 _duration = get_meter("clicksend-mcp").create_histogram(
-    "http.client.request.duration", unit="s", description="Duration of requests to ClickSend"
+    "http.client.request.duration",
+    unit="s",
+    description="Duration of requests to ClickSend",
+    explicit_bucket_boundaries_advisory=[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
 )
 
 

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 import anyio
@@ -12,7 +13,6 @@ from mcp.server.auth.provider import AccessToken
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.approval import FIRST_OF_NEW_ERA
 from server.hosting.access import Headers, Identify, Turned
 from server.hosting.traffic import Traffic
 
@@ -21,7 +21,7 @@ CALLER = "clicksend.caller"  # in the scope of a request
 REQUEST_ID = "clicksend.request-id"  # likewise
 
 _BODY_WITHIN = 30  # seconds
-_NEVER_ENDS = "subscriptions/listen"  # a stream, and no call that is waited for
+_LINGERS = 5  # seconds in which a client that is still writing may notice the answer
 # Whoever reads the first of several and whoever reads the last would see two different requests.
 _ONCE = ("authorization", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id")
 
@@ -46,11 +46,13 @@ class Door:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = _request_id(headers)
         sending = self._answering(send, request_id)
-        try:
-            await self._admit(scope, headers, request_id, receive, sending)
-        except Turned as turned:
-            response = JSONResponse({"error": turned.message}, turned.status, turned.headers)
-            await response(scope, receive, sending)
+        # A POST is answered and done; any other may be a stream that stays open.
+        with self._traffic.inside() if scope["method"] == "POST" else nullcontext():
+            try:
+                await self._admit(scope, headers, request_id, receive, sending)
+            except Turned as turned:
+                response = JSONResponse({"error": turned.message}, turned.status, turned.headers)
+                await response(scope, receive, _lingering(sending, receive) if turned.status == 413 else sending)
 
     async def _admit(self, scope: Scope, headers: Headers, request_id: str, receive: Receive, send: Send) -> None:
         names = [name.decode("latin-1") for name, _ in scope["headers"]]
@@ -61,14 +63,12 @@ class Door:
         scope = {**scope, CALLER: admitted.caller, REQUEST_ID: request_id}
         if admitted.principal:
             scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=admitted.principal, scopes=[]))
-        # In the older era the header means nothing.
-        is_new = headers.get("mcp-protocol-version", "") >= FIRST_OF_NEW_ERA
-        if scope["method"] != "POST" or (is_new and headers.get("mcp-method") == _NEVER_ENDS):
+        if scope["method"] == "POST":
+            with self._traffic.under_way(admitted.principal):
+                body = await self._body(headers, receive)
+                await self._inside(scope, _again(body, receive), send)
+        else:
             await self._inside(scope, receive, send)
-            return
-        with self._traffic.under_way(admitted.principal):
-            body = await self._body(headers, receive)
-            await self._inside(scope, _again(body, receive), send)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         """The whole body, before anything is done with it. Raises Turned (408, 413)."""
@@ -81,7 +81,7 @@ class Door:
                     if message["type"] == "http.disconnect":
                         raise Turned(400, "The request broke off.")
                     body += message.get("body", b"")
-                    if not message.get("more_body", False):
+                    if not message.get("more_body", False) and len(body) <= self._max_body:
                         return bytes(body)
             if scope.cancelled_caught:
                 raise Turned(408, f"The request did not arrive within {_BODY_WITHIN} s.", {"connection": "close"})
@@ -105,6 +105,21 @@ def _request_id(headers: Headers) -> str:
     """The id that a proxy has given the request, or a new one."""
     given = headers.get("x-request-id", "")
     return given if re.fullmatch(r"[\w.-]{8,64}", given, re.ASCII) else secrets.token_hex(8)
+
+
+def _lingering(send: Send, receive: Receive) -> Send:
+    """Answer, and close only once the client has written all or heard us: a close would take the answer back."""
+
+    async def lingering(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await send({**message, "more_body": True})
+            with anyio.move_on_after(_LINGERS):
+                while (await receive()).get("more_body", False):
+                    pass
+            message = {"type": "http.response.body"}
+        await send(message)
+
+    return lingering
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

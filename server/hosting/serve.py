@@ -23,7 +23,7 @@ from server.hosting.door import CALLER, PATH, REQUEST_ID, Door
 from server.hosting.health import health_routes
 from server.hosting.registry import read_registry
 from server.hosting.traffic import Traffic
-from server.listening import url
+from server.listening import let_nobody_else_in, url
 from server.protocol import Sender, build_server
 from server.settings import Settings
 from server.signals import stop_signal
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 _MOST_CONNECTIONS = 2_000  # further ones are told 503
 _HEAD_WITHIN = 10  # seconds
+_READ_WITHIN = 30  # seconds that a client may read nothing of an answer
 _STREAMS_WITHIN = 1  # second that open streams get once all calls have ended
+_HANDSHAKES_WITHIN = 0.3  # seconds in which those who have begun to connect are let in
+_REQUEST_WITHIN = 2  # seconds in which those who are connected begin to send
 
 
 class Entrance:
@@ -108,17 +111,17 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
         )
 
         async def stop_on_signal() -> None:
-            await stop_signal()
+            number = await stop_signal()
             traffic.draining = True
             # Nobody new is let in, those who are in may finish, and only then are open streams cut.
-            for accepting in getattr(web, "servers", ()):
-                accepting.close()
+            await web.stop_listening(listener)
             await traffic.drained(hosting.http_grace)
-            web.should_exit = True
+            web.handle_exit(number, None)  # sse-starlette listens to this, and ends its streams
 
-        sys.stderr.write(f"MCP at {url(listener)}{PATH}\n")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stop_on_signal)
+            await anyio.lowlevel.checkpoint()  # signals are listened to from here on
+            sys.stderr.write(f"MCP at {url(listener)}{PATH}\n")
             await web.serve([listener])
             tasks.cancel_scope.cancel()
     if storage is not None:
@@ -151,14 +154,26 @@ def _addresses(settings: Settings, listener: socket.socket) -> TransportSecurity
 
 
 class _Impatient(H11Protocol):
-    """HTTP/1.1 for clients that have only so long to send the head of a request."""
+    """HTTP/1.1 for clients that have only so long to send the head of a request, and to read an answer."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait()
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(_READ_WITHIN, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Wait no more for that."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of a head, unless it has come."""
@@ -167,8 +182,9 @@ class _Impatient(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        if self._waiting is not None:
-            self._waiting.cancel()
+        for timer in (self._waiting, self._unread):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def _wait(self) -> None:
@@ -193,3 +209,13 @@ class _WebServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def stop_listening(self, listener: socket.socket) -> None:
+        """Let those in who have begun to connect, nobody after them, and wait for what they have come with."""
+        let_nobody_else_in(listener)
+        await anyio.sleep(_HANDSHAKES_WITHIN)
+        for accepting in getattr(self, "servers", ()):
+            accepting.close()
+        with anyio.move_on_after(_REQUEST_WITHIN):
+            while any(getattr(one, "cycle", None) is None for one in self.server_state.connections):  # noqa: ASYNC110
+                await anyio.sleep(0.01)

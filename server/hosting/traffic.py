@@ -1,4 +1,4 @@
-"""Traffic: how many requests a caller may make, how many are under way, and when none is any more."""
+"""Traffic: how many requests a caller may make, how many are under way, and when none is inside any more."""
 
 import logging
 import math
@@ -29,6 +29,7 @@ class Traffic:
         self._here = FixedWindowRateLimiter(MemoryStorage())
         self._everywhere = FixedWindowRateLimiter(storage) if storage is not None else self._here
         self._under_way: Counter[str] = Counter()
+        self._inside = 0
         self._ended = anyio.Event()
 
     async def count(self, principal: str) -> None:
@@ -46,6 +47,17 @@ class Traffic:
             raise _too_many(f"More than {self._per_minute.amount} requests in a minute.", wait)
 
     @contextmanager
+    def inside(self) -> Iterator[None]:
+        """A request that an ending server has to answer, from its first line to the end of its answer."""
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            if not self._inside:
+                self._ended.set()
+
+    @contextmanager
     def under_way(self, principal: str) -> Iterator[None]:
         """A request that is under way. Raises Turned (429) if too many of the caller's are."""
         if self._under_way[principal] >= self._at_once:
@@ -57,13 +69,11 @@ class Traffic:
             self._under_way[principal] -= 1
             if not self._under_way[principal]:
                 del self._under_way[principal]
-            if not self._under_way:
-                self._ended.set()
 
     async def drained(self, seconds: float) -> None:
-        """Wait until no request is under way, or so many seconds have passed."""
+        """Wait until no request is inside, or so many seconds have passed."""
         with anyio.move_on_after(seconds):
-            while self._under_way:
+            while self._inside:
                 self._ended = anyio.Event()
                 await self._ended.wait()
 

@@ -14,6 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from server.listening import BACKLOG, listen, url
 from server.sandbox.app import build_app
 
+_IDLE_FOR = 60  # seconds that a connection is kept, as services do; uvicorn's own 5 are less than clients keep theirs
+
 
 @dataclass(frozen=True)
 class RunningSandbox:
@@ -51,6 +53,7 @@ async def running_sandbox(
         log_config=None,
         access_log=False,
         backlog=BACKLOG,
+        timeout_keep_alive=_IDLE_FOR,
     )
     config.load()
     server = uvicorn.Server(config)

@@ -1,11 +1,17 @@
 """The ClickSend client against raw sockets: what it sends, and which exception each kind of answer becomes."""
 
+import asyncio
+import gc
 import gzip
 from dataclasses import dataclass
 
 import pytest
 from scripted import (
     BASIC,
+    PATIENCE,
+    SECRET,
+    USERNAME,
+    Conversation,
     OneAccount,
     Script,
     answer,
@@ -19,7 +25,7 @@ from scripted import (
     scripted,
 )
 
-from server.client import MAX_ANSWER_BYTES
+from server.client import MAX_ANSWER_BYTES, ClickSend
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.settings import Credentials, Settings
 from tools.action import Request
@@ -314,3 +320,26 @@ async def test_a_proxy_of_the_environment_does_not_see_what_is_meant_for_this_ma
         assert await clicksend.send(READ) == envelope({"here": 1})
         await clicksend.aclose()
     assert proxy.connections == 0
+
+
+async def test_calls_with_equal_credentials_do_not_need_each_other() -> None:
+    answered = [asyncio.Event(), asyncio.Event()]
+
+    async def in_turn(talk: Conversation) -> None:
+        await answered[len(talk.upstream.requests) - 1].wait()
+        await talk.say(good({"secret": SECRET}))
+
+    async with scripted(in_turn) as upstream:
+        clicksend = ClickSend(upstream.settings())
+        # Over HTTP each request brings credentials of its own, and those of one that has ended are gone.
+        calls = []
+        for number in (1, 2):
+            calls.append(asyncio.create_task(clicksend.send(READ, Credentials(USERNAME, SECRET))))
+            async with asyncio.timeout(PATIENCE):
+                while len(upstream.requests) < number:  # noqa: ASYNC110 - bounded above
+                    await asyncio.sleep(0.01)
+        for number in (0, 1):
+            answered[number].set()
+            assert SECRET not in str(await calls.pop(0))
+            gc.collect()
+        await clicksend.aclose()
