@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check faults load collector format snapshots readme constraints clean
+.PHONY: demo test check faults load bench collector format snapshots readme constraints clean
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -23,8 +23,12 @@ check: $(VENV)/ready-to-develop    ## formatter, linter, strict types
 faults: $(VENV)/ready-to-develop   ## run the fault matrix, and write docs/faults.md
 	@$(BIN)/python tests/faults/fault_matrix.py
 
+bench: $(VENV)/ready .bench/ready  ## measure the server beside its peers, and write docs/benchmark.md; BENCH=--quick
+	@$(BIN)/python benchmarks/benchmark.py $(BENCH)
+
 collector: $(VENV)/ready-to-develop  ## install OpenTelemetry's SDK and a collector, for examples/telemetry
 	@$(INSTALL) --editable '.[collector]'
+
 load: $(VENV)/ready-to-develop     ## run the load run for five minutes, and write docs/load.md
 	@$(BIN)/python tests/replicas/load_run.py
 
@@ -43,12 +47,17 @@ constraints: $(VENV)/ready-to-develop  ## accept the installed versions as the t
 	@$(BIN)/python -m pip list --format=freeze --exclude clicksend-mcp --exclude pip --exclude setuptools >> constraints.txt
 
 clean:                             ## remove what the other targets made
-	@rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@rm -rf $(VENV) .bench .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv $(VENV)
+
+.bench/ready: $(VENV)/bin/python benchmarks/requirements.txt
+	@$(PYTHON) -m venv .bench
+	@.bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@touch $@
 
 $(VENV)/ready: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(INSTALL) --editable .
