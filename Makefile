@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check faults load bench collector format snapshots readme constraints clean
+.PHONY: demo test check faults load bench bundle collector format snapshots readme constraints clean
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -41,6 +41,9 @@ snapshots: $(VENV)/ready-to-develop  ## accept the tool definitions as they are 
 
 readme: $(VENV)/ready-to-develop   ## write the tables of the README anew
 	@UPDATE_README=1 $(BIN)/python -m pytest -q tests/test_docs.py
+
+bundle: $(VENV)/ready              ## pack dist/clicksend-mcp.mcpb for Claude Desktop; needs npx
+	@$(BIN)/python bundle/pack.py dist/clicksend-mcp.mcpb
 
 constraints: $(VENV)/ready-to-develop  ## accept the installed versions as the tested ones
 	@sed -i '/^#/!d' constraints.txt
