@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,10 +43,10 @@ class Database:
         """A transaction."""
         return self._opened().begin()
 
-    def execute(self, statement: sa.Update | sa.Insert | sa.Delete) -> int:
+    def execute(self, statement: sa.Update | sa.Insert | sa.Delete, values: Mapping[str, Any] | None = None) -> int:
         """Execute one statement; how many rows it changed."""
         with self.begin() as link:
-            return link.execute(statement).rowcount
+            return link.execute(statement, values).rowcount
 
     def read(self, query: Callable[[sa.Connection], T]) -> T:
         """What a query gives."""

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,7 +13,7 @@ from schemas.base import Arguments
 from server.callers import Caller
 from server.errors import ClickSendError
 from server.guard.database import LedgerUnavailable
-from server.guard.ledger import Duplicate, Entry, Ledger, OverBudget, State, new_id
+from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
 from server.guard.lookup import Found, Read, digest, look_up
 from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
@@ -137,7 +136,6 @@ class Guard:
             return Permit()
         counted = reach.list_id is None or everybody is not reach.outgoing
         entry = self._entry(action, arguments, len(everybody) if counted else 0)
-        await self._settle_abandoned()
         if self._policy.needs_price:
             await self._stop_repeat(entry)  # before anybody is asked about it
             quote = await self._quote(action, arguments)
@@ -169,21 +167,30 @@ class Guard:
             )
 
     async def _stop_repeat(self, entry: Entry) -> None:
-        same = await self._ledger.same(self._caller, entry.fingerprint, window=self._policy.duplicate_window)
+        window = self._policy.duplicate_window
+        same = await self._ledger.same(entry, window=window) if window else None
         if same is not None:
             raise await self._repeat(same)
 
     async def _record(self, entry: Entry) -> Entry:
-        budget = self._policy.max_cost_per_day
         try:
             # Once it is written, whoever wrote it has to know, so that it is ended too.
             with anyio.CancelScope(shield=True):
-                entry = await self._ledger.start(entry, window=self._policy.duplicate_window, budget=budget)
+                entry = await self._start(entry)
         except Duplicate as duplicate:
             raise await self._repeat(duplicate.entry) from None
         except OverBudget as over:
             raise _stopped_by(over) from None
         return entry
+
+    async def _start(self, entry: Entry) -> Entry:
+        window, budget = self._policy.duplicate_window, self._policy.max_cost_per_day
+        while True:
+            try:
+                return await self._ledger.start(entry, window=window, budget=budget, lasts=self._abandoned_after)
+            except Abandoned as left:  # by processes that ended before they could write how it went
+                for one in left.entries:
+                    await self._look_up(one)
 
     async def _check_budget(self, entry: Entry) -> None:
         if self._policy.max_cost_per_day is None:
@@ -272,12 +279,6 @@ class Guard:
             request=json.dumps(body, ensure_ascii=False) if self._policy.ledger_keeps_texts else None,
         )
 
-    async def _settle_abandoned(self) -> None:
-        """Look up the sends of processes that ended before they could write how it went."""
-        before = time.time() - self._abandoned_after
-        for entry in await self._ledger.open_since(self._caller, before=before):
-            await self._look_up(entry)
-
     async def _look_up(self, entry: Entry) -> Entry:
         """An entry whose outcome is unknown, after another look into ClickSend's records."""
         found = await self._found(entry)
@@ -288,7 +289,7 @@ class Guard:
 
     async def _repeat(self, entry: Entry) -> Stopped:
         """Why the same call is not made again, and how a second one is made on purpose."""
-        if entry.state == "unknown":
+        if entry.state == "unknown" or (entry.state == "started" and entry.age > self._abandoned_after):
             entry = await self._look_up(entry)
         ids = f" ({', '.join(entry.message_ids[:_IDS_NAMED])})" if entry.message_ids else ""
         left = max(1, self._policy.duplicate_window - entry.age)

@@ -7,7 +7,7 @@ holds across threads, processes, restarts and replicas. SQLite for one machine, 
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -96,6 +96,13 @@ class Duplicate(Exception):
 
 
 @dataclass(eq=False)
+class Abandoned(Exception):
+    """Sends of the caller whose processes never wrote an end; they are to be looked up first."""
+
+    entries: Sequence[Entry]
+
+
+@dataclass(eq=False)
 class OverBudget(Exception):
     """The call would cost more than is left of the day's budget. Amounts in account currency."""
 
@@ -115,13 +122,14 @@ class Ledger:
     def __init__(self, place: str) -> None:
         self._database = Database(place, _metadata)
 
-    async def start(self, entry: Entry, *, window: float, budget: Decimal | None) -> Entry:
+    async def start(self, entry: Entry, *, window: float, budget: Decimal | None, lasts: float) -> Entry:
         """Write an entry as started, and reserve its cost; the entry as it was written, with its time.
 
-        Raises Duplicate if the same call was made within `window` seconds and was not refused, and OverBudget if the
+        Raises Abandoned if a send of the caller has been open for more than the `lasts` seconds that one can take,
+        Duplicate if the same call was made within `window` seconds and was not refused, and OverBudget if the
         costs of the last 24 hours and its own exceed `budget`.
         """
-        return await self._database.in_thread(lambda: self._start(entry, window, budget))
+        return await self._database.in_thread(lambda: self._start(entry, window, budget, lasts))
 
     async def finish(
         self,
@@ -138,19 +146,15 @@ class Ledger:
             values["cost"] = _millionths(cost)
         if recipients is not None:
             values["recipients"] = recipients
-        change = sa.update(_sends).where(_sends.c.id == entry_id).values(values)
-        await self._database.in_thread(lambda: self._database.execute(change))
+        change = _FINISH[tuple(values)]
+        given = {"entry": entry_id, **{f"new_{name}": value for name, value in values.items()}}
+        await self._database.in_thread(lambda: self._database.execute(change, given))
 
-    async def same(self, caller: str, fingerprint: str, *, window: float) -> Entry | None:
+    async def same(self, entry: Entry, *, window: float) -> Entry | None:
         """The newest entry of the same call within the window that was not refused."""
-        return await self._database.in_thread(
-            lambda: self._database.read(lambda link: _same(link, caller, fingerprint, window))
-        )
-
-    async def open_since(self, caller: str, *, before: float) -> list[Entry]:
-        """Sends whose process never wrote an end: started before a time, in Unix seconds."""
-        chosen = sa.select(_sends).where(_sends.c.caller == caller, _sends.c.state == "started", _sends.c.at < before)
-        return await self._database.fetch(lambda link: _entries(link, chosen))
+        since = time.time() - window
+        same, _ = await self._database.fetch(lambda link: _before(link, entry, since=since, ended=0.0))
+        return same
 
     async def others(self, account: str, *, besides: str) -> list[Entry]:
         """An account's other sends in the last day."""
@@ -202,32 +206,23 @@ class Ledger:
         """Close its connections."""
         self._database.close()
 
-    def _start(self, entry: Entry, window: float, budget: Decimal | None) -> Entry:
+    def _start(self, entry: Entry, window: float, budget: Decimal | None, lasts: float) -> Entry:
         now = time.time()
         with self._database.begin() as link:
             # Taken first and held to the end: all sends of a caller pass here one after the other.
-            link.execute(_locking(link.dialect.name, entry.caller, now))
-            if window and (same := _same(link, entry.caller, entry.fingerprint, window)):
+            link.execute(_LOCK[link.dialect.name], {"caller": entry.caller, "touched": now})
+            same, abandoned = _before(link, entry, since=now - window, ended=now - lasts)
+            if abandoned:
+                raise Abandoned(abandoned)
+            if window and same:
                 raise Duplicate(same)
             if budget is not None:
                 _check_budget(link, entry, budget, now)
-            link.execute(
-                sa.insert(_sends).values(
-                    id=entry.id,
-                    at=now,
-                    account=entry.account,
-                    caller=entry.caller,
-                    caller_name=entry.caller_name,
-                    action=entry.action,
-                    fingerprint=entry.fingerprint,
-                    recipients=entry.recipients,
-                    state="started",
-                    cost=None if entry.cost is None else _millionths(entry.cost),
-                    message_ids="[]",
-                    marks=json.dumps(entry.marks),
-                    request=entry.request,
-                )
-            )
+            values = {name: getattr(entry, name) for name in ("id", "account", "caller", "caller_name", "action")}
+            values |= {name: getattr(entry, name) for name in ("fingerprint", "recipients", "request")}
+            values |= {"cost": None if entry.cost is None else _millionths(entry.cost)}
+            values |= {"at": now, "state": "started", "message_ids": "[]", "marks": json.dumps(entry.marks)}
+            link.execute(_INSERT, values)
         return replace(entry, at=now)
 
 
@@ -238,25 +233,44 @@ def default_place() -> str:
     return str(Path(platformdirs.user_state_dir("clicksend-mcp")) / "ledger.sqlite3")
 
 
-def _locking(dialect: str, caller: str, now: float) -> Any:
-    """A write that holds up every other one to the same caller's row until this transaction ends."""
-    values = upsert(dialect, _callers).values(caller=caller, touched=now)
-    return values.on_conflict_do_update(index_elements=["caller"], set_={"touched": now})
-
-
-def _same(link: sa.Connection, caller: str, fingerprint: str, window: float) -> Entry | None:
-    chosen = (
-        sa.select(_sends)
-        .where(
-            _sends.c.caller == caller,
-            _sends.c.fingerprint == fingerprint,
-            _sends.c.at > time.time() - window,
+# Statements of every send, built once: building one takes longer than the database takes to execute it.
+_INSERT = sa.insert(_sends)
+_FINISH = {
+    wanted: sa.update(_sends)
+    .where(_sends.c.id == sa.bindparam("entry"))
+    .values({name: sa.bindparam(f"new_{name}") for name in wanted})
+    for extra in ((), ("cost",), ("recipients",), ("cost", "recipients"))
+    for wanted in [("state", "message_ids", *extra)]
+}
+_BEFORE = sa.select(_sends).where(
+    _sends.c.caller == sa.bindparam("caller"),
+    sa.or_(
+        sa.and_(_sends.c.state == "started", _sends.c.at < sa.bindparam("ended")),
+        sa.and_(
+            _sends.c.fingerprint == sa.bindparam("fingerprint"),
+            _sends.c.at > sa.bindparam("since"),
             _sends.c.state != "refused",
-        )
-        .order_by(_sends.c.at.desc())
-        .limit(1)
-    )
-    return next(iter(_entries(link, chosen)), None)
+        ),
+    ),
+)
+
+
+def _lock(dialect: str) -> Any:
+    """A write that holds up every other one to the same caller's row until this transaction ends."""
+    values = upsert(dialect, _callers).values(caller=sa.bindparam("caller"), touched=sa.bindparam("touched"))
+    return values.on_conflict_do_update(index_elements=["caller"], set_={"touched": sa.bindparam("touched")})
+
+
+_LOCK = {dialect: _lock(dialect) for dialect in ("sqlite", "postgresql")}
+
+
+def _before(link: sa.Connection, entry: Entry, *, since: float, ended: float) -> tuple[Entry | None, list[Entry]]:
+    """The newest send of the same call since a time, and the caller's sends that were left open before another."""
+    moments = {"since": since, "ended": ended}
+    found = _entries(link, _BEFORE, {"caller": entry.caller, "fingerprint": entry.fingerprint, **moments})
+    abandoned = [one for one in found if one.state == "started" and one.at < ended]
+    same = [one for one in found if one.fingerprint == entry.fingerprint and one.at > since]
+    return max(same, key=lambda one: one.at, default=None), abandoned
 
 
 def _check_budget(link: sa.Connection, entry: Entry, budget: Decimal, now: float) -> None:
@@ -269,7 +283,7 @@ def _check_budget(link: sa.Connection, entry: Entry, budget: Decimal, now: float
         raise OverBudget(spent, cost, budget)
 
 
-def _entries(link: sa.Connection, chosen: sa.Select[Any]) -> list[Entry]:
+def _entries(link: sa.Connection, chosen: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[Entry]:
     return [
         Entry(
             id=row.id,
@@ -286,7 +300,7 @@ def _entries(link: sa.Connection, chosen: sa.Select[Any]) -> list[Entry]:
             marks=tuple(json.loads(row.marks)),
             request=row.request,
         )
-        for row in link.execute(chosen)
+        for row in link.execute(chosen, values)
     ]
 
 

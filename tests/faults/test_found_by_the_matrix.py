@@ -67,11 +67,11 @@ async def test_a_campaign_that_failed_is_not_taken_for_one_that_was_sent() -> No
 async def test_a_ledger_that_refuses_a_write_by_a_rule_of_its_own_is_unavailable(tmp_path: Path) -> None:
     place = SqliteFile(tmp_path, 1, variant=1)
     ledger = Ledger(place.url)
-    await ledger.start(entry("first"), window=0, budget=None)
+    await ledger.start(entry("first"), window=0, budget=None, lasts=60)
     place.take_away()
 
     with pytest.raises(LedgerUnavailable):
         await ledger.finish("first", "accepted", cost=None)
     with pytest.raises(LedgerUnavailable):
-        await ledger.start(entry("second"), window=0, budget=None)
+        await ledger.start(entry("second"), window=0, budget=None, lasts=60)
     ledger.close()
