@@ -3,6 +3,6 @@
 It is not in server/, whose modules would then hide those of other packages with the same names.
 """
 
-from server.cli import main
+from server.start import main
 
 main()

@@ -1,5 +1,5 @@
 """`python -m server` is the command `clicksend-mcp`."""
 
-from server.cli import main
+from server.start import main
 
 main()
