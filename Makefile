@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check faults load bench bundle collector format snapshots readme constraints clean
+.PHONY: demo test check faults load bench clients client-environments bundle collector format snapshots readme constraints clean
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -32,6 +32,11 @@ collector: $(VENV)/ready-to-develop  ## install OpenTelemetry's SDK and a collec
 load: $(VENV)/ready-to-develop     ## run the load run for five minutes, and write docs/load.md
 	@$(BIN)/python tests/replicas/load_run.py
 
+clients: client-environments $(VENV)/ready-to-develop  ## run other people's MCP clients, and write docs/clients.md
+	@REQUIRE_CLIENTS=1 UPDATE_CLIENTS=1 $(BIN)/python -m pytest tests/clients
+
+client-environments: .clients/mcp1/ready .clients/mcp2/ready .clients/node/ready
+
 format: $(VENV)/ready-to-develop   ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -50,7 +55,7 @@ constraints: $(VENV)/ready-to-develop  ## accept the installed versions as the t
 	@$(BIN)/python -m pip list --format=freeze --exclude clicksend-mcp --exclude pip --exclude setuptools >> constraints.txt
 
 clean:                             ## remove what the other targets made
-	@rm -rf $(VENV) .bench .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@rm -rf $(VENV) .bench .clients .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -69,3 +74,18 @@ $(VENV)/ready: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/ready-to-develop: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/ready
+
+# Other people's clients, each with the dependencies it wants; those on npm bring a Node that is new enough.
+.clients/%/ready: tests/clients/requirements/%.txt tests/clients/requirements/%-versions.txt
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.clients/node/ready: tests/clients/package.json
+	@command -v npm > /dev/null || { echo "npm is needed, for the clients that are written in TypeScript"; exit 1; }
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $< $(@D)
+	@cd $(@D) && npm install --loglevel=error --no-package-lock --no-audit --no-fund > /dev/null
+	@touch $@

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 from mcp import MCPError
 from mcp.server import CacheHint, Server, ServerRequestContext
+from mcp.server.caching import CacheableMethod
 from mcp.server.stdio import stdio_server
 from mcp.types import (
     INVALID_PARAMS,
@@ -24,7 +25,7 @@ from mcp.types import (
 )
 
 from schemas.envelope import ENVELOPE_SCHEMA, Envelope
-from server import approval
+from server import approval, unoffered
 from server.callers import Caller, only_caller
 from server.dispatch import Dispatcher
 from server.guard.questions import NotApproved, Question
@@ -44,6 +45,13 @@ _INSTRUCTIONS = (
 )
 _SANDBOX = "SANDBOX: a simulated ClickSend; nothing is really sent or paid. "
 _ONE_HOUR = 3_600_000  # milliseconds
+_CACHEABLE: tuple[CacheableMethod, ...] = (
+    "server/discover",
+    "tools/list",
+    "resources/list",
+    "resources/templates/list",
+    "prompts/list",
+)
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,13 @@ def build_server(
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         get_tool_input_schema=input_schema,
-        cache_hints={"tools/list": kept, "server/discover": kept},
+        on_list_resources=unoffered.list_resources,
+        on_list_resource_templates=unoffered.list_resource_templates,
+        on_read_resource=unoffered.read_resource,
+        on_list_prompts=unoffered.list_prompts,
+        on_get_prompt=unoffered.get_prompt,
+        on_completion=unoffered.complete,
+        cache_hints=dict.fromkeys(_CACHEABLE, kept),
     )
     policy = settings.policy
     if policy.approval.asks if asks is None else asks:

@@ -14,6 +14,7 @@ LAYERS = ("schemas", "tools", "server")  # each may import itself and those befo
 TALK_TO_PEOPLE = {"server/cli.py", "server/demo.py"}
 SPEAK_MCP = {
     "server/protocol.py",
+    "server/unoffered.py",
     "server/approval.py",
     "server/hosting/door.py",
     "server/hosting/serve.py",

@@ -9,6 +9,7 @@ import pytest
 from hosting import ERAS
 from inputs import BAD, GOOD
 from mcp import Client, MCPError
+from mcp.types import PromptReference
 from scripted import answer, good, refusal, says, scripted
 
 from schemas.envelope import ENVELOPE_SCHEMA, Envelope
@@ -152,11 +153,18 @@ async def test_a_sandbox_says_so(era: str) -> None:
         assert (client.instructions or "").startswith("SANDBOX")
 
 
-async def test_only_tools_are_offered(era: str) -> None:
+async def test_beside_the_tools_there_is_nothing_and_hosts_that_ask_are_told_so(era: str) -> None:
     async with connected(era) as client:
         offered = client.server_capabilities.model_dump(exclude_none=True)
-        with pytest.raises(MCPError):
-            await client.list_prompts()
-        with pytest.raises(MCPError):
-            await client.list_resources()
-    assert set(offered) == {"tools"}
+        assert (await client.list_prompts()).prompts == []
+        assert (await client.list_resources()).resources == []
+        assert (await client.list_resource_templates()).resource_templates == []
+        with pytest.raises(MCPError, match="Unknown prompt: send"):
+            await client.get_prompt("send")
+        with pytest.raises(MCPError, match="Unknown resource") as refused:
+            await client.read_resource("clicksend://history")
+        argument = {"name": "to", "value": "+6"}
+        suggested = await client.complete(PromptReference(type="ref/prompt", name="send"), argument)
+    assert set(offered) == {"tools", "prompts", "resources", "completions"}
+    assert refused.value.error.data == {"uri": "clicksend://history"}
+    assert suggested.completion.values == []
