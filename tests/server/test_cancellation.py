@@ -53,7 +53,7 @@ async def test_a_cancelled_read_is_cut_at_once() -> None:
 async def test_what_may_change_something_is_finished_after_its_request_has_left(
     case: Case, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="clicksend_mcp")
     async with scripted(says_when_released(case.answer)) as upstream:
         async with Dispatcher(upstream.settings()) as dispatcher:
             async with anyio.create_task_group() as tasks:

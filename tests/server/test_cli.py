@@ -127,7 +127,7 @@ async def test_a_check_with_a_key_that_is_not_utf8_says_so() -> None:
 
 
 CHECKS = {
-    "wrong credentials": (refusal(401, "UNAUTHORIZED"), "correct CLICKSEND_USERNAME and CLICKSEND_API_KEY"),
+    "wrong credentials": (refusal(401, "UNAUTHORIZED"), "correct the ClickSend username and API key"),
     "fault": (refusal(500, "INTERNAL_SERVER_ERROR"), "HTTP 500, a fault on ClickSend's side"),
     "not ClickSend": (answer(200, b"<html>", kind="text/html"), "HTTP 200 with text/html"),
     "odd account": (good([]), ""),
