@@ -1,6 +1,6 @@
 """The network below httpx: aiohttp's pool of connections, which stays quick while many calls are under way.
 
-httpx's own pool looks through all its connections for every request; see docs/benchmark.md.
+httpx's own pool looks through all its connections for every request; `make bench` shows the difference.
 """
 
 import ssl
