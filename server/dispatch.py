@@ -222,8 +222,10 @@ class Dispatcher:
 
         Otherwise anybody who names an account would learn from its ledger. Returns why it cannot go on.
         """
+        if call.caller.proven:
+            return None
         standing = self._standing(call.credentials)
-        if call.caller.proven or standing.proven_until > time.monotonic():
+        if standing.proven_until > time.monotonic():
             return None
         action = CATALOG["CLICKSEND_GET_LISTS"]
         try:

@@ -6,7 +6,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from tools.action import Effect
 
 _PREFIX = "CLICKSEND_MCP_"
 _OF_THE_SERVER = ("ledger", "ledger_keeps_texts", "approval_key", "approval_seconds")  # not of a caller
-_LIMITS = {one.name.removeprefix(_PREFIX).lower(): one for one in policy.VARIABLES}
+_LIMITS = {
+    name: one.read for one in policy.VARIABLES if (name := one.name.removeprefix(_PREFIX).lower()) not in _OF_THE_SERVER
+}
 _KEYS = ("name", "token_sha256", "subject", "username", "api_key", "scopes", "limits")
 _VARIABLE = "CLICKSEND_MCP_HTTP_CALLERS"
 NAME_RULE = "1 to 64 letters, digits or . _ @ -"
@@ -106,9 +108,9 @@ def _registered(entry: Mapping[str, Any], settings: Settings) -> Registered:
         raise WrongSetting(f"{wrong} subject must not be empty")
     if ("username" in entry) != ("api_key" in entry):
         raise WrongSetting(f"{wrong} username and api_key go together")
-    credentials, problem = settings.credentials, settings.problem
+    credentials = settings.credentials
     if "username" in entry:
-        credentials, problem = Credentials(entry["username"], entry["api_key"]), settings.problem
+        credentials = Credentials(entry["username"], entry["api_key"])
         if not entry["username"] or ":" in entry["username"] or not entry["api_key"]:
             raise WrongSetting(f"{wrong} username and api_key must not be empty, nor username contain a colon")
     elif credentials is None:
@@ -117,13 +119,13 @@ def _registered(entry: Mapping[str, Any], settings: Settings) -> Registered:
         credentials,
         replace(settings.policy, **_limits(entry.get("limits", {}), wrong)),
         name=name,
-        effects=effects_of(entry.get("scopes", list(SCOPES)), wrong),
-        problem=problem,
+        effects=_effects_of(entry.get("scopes", list(SCOPES)), wrong),
+        problem=settings.problem,
     )
     return Registered(caller, bytes.fromhex(digest) if digest else None, entry.get("subject"))
 
 
-def effects_of(scopes: object, wrong: str = "") -> frozenset[Effect]:
+def _effects_of(scopes: object, wrong: str) -> frozenset[Effect]:
     """What scopes allow: read, write or send. Raises WrongSetting."""
     if not isinstance(scopes, list) or not all(scope in list(SCOPES) for scope in scopes):
         raise WrongSetting(f"{wrong} scopes must be a list of {', '.join(SCOPES)}")
@@ -134,14 +136,13 @@ def _limits(given: object, wrong: str) -> dict[str, Any]:
     """The fields of a policy that a caller's limits set; each is read like the variable of its name."""
     if not isinstance(given, dict):
         raise WrongSetting(f"{wrong} limits must be a table")
-    names = {field.name for field in fields(policy.Policy)} - set(_OF_THE_SERVER)
     values: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in names:
-            raise WrongSetting(f"{wrong} limits.{name} is none of {', '.join(sorted(names))}")
+        if name not in _LIMITS:
+            raise WrongSetting(f"{wrong} limits.{name} is none of {', '.join(sorted(_LIMITS))}")
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         try:
-            values[name] = _LIMITS[name].read(text.strip())
+            values[name] = _LIMITS[name](text.strip())
         except WrongSetting as fault:
             raise WrongSetting(f"{wrong} limits.{name} {fault}") from None
     return values
