@@ -23,9 +23,15 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command and exit with its status: 0 is good, 1 a failure, 2 a wrong use."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.sandbox and arguments.run not in (_stdio, _http):
-        parser.error("--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`")
+    arguments, rest = parser.parse_known_args(argv)
+    if len(rest) == 1 and arguments.run is _call and arguments.arguments is None and not rest[0].startswith("--"):
+        arguments.arguments = rest.pop()  # argparse before 3.13 does not look for it after an option
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if arguments.sandbox and arguments.run not in (_stdio, _http, _call):
+        parser.error(
+            "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call`"
+        )
     try:
         sys.exit(arguments.run(arguments))
     except WrongSetting as fault:
@@ -62,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     tools = commands.add_parser("tools", help="show the catalogue of tools")
     tools.add_argument("--json", action="store_true", help="as JSON: name, title, description, inputs")
     tools.set_defaults(run=_tools)
+
+    call = commands.add_parser("call", help="call one tool, as an agent would, and print its result", parents=[sandbox])
+    call.add_argument("action", choices=sorted(CATALOG), metavar="ACTION", help="name of the tool")
+    call.add_argument("arguments", nargs="?", help="its inputs as a JSON object, - for stdin")
+    call.set_defaults(run=_call)
 
     token = commands.add_parser("token", help="make a token for a caller over HTTP")
     token.add_argument("name", help="name of the caller, as the ledger and the log show it")
@@ -197,6 +208,15 @@ def _tools(arguments: argparse.Namespace) -> int:
 
     print(as_json() if arguments.json else as_text())
     return 0
+
+
+def _call(arguments: argparse.Namespace) -> int:
+    from server.calling import WrongUse, arguments_from, run
+
+    try:
+        return run(CATALOG[arguments.action], arguments_from(arguments.arguments or "{}"), _settings(arguments.sandbox))
+    except WrongUse as fault:
+        return _fail(str(fault))
 
 
 def _token(arguments: argparse.Namespace) -> int:

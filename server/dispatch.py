@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -21,6 +22,7 @@ from server.callers import Caller, only_caller
 from server.cleaning import without_unseen
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.guard.questions import Approved, Question
+from server.progress import is_heard, tell
 from server.result import render
 from server.settings import Credentials, Settings
 from tools.action import Action, Effect, Request
@@ -147,6 +149,11 @@ class Dispatcher:
         except BaseException:
             passage.abandon()
             raise
+        if is_heard() and caller.credentials is not None:
+            from server.following import follow
+
+            read = partial(self._read, caller.credentials)
+            await follow(action, arguments, outcomes[0], read, self._settings.total_timeout)
         return outcomes[0]
 
     async def _reported(
@@ -242,8 +249,9 @@ class Dispatcher:
     async def _ask(self, call: _Call, permit: "Permit | None") -> Envelope:
         """Send a call, judge what came of it, write that down, and put it in an envelope."""
         action = call.action
+        tell(f"{action.title}: waiting for ClickSend's answer")
         try:
-            attempted = await self._send(call)
+            attempted = await self._request(action, action.request(call.arguments), call.credentials, call.passage)
         except NeverReached as fault:
             await _settle(call, permit, "refused")
             return Envelope.failure(wording.never_reached(action, fault))
@@ -267,6 +275,7 @@ class Dispatcher:
         verdict = action.outcome(call.arguments, answer)
         if permit is not None:
             call.passage.cost = _cost(answer)
+            tell("ClickSend has answered; writing down what became of it")
         if verdict is None:
             return await self._unknown(call, permit, "the answer has an unknown shape", answer)
         if verdict.missing:
@@ -302,9 +311,6 @@ class Dispatcher:
 
     def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
         return render(answer, call.action, call.arguments, self._settings.max_result_tokens)
-
-    async def _send(self, call: _Call) -> "Attempted":
-        return await self._request(call.action, call.action.request(call.arguments), call.credentials, call.passage)
 
     async def _request(
         self, action: Action, request: Request, credentials: Credentials, passage: _Passage
@@ -360,13 +366,13 @@ class Dispatcher:
         self._standings.move_to_end(key)
         return self._standings[key]
 
+    async def _read(self, credentials: Credentials, action: Action, request: Request) -> Mapping[str, Any]:
+        return (await self._request(action, request, credentials, _Passage())).answer
+
     def _guard_of(self, call: _Call) -> "Guard":
         from server.guard.gate import Guard
 
-        async def read(action: Action, request: Request) -> Mapping[str, Any]:
-            return (await self._request(action, request, call.credentials, _Passage())).answer
-
-        settings = self._settings
+        settings, read = self._settings, partial(self._read, call.credentials)
         return Guard(call.caller, settings.base_url, self._the_ledger(), read, settings.total_timeout, settings.lookups)
 
 

@@ -29,6 +29,7 @@ from server import approval, unoffered
 from server.callers import Caller, only_caller
 from server.dispatch import Dispatcher
 from server.guard.questions import NotApproved, Question
+from server.progress import heard, tell
 from server.settings import Settings
 from server.signals import stop_signal
 from server.stdio import wire
@@ -136,7 +137,9 @@ def build_server(
         if action.effect not in by.caller.effects:
             reason = f"The caller has no scope for this tool, which {action.effect.value}"
             return result(Envelope.failure(f"{reason}.{nothing_happened(action)}"), action)
-        return await _called(context, action, params, by)
+        if context.meta is None or context.meta.get("progress_token") is None:
+            return await _called(context, action, params, by)
+        return await heard(_called(context, action, params, by), context.session.report_progress)
 
     def input_schema(name: str) -> dict[str, Any] | None:
         return CATALOG[name].input_schema if name in CATALOG else None
@@ -180,6 +183,7 @@ async def _called(
     dispatcher = context.lifespan_context
     outcome = await dispatcher.call(action, arguments, answer, caller=by.caller, request_id=by.request_id)
     if isinstance(outcome, Question):
+        tell("Waiting for a person's approval")
         asked = await approval.ask(context, outcome, by.caller.policy.approval_seconds)
         if isinstance(asked, InputRequiredResult):
             return asked

@@ -8,6 +8,7 @@ an answer that came and makes no sense     never                       never
 any other refusal                          never                       never
 """
 
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
+from server.progress import tell
 from tools.action import Action
 
 _FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
@@ -64,7 +66,10 @@ class Pace:
         """Wait until the account may be asked again; raises NeverReached if that is after the deadline."""
         if self._free_at > deadline:
             raise NeverReached("ClickSend has refused too many calls, and the time is too short to wait for a turn")
-        await anyio.sleep(max(0.0, self._free_at - anyio.current_time()))
+        wait = max(0.0, self._free_at - anyio.current_time())
+        if wait:
+            tell(f"Waiting {math.ceil(wait)} s for a turn: ClickSend has refused too many calls")
+        await anyio.sleep(wait)
 
     def learn(self, fault: ClickSendError | None) -> None:
         """Take note of how a call ended; None is well."""
@@ -92,11 +97,16 @@ async def persistently(
     """
     number = 0
     lost = False
+
+    def before_sleep(state: RetryCallState) -> None:
+        pausing()
+        tell(f"{_trouble(state)}: attempt {number + 1} of {attempts} in {math.ceil(state.upcoming_sleep)} s")
+
     retrying = AsyncRetrying(
         retry=retry_if_exception(lambda fault: may_repeat(action, fault)),
         wait=_wait,
         stop=stop_after_attempt(attempts) | stop_before_delay(max(0.0, deadline - anyio.current_time())),
-        before_sleep=lambda _: pausing(),
+        before_sleep=before_sleep,
         sleep=anyio.sleep,
         reraise=True,
     )
@@ -118,9 +128,24 @@ async def persistently(
     return Attempted(await retrying(attempt), number, lost)
 
 
+def _trouble(state: RetryCallState) -> str:
+    """Why there has to be another attempt, for whoever waits."""
+    match _fault(state):
+        case Declined() as fault:
+            return f"ClickSend takes no more calls for now (HTTP {fault.status})"
+        case NeverReached():
+            return "ClickSend could not be reached"
+        case _:
+            return "ClickSend gave no usable answer"
+
+
+def _fault(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
 def _wait(state: RetryCallState) -> float:
     """Seconds until the next attempt: what ClickSend asks for, or a growing time."""
-    fault = state.outcome.exception() if state.outcome else None
+    fault = _fault(state)
     asked = fault.retry_after if isinstance(fault, Declined) and fault.retry_after else 0
     return max(float(asked), _backoff(state.attempt_number))
 

@@ -18,6 +18,7 @@ from server.guard.lookup import Found, Read, digest, look_up
 from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
 from server.guard.recipients import BeyondLimits, check
+from server.progress import tell
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
 from tools.reach import Outgoing, Reach
@@ -108,7 +109,9 @@ class Guard:
         if permit.entry is None or CATALOG[permit.entry.action].trace is None:
             return None
         found = None
-        for wait in self._lookups:
+        for number, wait in enumerate(self._lookups, 1):
+            when = f" in {wait:g} s" if wait else ""
+            tell(f"The answer was lost: search {number} of {len(self._lookups)} in ClickSend's records{when}")
             await anyio.sleep(wait)
             try:
                 found = await self._found(permit.entry) or found
@@ -128,6 +131,7 @@ class Guard:
         if self._policy.limits_recipients and action.reach:
             everybody = await self._everybody(reach)
             check(everybody, self._policy)
+            tell(f"Checked {len(everybody):,} recipients against the limits")
         if action.effect is not Effect.SEND:
             if action.effect is Effect.DELETE and self._policy.approval.deletes:
                 what = arguments.model_dump_json(by_alias=True, exclude_none=True)
@@ -140,6 +144,7 @@ class Guard:
             await self._stop_repeat(entry)  # before anybody is asked about it
             quote = await self._quote(action, arguments)
             entry = replace(entry, cost=quote.cost)
+            tell(f"Priced at {quote.cost} {quote.currency}")
             self._check_cost(quote)
             preview = describe(action, everybody, quote, self._account_name, _whole(reach, everybody))
             if self._policy.dry_run:
@@ -151,7 +156,9 @@ class Guard:
                 question = self._question(f"{preview}\nSend this?", action, arguments, quote)
                 if asked := await self._with_approval(question, approved):
                     return asked
-        return Permit(await self._record(entry))
+        permit = Permit(await self._record(entry))
+        tell("Recorded in the ledger")
+        return permit
 
     def _stop_unseen(self, action: Action, reach: Reach) -> None:
         """Refuse what would be sent later without this server: to a list as it is then, or by a rule, unpriced."""
@@ -233,11 +240,16 @@ class Guard:
             return reach.outgoing
         (pattern,) = reach.outgoing
         outgoing: list[Outgoing] = []
+        tell(f"Reading contact list {reach.list_id}, to check everybody on it against the limits", 0)
+        read = 0
         for page in range(1, _MOST_CONTACTS // _CONTACTS_A_PAGE + 2):
             query = {"page": page, "limit": _CONTACTS_A_PAGE}
             data = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
             numbers = [row.get("phone_number") for row in data["data"] if isinstance(row, dict)]
             outgoing += [replace(pattern, to=number) for number in numbers if number]
+            read, total = read + len(data["data"]), data.get("total")
+            of = f" of {total:,}" if isinstance(total, int) else ""
+            tell(f"Read {read:,}{of} contacts, to check them against the limits", read, total if of else None)
             if page >= data.get("last_page", 0):
                 return outgoing
         raise Stopped(f"The list has over {_MOST_CONTACTS} contacts, more than a campaign may have")
@@ -255,6 +267,7 @@ class Guard:
         request = action.price_request(arguments)
         quote, reason = None, "ClickSend names none for it"
         if request is not None:
+            tell("Asking ClickSend for the price")
             try:
                 quote = quote_of(await self._read(CATALOG["CLICKSEND_SMS_PRICE_POST"], request))
             except ClickSendError as fault:

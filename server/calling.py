@@ -1,0 +1,151 @@
+"""The command `call`: one action for people and scripts, exactly as the server would run it."""
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from schemas.envelope import Envelope
+from server.dispatch import Dispatcher
+from server.guard.questions import Approved, NotApproved, Question
+from server.logs import configure
+from server.progress import heard
+from server.settings import Settings
+from server.signals import stop_signal
+from server.wording import nothing_happened
+from tools.action import Action, Effect
+
+_TICK = 0.5  # seconds, for the clock beside a wait
+
+
+class WrongUse(Exception):
+    """Something that was given on the command line is not what it has to be."""
+
+
+def arguments_from(text: str) -> Mapping[str, Any]:
+    """The arguments of a call from their JSON, or from stdin for `-`. Raises WrongUse."""
+    try:
+        given = json.loads(sys.stdin.buffer.read() if text == "-" else text)
+    except (ValueError, RecursionError) as fault:
+        raise WrongUse(f"the arguments are not JSON ({type(fault).__name__})") from None
+    if not isinstance(given, dict):
+        raise WrongUse("the arguments must be a JSON object, such as '{\"list_id\": 17}'")
+    return given
+
+
+def run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]) -> int:
+    """Call an action and print its envelope; 0 if it was successful, 1 if not, and more for a signal.
+
+    Raises WrongUse for an action that the operator does not offer.
+    """
+    status = anyio.run(_run, action, given, opening)
+    sys.stdout.flush()
+    # A thread may still wait for a line of the terminal, and would hold the process.
+    os._exit(status)
+
+
+async def _run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]) -> int:
+    """As `run`. A paid request that has left is waited for, whatever signal comes."""
+    stopped_by: int | None = None
+    envelope: Envelope | None = None
+    async with opening as settings:
+        configure(settings.log_level, settings.log_format)
+        if not settings.policy.offers(action.slug):
+            raise WrongUse(f"{action.slug} is switched off by the settings of this server")
+        async with anyio.create_task_group() as tasks:
+
+            async def stop_on_signal() -> None:
+                nonlocal stopped_by
+                stopped_by = await stop_signal()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(stop_on_signal)
+            async with Dispatcher(settings) as dispatcher:
+                envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds)
+            tasks.cancel_scope.cancel()
+    if envelope is None:
+        shown = "; whether it had left stands in `clicksend-mcp ledger`" if action.effect is Effect.SEND else ""
+        print(f"clicksend-mcp: stopped by a signal{shown}", file=sys.stderr)
+        return 128 + (stopped_by or 0)
+    print(envelope.model_dump_json(exclude_none=True))
+    return 0 if envelope.successful else 1
+
+
+async def _called(dispatcher: Dispatcher, action: Action, given: Mapping[str, Any], seconds: float) -> Envelope:
+    """The envelope of a call, after a person at the terminal has been asked where that is needed."""
+    outcome = await _shown(dispatcher.call(action, given))
+    if isinstance(outcome, Question):
+        asked = await _ask(outcome, seconds)
+        if isinstance(asked, NotApproved):
+            return Envelope.failure(f"{asked.reason}.{nothing_happened(action)}")
+        outcome = await _shown(dispatcher.call(action, given, asked))
+    if isinstance(outcome, Question):
+        changed = "What was approved has changed meanwhile, for example its price; call again to be asked again"
+        return Envelope.failure(f"{changed}.{nothing_happened(action)}")
+    return outcome
+
+
+async def _ask(question: Question, seconds: float) -> Approved | NotApproved:
+    """Ask whoever sits at the terminal; what is not a plain yes is a no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return NotApproved(
+            f"{question.text}\nThis needs a person's approval, and there is no terminal on which to ask for it"
+        )
+    print(f"{_printable(question.text)} [y/N] ", end="", file=sys.stderr, flush=True)
+    with anyio.move_on_after(seconds):
+        answer = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+        if answer.strip().lower() in ("y", "yes"):
+            return Approved(question.token)
+        return NotApproved("The person who was asked did not approve it")
+    print(file=sys.stderr)
+    return NotApproved("The person who was asked did not answer in time")
+
+
+def _printable(text: str) -> str:
+    """A text of several lines without what could command the terminal."""
+    return "\n".join("".join(filter(str.isprintable, line)) for line in text.split("\n"))
+
+
+async def _shown(call: Awaitable[Envelope | Question]) -> Envelope | Question:
+    """Wait for a call, with a bar on the terminal if there is one."""
+    if not sys.stderr.isatty():
+        return await call
+    bar = _Bar()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bar.tick)
+        outcome = await heard(call, bar.show)
+        tasks.cancel_scope.cancel()
+    bar.close()
+    return outcome
+
+
+class _Bar:
+    """The last line of the terminal: what a call is at, and how far it is where that can be counted."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types of its own
+
+        tqdm.monitor_interval = 0  # no thread that watches it: `tick` does
+        self._bar = tqdm(file=sys.stderr, leave=False, dynamic_ncols=True, bar_format="{desc}")
+
+    async def show(self, done: float, total: float | None, message: str) -> None:
+        """Show the newest."""
+        self._bar.n, self._bar.total = done, total
+        counted = "{percentage:3.0f}%|{bar:30}| " if total else ""
+        self._bar.bar_format = counted + "{desc} [{elapsed}]"
+        self._bar.set_description_str(_printable(message))
+
+    async def tick(self) -> None:
+        """Let the clock run until cancelled."""
+        while True:
+            await anyio.sleep(_TICK)
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Take it off the terminal."""
+        self._bar.close()

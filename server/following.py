@@ -1,0 +1,62 @@
+"""Following an import: what ClickSend still does after it has answered, for a caller who listens."""
+
+from collections.abc import Mapping
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from schemas.envelope import Envelope
+from server.errors import ClickSendError
+from server.guard.questions import Question
+from server.progress import age, tell
+from tools.action import Action, Request
+from tools.catalog import CATALOG
+
+if TYPE_CHECKING:
+    from server.guard.lookup import Read
+
+_IMPORT = "CLICKSEND_GET_LISTS_IMPORT"
+_LIST = "/v3/lists/{list_id}"
+_LONGEST = 25  # seconds; many hosts give a call up after 30 or 60
+_FIRST_WAIT = 0.5  # seconds; doubled each time
+_LONGEST_WAIT = 4.0
+
+
+async def follow(
+    action: Action, arguments: Mapping[str, Any], outcome: Envelope | Question, read: "Read", deadline: float
+) -> None:
+    """Tell how an import that was accepted comes on, until it has ended, its list cannot be read, or time is up.
+
+    `deadline`: seconds that the whole call may take. Its outcome is what it was: ClickSend has taken the import on.
+    """
+    if action.slug != _IMPORT or not isinstance(outcome, Envelope) or not outcome.successful:
+        return
+    path = action.request(action.input.model_validate(arguments)).path.removesuffix("/import")
+    request = Request("GET", path, template=_LIST)
+    tell("Import accepted; ClickSend fetches the file and fills the list")
+    began = anyio.current_time()
+    with anyio.move_on_after(min(_LONGEST, deadline - age())):
+        for number in count():
+            state = await _state(request, read)
+            if not state.get("_import_in_progress"):
+                return
+            _tell_state(state, anyio.current_time() - began)
+            await anyio.sleep(min(_FIRST_WAIT * 2**number, _LONGEST_WAIT))
+
+
+def _tell_state(state: Mapping[str, Any], seconds: float) -> None:
+    contacts = state.get("_contacts_count")
+    if isinstance(contacts, int):
+        tell(f"Importing for {seconds:.0f} s: {contacts:,} contacts in the list so far", contacts)
+    else:
+        tell(f"Importing for {seconds:.0f} s")
+
+
+async def _state(request: Request, read: "Read") -> Mapping[str, Any]:
+    """The list as it is now; empty if that cannot be had."""
+    try:
+        data = (await read(CATALOG["CLICKSEND_GET_LISTS"], request)).get("data")
+    except ClickSendError:
+        return {}
+    return data if isinstance(data, dict) else {}
