@@ -20,6 +20,7 @@ from server.signals import stop_signal
 from server.wording import nothing_happened
 from tools.action import Action, Effect
 
+_USUAL_SIZE = (80, 24)  # some terminals say that they have none, and tqdm would show nothing there
 _TICK = 0.5  # seconds, for the clock beside a wait
 
 
@@ -116,12 +117,18 @@ async def _shown(call: Awaitable[Envelope | Question]) -> Envelope | Question:
     if not sys.stderr.isatty():
         return await call
     bar = _Bar()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bar.tick)
-        outcome = await heard(call, bar.show)
-        tasks.cancel_scope.cancel()
-    bar.close()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bar.tick)
+            outcome = await heard(call, bar.show)
+            tasks.cancel_scope.cancel()
+    finally:
+        bar.close()
     return outcome
+
+
+def _columns() -> int:
+    return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_SIZE[0]
 
 
 class _Bar:
@@ -131,11 +138,11 @@ class _Bar:
         from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types of its own
 
         tqdm.monitor_interval = 0  # no thread that watches it: `tick` does
-        self._bar = tqdm(file=sys.stderr, leave=False, dynamic_ncols=True, bar_format="{desc}")
+        self._bar = tqdm(file=sys.stderr, leave=False, ncols=_columns(), nrows=_USUAL_SIZE[1], bar_format="{desc}")
 
     async def show(self, done: float, total: float | None, message: str) -> None:
         """Show the newest."""
-        self._bar.n, self._bar.total = done, total
+        self._bar.n, self._bar.total, self._bar.ncols = done, total, _columns()
         counted = "{percentage:3.0f}%|{bar:30}| " if total else ""
         self._bar.bar_format = counted + "{desc} [{elapsed}]"
         self._bar.set_description_str(_printable(message))

@@ -1,0 +1,139 @@
+"""Progress by itself: it grows, it is no flood, nobody waits for it, and it ends with its call."""
+
+import anyio
+import pytest
+
+from server.progress import heard, is_heard, tell
+
+pytestmark = pytest.mark.anyio
+
+Sent = list[tuple[float, float | None, str]]
+
+
+async def sent_of(*told: tuple[str, int | None, int | None]) -> Sent:
+    """What a caller gets if each is passed on before the next is told."""
+    sent: Sent = []
+
+    async def send(done: float, total: float | None, message: str) -> None:
+        sent.append((done, total, message))
+
+    async def call() -> None:
+        for number, one in enumerate(told, 1):
+            tell(*one)
+            while len(sent) < number:  # noqa: ASYNC110 - bounded below
+                await anyio.sleep(0.01)
+
+    with anyio.fail_after(30):
+        await heard(call(), send)
+    return sent
+
+
+async def test_its_number_grows_through_stages_that_can_be_counted_and_others() -> None:
+    assert await sent_of(
+        ("Reading", 0, None),
+        ("Read 100", 100, 300),
+        ("Waiting for a turn", None, None),
+        ("Read 200", 200, 300),
+        ("Read 300", 300, 300),
+        ("Asking for the price", None, None),
+        ("Read 5 again", 5, None),
+    ) == [
+        (0, None, "Reading"),
+        (100, 300, "Read 100"),
+        (101, 300, "Waiting for a turn"),
+        (200, 300, "Read 200"),
+        (300, 300, "Read 300"),
+        (301, None, "Asking for the price"),
+        (302, None, "Read 5 again"),
+    ]
+
+
+async def test_what_is_told_at_once_gives_way_to_the_newest() -> None:
+    sent: Sent = []
+    came = anyio.Event()
+
+    async def send(done: float, total: float | None, message: str) -> None:
+        sent.append((done, total, message))
+        came.set()
+
+    async def call() -> str:
+        for page in range(200):
+            tell(f"Read {page}", page, 200)
+        await came.wait()
+        return "done"
+
+    assert await heard(call(), send) == "done"
+    assert sent == [(199, 200, "Read 199")]
+
+
+async def test_who_takes_nothing_holds_nothing_up() -> None:
+    asked = anyio.Event()
+
+    async def send(*_: object) -> None:
+        asked.set()
+        await anyio.sleep_forever()
+
+    async def call() -> str:
+        tell("Waiting")
+        await asked.wait()
+        tell("Waiting still")
+        return "done"
+
+    with anyio.fail_after(10):
+        assert await heard(call(), send) == "done"
+
+
+async def test_who_cannot_be_told_does_not_fail_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    async def send(*_: object) -> None:
+        asked.set()
+        raise RuntimeError("+61491570156 is gone")
+
+    async def call() -> str:
+        tell("Waiting")
+        await asked.wait()
+        await anyio.wait_all_tasks_blocked()
+        return "done"
+
+    asked = anyio.Event()
+    assert await heard(call(), send) == "done"
+    assert caplog.messages == ["progress could not be passed on: RuntimeError"]
+
+
+async def test_a_fault_of_the_call_stays_as_it_is() -> None:
+    async def send(*_: object) -> None:
+        raise AssertionError("nothing was told")
+
+    async def call() -> None:
+        raise KeyError("as it is")
+
+    with pytest.raises(KeyError, match="as it is"):
+        await heard(call(), send)
+    assert not is_heard()
+
+
+async def test_a_task_that_outlives_the_call_is_not_heard_any_more() -> None:
+    sent: Sent = []
+    told = anyio.Event()
+
+    async def send(done: float, total: float | None, message: str) -> None:
+        sent.append((done, total, message))
+
+    async with anyio.create_task_group() as tasks:
+
+        async def afterwards() -> None:
+            await told.wait()
+            tell("Too late")
+
+        async def call() -> None:
+            tasks.start_soon(afterwards)
+
+        await heard(call(), send)
+        told.set()
+        await anyio.wait_all_tasks_blocked()
+    assert sent == []
+
+
+async def test_what_nobody_listens_to_is_told_to_nobody() -> None:
+    assert not is_heard()
+    tell("Nobody", 1, 2)
+    assert not is_heard()
