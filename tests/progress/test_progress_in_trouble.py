@@ -63,21 +63,22 @@ async def test_a_host_that_reads_nothing_does_not_hold_up_a_paid_call(ledger: Pl
         await upstream.wait(upstream.arrived)
         clicksend.let_go("/sms/send")
         await until(lambda: ledger.rows() and ledger.row()["state"] == "accepted")
+        came = await asyncio.wait_for(asyncio.to_thread(read, stdout, b'"id":1,'), PATIENCE)
         assert process.stdin
         process.stdin.close()
-        said = (await asyncio.wait_for(asyncio.to_thread(everything, stdout), PATIENCE)).splitlines()
+        came += await asyncio.wait_for(asyncio.to_thread(read, stdout, b"the end"), PATIENCE)
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
-    # Standard input was closed before it could be written: whether the result still came is the host's loss.
-    results = [position for position, line in enumerate(said) if '"id":1,' in line]
-    assert all(said.index(line) < position for line in progress_of(1, said) for position in results)
+    said = came.decode().splitlines()
+    (result,) = (position for position, line in enumerate(said) if '"id":1,' in line)
+    assert all(said.index(line) < result for line in progress_of(1, said))
 
 
-def everything(stdout: int) -> str:
-    """All that comes until the other end is closed."""
+def read(stdout: int, mark: bytes) -> bytes:
+    """Read until a mark has come, or the other end is closed."""
     came = b""
-    while chunk := os.read(stdout, 65_536):
+    while mark not in came and (chunk := os.read(stdout, 65_536)):
         came += chunk
-    return came.decode()
+    return came
 
 
 async def test_a_paid_call_whose_caller_went_away_amid_its_progress_is_finished(ledger: Place) -> None:
@@ -152,7 +153,7 @@ async def test_no_progress_comes_after_a_result() -> None:
     for number in range(1, 41):
         (result,) = (at for at, line in enumerate(program.lines) if json.loads(line).get("id") == number)
         assert all(program.lines.index(line) < result for line in progress_of(number, program.lines))
-        assert progress_of(number, program.lines)
+    assert any(progress_of(number, program.lines) for number in range(1, 21))
 
 
 async def until_all(program: Any, numbers: range) -> None:
