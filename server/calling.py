@@ -58,7 +58,8 @@ async def _run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncC
         configure(settings.log_level, settings.log_format)
         if not settings.policy.offers(action.slug):
             raise WrongUse(f"{action.slug} is switched off by the settings of this server")
-        async with anyio.create_task_group() as tasks:
+        # The dispatcher, which is the last to end, finishes what has left.
+        async with Dispatcher(settings) as dispatcher, anyio.create_task_group() as tasks:
 
             async def stop_on_signal() -> None:
                 nonlocal stopped_by
@@ -66,8 +67,7 @@ async def _run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncC
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(stop_on_signal)
-            async with Dispatcher(settings) as dispatcher:
-                envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds)
+            envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds)
             tasks.cancel_scope.cancel()
     if envelope is None:
         shown = "; whether it had left stands in `clicksend-mcp ledger`" if action.effect is Effect.SEND else ""
