@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import anyio
@@ -44,16 +44,26 @@ def run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextM
 
     Raises WrongUse for an action that the operator does not offer.
     """
-    status = anyio.run(_run, action, given, opening)
-    sys.stdout.flush()
+    ended = anyio.run(_run, action, given, opening)
+    if isinstance(ended, Envelope):
+        status = 0 if ended.successful else 1
+        with suppress(BrokenPipeError):  # nobody wants to read it; what happened has happened
+            sys.stdout.buffer.write(ended.model_dump_json(exclude_none=True).encode() + b"\n")
+            sys.stdout.buffer.flush()
+    else:
+        status = 128 + ended
+        shown = "; whether it had left stands in `clicksend-mcp ledger`" if action.effect is Effect.SEND else ""
+        print(f"clicksend-mcp: stopped by a signal{shown}", file=sys.stderr)
     # A thread may still wait for a line of the terminal, and would hold the process.
     os._exit(status)
 
 
-async def _run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]) -> int:
-    """As `run`. A paid request that has left is waited for, whatever signal comes."""
-    stopped_by: int | None = None
+async def _run(
+    action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]
+) -> Envelope | int:
+    """The envelope, or the signal that came before it. A paid request that has left is waited for in each case."""
     envelope: Envelope | None = None
+    stopped_by = 0
     async with opening as settings:
         configure(settings.log_level, settings.log_format)
         if not settings.policy.offers(action.slug):
@@ -69,12 +79,7 @@ async def _run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncC
             tasks.start_soon(stop_on_signal)
             envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds)
             tasks.cancel_scope.cancel()
-    if envelope is None:
-        shown = "; whether it had left stands in `clicksend-mcp ledger`" if action.effect is Effect.SEND else ""
-        print(f"clicksend-mcp: stopped by a signal{shown}", file=sys.stderr)
-        return 128 + (stopped_by or 0)
-    print(envelope.model_dump_json(exclude_none=True))
-    return 0 if envelope.successful else 1
+    return envelope or stopped_by
 
 
 async def _called(dispatcher: Dispatcher, action: Action, given: Mapping[str, Any], seconds: float) -> Envelope:
@@ -99,8 +104,8 @@ async def _ask(question: Question, seconds: float) -> Approved | NotApproved:
         )
     print(f"{_printable(question.text)} [y/N] ", end="", file=sys.stderr, flush=True)
     with anyio.move_on_after(seconds):
-        answer = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-        if answer.strip().lower() in ("y", "yes"):
+        answer = await anyio.to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True)
+        if answer.strip().lower() in (b"y", b"yes"):
             return Approved(question.token)
         return NotApproved("The person who was asked did not approve it")
     print(file=sys.stderr)

@@ -1,6 +1,8 @@
 """The command `call`: the envelope on stdout, a bar and questions on a terminal, nothing on a pipe, honest statuses."""
 
+import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 from guarding import Place
-from hosting import run, running, stdio
+from hosting import PATIENCE, PROGRAM, environment, run, running, stdio
 from mcp import Client
 from reports import (
     ANYWHERE_IN_AU,
@@ -23,7 +25,7 @@ from reports import (
     batch,
     holding,
 )
-from scripted import SECRET, refusal
+from scripted import SECRET, good, refusal
 from terminals import terminal
 from troubles import at, until
 
@@ -196,6 +198,28 @@ async def test_a_wrong_limit_stops_it() -> None:
     status, out, errors = await run("call", SEND, ONE, CLICKSEND_MCP_MAX_RECIPIENTS="few")
     assert (status, out) == (2, "")
     assert errors.startswith("clicksend-mcp: CLICKSEND_MCP_MAX_RECIPIENTS must be")
+
+
+async def test_who_does_not_read_the_envelope_gets_the_status_and_no_traceback() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    async with holding(sms_send=[accepted(1_000)]) as (clicksend, upstream):
+        process = await asyncio.create_subprocess_exec(
+            *PROGRAM, "call", SEND, ONE, stdout=theirs, stderr=asyncio.subprocess.PIPE, env=environment(**at(upstream))
+        )
+        os.close(theirs)
+        async with asyncio.timeout(PATIENCE):
+            _, errors = await process.communicate()
+        assert clicksend.asked("/sms/send") == 1
+    assert (process.returncode, errors) == (0, b"")
+
+
+async def test_the_envelope_is_utf8_whatever_the_terminal_speaks() -> None:
+    async with holding() as (clicksend, upstream):
+        clicksend.answers = {"/account": [good({"username": "Zoë 名"})]}
+        status, out, _ = await run("call", READ, **at(upstream, PYTHONIOENCODING="latin-1"))
+    assert status == 0
+    assert "Zoë 名" in envelope(out)["data"]
 
 
 async def test_missing_credentials_are_a_failure_that_says_so() -> None:

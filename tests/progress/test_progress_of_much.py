@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from guarding import asked, sent
+from guarding import asked, control, sent
 from hosting import stdio
 from mcp import Client
 from reports import CAMPAIGN, IMPORT, SEND, Reports, batch
@@ -33,6 +33,7 @@ async def succeed(client: Client, slug: str, arguments: dict[str, Any], reports:
 
 async def test_thousands_of_contacts_are_imported_and_checked_in_the_open(sandbox: RunningSandbox) -> None:
     importing, checking = Reports(), Reports()
+    control(sandbox, "PATCH", "settings", {"balance": 1_000})  # for all of them
     async with (
         scripted(says(answer(200, CSV.encode(), kind="text/csv"))) as web,
         Client(program(sandbox)) as client,
