@@ -11,13 +11,15 @@ any other refusal                          never                       never
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from tools.action import Action
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 _FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
 _LONGEST_WAIT = 8.0
@@ -92,14 +94,6 @@ async def persistently(
     """
     number = 0
     lost = False
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(lambda fault: may_repeat(action, fault)),
-        wait=_wait,
-        stop=stop_after_attempt(attempts) | stop_before_delay(max(0.0, deadline - anyio.current_time())),
-        before_sleep=lambda _: pausing(),
-        sleep=anyio.sleep,
-        reraise=True,
-    )
 
     async def attempt() -> Mapping[str, Any]:
         nonlocal number, lost
@@ -115,10 +109,31 @@ async def persistently(
         pace.learn(None)
         return answer
 
-    return Attempted(await retrying(attempt), number, lost)
+    try:
+        return Attempted(await attempt(), number, lost)  # nearly every call ends here
+    except ClickSendError as fault:
+        failed = [fault]
+
+    # The first attempt that it sees is the one that has failed.
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay
+
+    async def again() -> Mapping[str, Any]:
+        if failed:
+            raise failed.pop()
+        return await attempt()
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(lambda fault: may_repeat(action, fault)),
+        wait=_wait,
+        stop=stop_after_attempt(attempts) | stop_before_delay(max(0.0, deadline - anyio.current_time())),
+        before_sleep=lambda _: pausing(),
+        sleep=anyio.sleep,
+        reraise=True,
+    )
+    return Attempted(await retrying(again), number, lost)
 
 
-def _wait(state: RetryCallState) -> float:
+def _wait(state: "RetryCallState") -> float:
     """Seconds until the next attempt: what ClickSend asks for, or a growing time."""
     fault = state.outcome.exception() if state.outcome else None
     asked = fault.retry_after if isinstance(fault, Declined) and fault.retry_after else 0
