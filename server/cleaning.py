@@ -4,7 +4,6 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from server.settings import Credentials
@@ -13,6 +12,8 @@ REMOVED = "[removed]"
 
 _SHORTEST_SECRET = 8  # a shorter one would be found in ordinary words
 _SECRET_NAME = re.compile("(apikey|password|secret|token|authorization)s?$")
+_MOST_NAMES = 1_000
+_harmless: set[str] = set()  # names that were looked at
 
 # Zero-width, direction-changing and tag characters, lone halves of a surrogate pair.
 _UNSEEN = re.compile(
@@ -35,16 +36,34 @@ def without_unseen(text: str) -> str:
 
 def without_secrets(value: Any) -> Any:
     """A JSON value without any entry whose name says that it is a key or a password, at any depth."""
+    return _without_secrets(value) if _holds_secrets(value) else value
+
+
+def _holds_secrets(value: Any) -> bool:
+    """Whether there is such an entry: nearly never, and looking is far quicker than making a copy."""
     if isinstance(value, dict):
-        return {name: without_secrets(item) for name, item in value.items() if not _is_secret(name)}
+        if not value.keys() <= _harmless and any(map(_is_secret, value)):
+            return True
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return any(_holds_secrets(item) for item in value if type(item) in (dict, list))
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_secrets(item) for name, item in value.items() if not _is_secret(name)}
     if isinstance(value, list):
-        return [without_secrets(item) for item in value]
+        return [_without_secrets(item) for item in value]
     return value
 
 
-@lru_cache(maxsize=1_000)
 def _is_secret(name: str) -> bool:
-    return _SECRET_NAME.search(re.sub(r"[^a-z]", "", name.lower())) is not None
+    if _SECRET_NAME.search(re.sub(r"[^a-z]", "", name.lower())) is not None:
+        return True
+    if len(_harmless) < _MOST_NAMES:
+        _harmless.add(name)
+    return False
 
 
 def remover_of(credentials: Credentials) -> Callable[[str], str]:

@@ -256,7 +256,7 @@ def _check(_: argparse.Namespace) -> int:
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
-    from server.guard.database import LedgerUnavailable
+    from server.errors import LedgerUnavailable
     from server.guard.ledger import Ledger, default_place
     from server.guard.listing import as_json_lines, as_table
 

@@ -11,7 +11,7 @@ import aiohttp
 import anyio
 import httpx
 
-from server.cleaning import remover_of
+from server.cleaning import remover_of, without_secrets
 from server.errors import Declined, NeverReached, NoUsableAnswer
 from server.network import network, watched
 from server.settings import Credentials, Settings
@@ -31,6 +31,7 @@ class ClickSend:
 
     def __init__(self, settings: Settings) -> None:
         self._total_timeout = settings.total_timeout
+        self._base_url = settings.base_url.rstrip("/")
         self._removers: WeakKeyDictionary[Credentials, Callable[[str], str]] = WeakKeyDictionary()
         # A proxy from the environment must not see what is meant for this machine.
         proxies = not is_loopback(httpx.URL(settings.base_url).host)
@@ -80,16 +81,25 @@ class ClickSend:
 
     async def _exchange(self, request: Request, credentials: Credentials, seconds: float) -> Mapping[str, Any]:
         with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
-            async with self._http.stream(
-                request.method,
-                request.path,
-                params=request.query,
-                json=request.body,
-                auth=httpx.BasicAuth(credentials.username, credentials.secret),
-            ) as response:
+            account = httpx.BasicAuth(credentials.username, credentials.secret)
+            response = await self._http.send(self._built(request), auth=account, stream=True)
+            try:
                 ended(response.status_code)
                 # The account's own secret is taken out, should the answer ever repeat it.
                 return _answer(response, self._remover(credentials)(await _text(response)))
+            finally:
+                await response.aclose()
+
+    def _built(self, request: Request) -> httpx.Request:
+        """The request as it leaves; httpx would take an address apart and put it together three times."""
+        url = f"{self._base_url}{request.path}"
+        if request.query:
+            url = f"{url}?{httpx.QueryParams(request.query)}"
+        if request.body is None:
+            return httpx.Request(request.method, url, headers=self._http.headers)
+        headers = {**self._http.headers, "Content-Type": "application/json"}
+        body = json.dumps(request.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return httpx.Request(request.method, url, headers=headers, content=body)
 
     def _remover(self, credentials: Credentials) -> Callable[[str], str]:
         remover = self._removers.get(credentials)  # kept for as long as somebody holds the credentials
@@ -166,7 +176,7 @@ def _json_object(text: str) -> Mapping[str, Any] | None:
         answer = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
-    return answer if isinstance(answer, dict) else None
+    return without_secrets(answer) if isinstance(answer, dict) else None
 
 
 def _no_number(name: str) -> NoReturn:

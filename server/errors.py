@@ -4,6 +4,8 @@ ClickSendError
 ├── NeverReached    no connection was made: ClickSend did not act
 ├── Declined        ClickSend answered no: it did not act
 └── NoUsableAnswer  the request left, and what came back does not tell: it may have acted
+
+Beside them LedgerUnavailable: nothing was written, so nothing may be sent.
 """
 
 from typing import Any
@@ -47,3 +49,7 @@ class NoUsableAnswer(ClickSendError):
         super().__init__(reason)
         self.answer = answer
         self.passing = passing
+
+
+class LedgerUnavailable(Exception):
+    """The ledger's database cannot be read or written; a paid call must not be made."""

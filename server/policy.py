@@ -76,6 +76,11 @@ class Policy:
         return chosen and slug not in self.without_tools and (action.read_only or not self.read_only)
 
     @property
+    def shares_ledger(self) -> bool:
+        """Whether other machines can reach the ledger."""
+        return self.ledger is not None and self.ledger.startswith("postgres")
+
+    @property
     def limits_recipients(self) -> bool:
         """Whether it matters who would be contacted."""
         return bool(

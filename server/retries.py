@@ -12,14 +12,16 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.progress import tell
 from tools.action import Action
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 _FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
 _LONGEST_WAIT = 8.0
@@ -98,19 +100,6 @@ async def persistently(
     number = 0
     lost = False
 
-    def before_sleep(state: RetryCallState) -> None:
-        pausing()
-        tell(f"{_trouble(state)}: attempt {number + 1} of {attempts} in {math.ceil(state.upcoming_sleep)} s")
-
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(lambda fault: may_repeat(action, fault)),
-        wait=_wait,
-        stop=stop_after_attempt(attempts) | stop_before_delay(max(0.0, deadline - anyio.current_time())),
-        before_sleep=before_sleep,
-        sleep=anyio.sleep,
-        reraise=True,
-    )
-
     async def attempt() -> Mapping[str, Any]:
         nonlocal number, lost
         try:
@@ -125,10 +114,35 @@ async def persistently(
         pace.learn(None)
         return answer
 
-    return Attempted(await retrying(attempt), number, lost)
+    try:
+        return Attempted(await attempt(), number, lost)  # nearly every call ends here
+    except ClickSendError as fault:
+        failed = [fault]
+
+    # The first attempt that it sees is the one that has failed.
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay
+
+    async def again() -> Mapping[str, Any]:
+        if failed:
+            raise failed.pop()
+        return await attempt()
+
+    def before_sleep(state: "RetryCallState") -> None:
+        pausing()
+        tell(f"{_trouble(state)}: attempt {number + 1} of {attempts} in {math.ceil(state.upcoming_sleep)} s")
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(lambda fault: may_repeat(action, fault)),
+        wait=_wait,
+        stop=stop_after_attempt(attempts) | stop_before_delay(max(0.0, deadline - anyio.current_time())),
+        before_sleep=before_sleep,
+        sleep=anyio.sleep,
+        reraise=True,
+    )
+    return Attempted(await retrying(again), number, lost)
 
 
-def _trouble(state: RetryCallState) -> str:
+def _trouble(state: "RetryCallState") -> str:
     """Why there has to be another attempt, for whoever waits."""
     match _fault(state):
         case Declined() as fault:
@@ -139,11 +153,11 @@ def _trouble(state: RetryCallState) -> str:
             return "ClickSend gave no usable answer"
 
 
-def _fault(state: RetryCallState) -> BaseException | None:
+def _fault(state: "RetryCallState") -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 
 
-def _wait(state: RetryCallState) -> float:
+def _wait(state: "RetryCallState") -> float:
     """Seconds until the next attempt: what ClickSend asks for, or a growing time."""
     fault = _fault(state)
     asked = fault.retry_after if isinstance(fault, Declined) and fault.retry_after else 0

@@ -2,23 +2,42 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+
+from server.errors import LedgerUnavailable
 
 _CREATING = 10  # tries to create the tables
 _BUSY = 10  # seconds to wait for another process's write
 T = TypeVar("T")
 
 
-class LedgerUnavailable(Exception):
-    """The database cannot be read or written; a paid call must not be made."""
+@dataclass(eq=False)
+class _Write:
+    """Work that waits to be done in a transaction, and how it ended."""
+
+    work: Callable[[sa.Connection], Any]
+    durable: bool
+    done: bool = False
+    result: Any = None
+    fault: Exception | None = None
+
+    def run(self, link: sa.Connection) -> None:
+        try:
+            self.result = self.work(link)
+        except SQLAlchemyError:
+            raise
+        except Exception as fault:
+            self.fault = fault
 
 
 class Database:
@@ -29,6 +48,45 @@ class Database:
         self._tables = tables
         self._engine: sa.Engine | None = None
         self._opening = threading.Lock()
+        self._waiting: list[_Write] = []
+        self._turn = anyio.Lock(fast_acquire=True)
+
+    async def write(self, work: Callable[[sa.Connection], T], *, durable: bool = True) -> T:
+        """Do some work in a transaction, and wait until it is written. Raises LedgerUnavailable.
+
+        SQLite takes one write at a time, so all that wait for their turn go in together, in one transaction with one
+        wait for the disk. What `work` raises is raised here; it has to come before its first change. What is not
+        `durable` outlives the end of the process, but may be lost with the machine's power.
+        """
+        write = _Write(work, durable)
+        with anyio.CancelScope(shield=True):  # others may have taken it along
+            if self._url.get_backend_name() != "sqlite":
+                await anyio.to_thread.run_sync(self._transact, [write])
+            else:
+                self._waiting.append(write)
+                async with self._turn:
+                    if not write.done:
+                        together, self._waiting = self._waiting, []
+                        await anyio.to_thread.run_sync(self._transact, together)
+        if write.fault is not None:
+            raise write.fault
+        result: T = write.result
+        return result
+
+    def _transact(self, writes: Sequence[_Write]) -> None:
+        try:
+            with as_unavailable(), self._opened().connect() as link:
+                if link.dialect.name == "sqlite":
+                    wait_for_disk = any(write.durable for write in writes)
+                    link.exec_driver_sql(f"PRAGMA synchronous={'FULL' if wait_for_disk else 'NORMAL'}")
+                for write in writes:
+                    write.run(link)
+                link.commit()
+        except LedgerUnavailable as fault:
+            for write in writes:
+                write.fault = fault
+        for write in writes:
+            write.done = True
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do some work with it in a thread. Raises LedgerUnavailable."""
@@ -81,11 +139,6 @@ def as_unavailable() -> Iterator[None]:
         raise LedgerUnavailable(type(cause).__name__) from None
 
 
-def is_shared(place: str) -> bool:
-    """Whether several machines can reach a database."""
-    return _url(place).get_backend_name() != "sqlite"
-
-
 def upsert(dialect: str, table: sa.Table) -> Any:
     """An insert that can say what to do where the row is there already."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
@@ -107,7 +160,7 @@ def _engine(url: sa.URL) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def durable(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA synchronous=FULL")  # `write` relaxes it where it may
 
     return engine
 

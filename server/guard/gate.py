@@ -11,8 +11,7 @@ import anyio
 
 from schemas.base import Arguments
 from server.callers import Caller
-from server.errors import ClickSendError
-from server.guard.database import LedgerUnavailable
+from server.errors import ClickSendError, LedgerUnavailable
 from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
 from server.guard.lookup import Found, Read, digest, look_up
 from server.guard.preview import Quote, describe, quote_of

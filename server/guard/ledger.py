@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from server.guard.database import Database, as_unavailable, upsert
 
@@ -129,7 +128,7 @@ class Ledger:
         Duplicate if the same call was made within `window` seconds and was not refused, and OverBudget if the
         costs of the last 24 hours and its own exceed `budget`.
         """
-        return await self._database.in_thread(lambda: self._start(entry, window, budget, lasts))
+        return await self._database.write(lambda link: _start(link, entry, window, budget, lasts))
 
     async def finish(
         self,
@@ -140,7 +139,10 @@ class Ledger:
         cost: Decimal | None = None,
         recipients: int | None = None,
     ) -> None:
-        """Write how a send ended; a cost of None leaves what was reserved, recipients likewise."""
+        """Write how a send ended; a cost of None leaves what was reserved, recipients likewise.
+
+        Not durable: if the power fails now, the send stands as started, and is looked up.
+        """
         values: dict[str, Any] = {"state": state, "message_ids": json.dumps(list(message_ids))}
         if cost is not None:
             values["cost"] = _millionths(cost)
@@ -148,7 +150,7 @@ class Ledger:
             values["recipients"] = recipients
         change = _FINISH[tuple(values)]
         given = {"entry": entry_id, **{f"new_{name}": value for name, value in values.items()}}
-        await self._database.in_thread(lambda: self._database.execute(change, given))
+        await self._database.write(lambda link: link.execute(change, given), durable=False)
 
     async def same(self, entry: Entry, *, window: float) -> Entry | None:
         """The newest entry of the same call within the window that was not refused."""
@@ -175,16 +177,12 @@ class Ledger:
 
     async def use(self, token: str) -> bool:
         """Use an approval; False if it was used before."""
-        insert = sa.insert(_used).values(token=token, at=time.time())
 
-        def once() -> bool:
-            try:
-                self._database.execute(insert)
-            except IntegrityError:
-                return False
-            return True
+        def once(link: sa.Connection) -> bool:
+            insert = upsert(link.dialect.name, _used).values(token=token, at=time.time()).on_conflict_do_nothing()
+            return link.execute(insert.returning(_used.c.token)).first() is not None
 
-        return await self._database.in_thread(once)
+        return await self._database.write(once)
 
     def entries(self, *, since: float = 0.0, state: str | None = None, action: str | None = None) -> list[Entry]:
         """Entries, newest first, from a time in Unix seconds on; for people, hence not async."""
@@ -205,25 +203,6 @@ class Ledger:
     def close(self) -> None:
         """Close its connections."""
         self._database.close()
-
-    def _start(self, entry: Entry, window: float, budget: Decimal | None, lasts: float) -> Entry:
-        now = time.time()
-        with self._database.begin() as link:
-            # Taken first and held to the end: all sends of a caller pass here one after the other.
-            link.execute(_LOCK[link.dialect.name], {"caller": entry.caller, "touched": now})
-            same, abandoned = _before(link, entry, since=now - window, ended=now - lasts)
-            if abandoned:
-                raise Abandoned(abandoned)
-            if window and same:
-                raise Duplicate(same)
-            if budget is not None:
-                _check_budget(link, entry, budget, now)
-            values = {name: getattr(entry, name) for name in ("id", "account", "caller", "caller_name", "action")}
-            values |= {name: getattr(entry, name) for name in ("fingerprint", "recipients", "request")}
-            values |= {"cost": None if entry.cost is None else _millionths(entry.cost)}
-            values |= {"at": now, "state": "started", "message_ids": "[]", "marks": json.dumps(entry.marks)}
-            link.execute(_INSERT, values)
-        return replace(entry, at=now)
 
 
 def default_place() -> str:
@@ -262,6 +241,25 @@ def _lock(dialect: str) -> Any:
 
 
 _LOCK = {dialect: _lock(dialect) for dialect in ("sqlite", "postgresql")}
+
+
+def _start(link: sa.Connection, entry: Entry, window: float, budget: Decimal | None, lasts: float) -> Entry:
+    now = time.time()
+    # Taken first and held to the end: all sends of a caller pass here one after the other.
+    link.execute(_LOCK[link.dialect.name], {"caller": entry.caller, "touched": now})
+    same, abandoned = _before(link, entry, since=now - window, ended=now - lasts)
+    if abandoned:
+        raise Abandoned(abandoned)
+    if window and same:
+        raise Duplicate(same)
+    if budget is not None:
+        _check_budget(link, entry, budget, now)
+    values = {name: getattr(entry, name) for name in ("id", "account", "caller", "caller_name", "action")}
+    values |= {name: getattr(entry, name) for name in ("fingerprint", "recipients", "request")}
+    values |= {"cost": None if entry.cost is None else _millionths(entry.cost)}
+    values |= {"at": now, "state": "started", "message_ids": "[]", "marks": json.dumps(entry.marks)}
+    link.execute(_INSERT, values)
+    return replace(entry, at=now)
 
 
 def _before(link: sa.Connection, entry: Entry, *, since: float, ended: float) -> tuple[Entry | None, list[Entry]]:

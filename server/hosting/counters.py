@@ -5,7 +5,8 @@ import time
 import sqlalchemy as sa
 from limits.aio.storage import Storage
 
-from server.guard.database import Database, LedgerUnavailable, upsert
+from server.errors import LedgerUnavailable
+from server.guard.database import Database, upsert
 
 _metadata = sa.MetaData()
 _counters = sa.Table(

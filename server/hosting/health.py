@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from server.guard.database import LedgerUnavailable
+from server.errors import LedgerUnavailable
 from server.hosting.traffic import Traffic
 
 _FRESH_FOR = 1.0  # seconds; so that asking often does not load the database

@@ -17,7 +17,6 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.dispatch import Dispatcher
-from server.guard.database import is_shared
 from server.hosting.access import Identify, by_own_account, by_token, of_this_machine
 from server.hosting.door import CALLER, PATH, REQUEST_ID, Door
 from server.hosting.health import health_routes
@@ -129,12 +128,11 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
 
 
 def _shared_storage(settings: Settings) -> "SharedStorage | None":
-    place = settings.policy.ledger
-    if place is None or not is_shared(place):
+    if settings.policy.ledger is None or not settings.policy.shares_ledger:
         return None
     from server.hosting.counters import SharedStorage
 
-    return SharedStorage(place)
+    return SharedStorage(settings.policy.ledger)
 
 
 def _sender(request: Request) -> Sender:

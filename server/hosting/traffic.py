@@ -12,7 +12,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from server.guard.database import LedgerUnavailable
+from server.errors import LedgerUnavailable
 from server.hosting.access import Turned
 from server.hosting.options import Hosting
 

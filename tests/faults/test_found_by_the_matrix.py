@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fault_ledgers import SqliteFile
 
-from server.guard.database import LedgerUnavailable
+from server.errors import LedgerUnavailable
 from server.guard.ledger import Entry, Ledger, State
 from server.guard.lookup import Found, digest, look_up
 from tools.action import Action, Request

@@ -108,7 +108,7 @@ async def test_what_arrives_is_as_the_table_says() -> None:
 
 
 async def call(upstream: Upstream, slug: str, **settings: Any) -> Envelope:
-    async with Dispatcher(upstream.settings(**{"attempts": 2, **settings})) as dispatcher:
+    async with Dispatcher(upstream.settings(**{"attempts": 2, "total_timeout": 60.0, **settings})) as dispatcher:
         return await dispatcher.call(CATALOG[slug], GOOD[slug])
 
 

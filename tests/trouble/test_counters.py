@@ -9,7 +9,7 @@ from guarding import Place
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from server.guard.database import LedgerUnavailable
+from server.errors import LedgerUnavailable
 from server.hosting.counters import SharedStorage
 
 pytestmark = pytest.mark.anyio
