@@ -17,6 +17,7 @@ from server.guard.lookup import Found, Read, digest, look_up
 from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
 from server.guard.recipients import BeyondLimits, check
+from server.result import compact
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
 from tools.reach import Outgoing, Reach
@@ -333,7 +334,7 @@ def _whole(reach: Reach, everybody: Sequence[Outgoing]) -> str:
 
 def _fingerprint(request: Request) -> str:
     """The same for the same input, in whatever order its messages come; names come in the order of their models."""
-    return digest(request.method, request.path, json.dumps(_canonical(request.body)))
+    return digest(request.method, request.path, compact(_canonical(request.body)))
 
 
 def _canonical(value: Any) -> Any:
@@ -341,7 +342,7 @@ def _canonical(value: Any) -> Any:
         # What makes no difference to who gets what and when makes no other call either.
         return {name: _canonical(item) for name, item in value.items() if item not in ("", 0) and name not in _LABELS}
     if isinstance(value, list):
-        return sorted(json.dumps(_canonical(item)) for item in value)
+        return sorted(compact(_canonical(item)) for item in value)
     return value
 
 
