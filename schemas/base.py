@@ -46,6 +46,8 @@ class Arguments(BaseModel):
         model = None
         try:
             model = handler(value)
+            if not _is_judged_jointly(cls):
+                return model
             sound = {name: getattr(model, name) for name in cls.model_fields}
         except ValidationError as error:
             found = error.errors(include_url=False)
@@ -60,6 +62,11 @@ class Arguments(BaseModel):
     def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong with the fields together; `sound` has those that are right by themselves."""
         yield from ()
+
+
+@cache
+def _is_judged_jointly(model: type[Arguments]) -> bool:
+    return any("joint_problems" in vars(base) for base in model.__mro__[: model.__mro__.index(Arguments)])
 
 
 def _again(problem: ErrorDetails) -> InitErrorDetails:
@@ -93,7 +100,7 @@ def _field_adapter(model: type[Arguments], name: str) -> TypeAdapter[Any]:
 def _forgiven(model: type[Arguments], value: object) -> object:
     """Input as it was before a host turned objects into JSON text, and named fields that are left out."""
     value = from_text(value, "{")
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)) or not (None in value.values() or "" in value.values()):
         return value
     never_blank = _never_blank(model)
     return {name: item for name, item in value.items() if item is not None and not (item == "" and name in never_blank)}

@@ -136,7 +136,8 @@ CampaignSchedule = Annotated[
 
 
 def _not_blank(text: str) -> str:
-    if not any(character.isprintable() and not character.isspace() for character in text):
+    visible = text.isprintable() and not text.isspace() and text != ""  # nearly every text
+    if not visible and not any(character.isprintable() and not character.isspace() for character in text):
         raise refuse("must not be empty")
     if "\ufffd" in text:
         raise refuse("holds U+FFFD, which stands for a broken character such as half an emoji: write it again")

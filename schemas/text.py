@@ -10,6 +10,7 @@ GSM_BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 GSM_EXTENDED = frozenset("\f^{}\\[~]|€")  # sent as two units each
+_GSM = GSM_BASIC | GSM_EXTENDED
 
 MAX_PARTS = 8  # ClickSend cuts what is longer, in silence
 
@@ -26,7 +27,7 @@ class TextLength:
 def measure(text: str) -> TextLength:
     """Measure a text as it would be sent by SMS; an empty text has 0 units and 1 part."""
     characters = set(text)
-    if characters <= GSM_BASIC | GSM_EXTENDED:
+    if characters <= _GSM:
         units = len(text) + sum(text.count(character) for character in characters & GSM_EXTENDED)
         return TextLength(unicode=False, units=units, parts=_parts(units, single=160, joined=153))
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -34,28 +34,11 @@ def without_unseen(text: str) -> str:
     return _MISPLACED.sub("", _UNSEEN.sub("", text))
 
 
-def without_secrets(value: Any) -> Any:
-    """A JSON value without any entry whose name says that it is a key or a password, at any depth."""
-    return _without_secrets(value) if _holds_secrets(value) else value
-
-
-def _holds_secrets(value: Any) -> bool:
-    """Whether there is such an entry: nearly never, and looking is far quicker than making a copy."""
-    if isinstance(value, dict):
-        if not value.keys() <= _harmless and any(map(_is_secret, value)):
-            return True
-        value = value.values()
-    elif not isinstance(value, list):
-        return False
-    return any(_holds_secrets(item) for item in value if type(item) in (dict, list))
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_secrets(item) for name, item in value.items() if not _is_secret(name)}
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return value
+def without_secrets(named: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object without the entries whose names say that they are a key or a password; for each that is parsed."""
+    if named.keys() <= _harmless:
+        return named
+    return {name: value for name, value in named.items() if not _is_secret(name)}
 
 
 def _is_secret(name: str) -> bool:

@@ -173,10 +173,10 @@ def _raise_for(status: int, response: httpx.Response, answer: Mapping[str, Any] 
 
 def _json_object(text: str) -> Mapping[str, Any] | None:
     try:
-        answer = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        answer = json.loads(text, object_hook=without_secrets, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
-    return without_secrets(answer) if isinstance(answer, dict) else None
+    return answer if isinstance(answer, dict) else None
 
 
 def _no_number(name: str) -> NoReturn:

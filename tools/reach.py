@@ -1,12 +1,11 @@
 """Reach: whom a call would contact, from whom, with what and when; what an operator's limits are about."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message or letter that would go out.
 
     `to`: an E.164 number, or None where it is a letter or not known yet; `country`: that of a letter;
@@ -46,7 +45,7 @@ def pictures(arguments: Any) -> Reach:
     """For sends of MMS."""
     return Reach(
         tuple(
-            replace(one, about=f"subject {message.subject}, picture {arguments.media_file}")
+            one._replace(about=f"subject {message.subject}, picture {arguments.media_file}")
             for one, message in zip(messages(arguments).outgoing, arguments.messages, strict=True)
         )
     )

@@ -18,6 +18,7 @@ from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
 from server.guard.recipients import BeyondLimits, check
 from server.progress import tell
+from server.result import compact
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
 from tools.reach import Outgoing, Reach
@@ -220,7 +221,7 @@ class Guard:
 
     def _question(self, text: str, action: Action, arguments: Arguments, quote: Quote | None) -> Question:
         price = "" if quote is None else str(quote.cost)
-        token = digest(self._caller, _fingerprint(action, arguments), price, text)
+        token = digest(self._caller, _fingerprint(action.request(arguments)), price, text)
         return Question(text, token)
 
     async def _with_approval(self, question: Question, approved: Approved | None) -> Question | None:
@@ -245,7 +246,7 @@ class Guard:
             query = {"page": page, "limit": _CONTACTS_A_PAGE}
             data = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
             numbers = [row.get("phone_number") for row in data["data"] if isinstance(row, dict)]
-            outgoing += [replace(pattern, to=number) for number in numbers if number]
+            outgoing += [pattern._replace(to=number) for number in numbers if number]
             read, total = read + len(data["data"]), data.get("total")
             of = f" of {total:,}" if isinstance(total, int) else ""
             tell(f"Read {read:,}{of} contacts, to check them against the limits", read, total if of else None)
@@ -276,7 +277,8 @@ class Guard:
         return quote
 
     def _entry(self, action: Action, arguments: Arguments, recipients: int) -> Entry:
-        body = action.request(arguments).body or {}
+        request = action.request(arguments)
+        body = request.body or {}
         entry_id = new_id()
         marks = tuple(digest(entry_id, *mark) for mark in action.trace.sent(body)) if action.trace else ()
         return Entry(
@@ -285,7 +287,7 @@ class Guard:
             caller=self._caller,
             caller_name=self._caller_name,
             action=action.slug,
-            fingerprint=_fingerprint(action, arguments),
+            fingerprint=_fingerprint(request),
             recipients=recipients,
             marks=marks,
             request=json.dumps(body, ensure_ascii=False) if self._policy.ledger_keeps_texts else None,
@@ -343,10 +345,9 @@ def _whole(reach: Reach, everybody: Sequence[Outgoing]) -> str:
     return f"everybody on contact list {reach.list_id}{counted}"
 
 
-def _fingerprint(action: Action, arguments: Arguments) -> str:
-    """The same for the same input, in whatever order its messages come."""
-    request = action.request(arguments)
-    return digest(request.method, request.path, json.dumps(_canonical(request.body), sort_keys=True))
+def _fingerprint(request: Request) -> str:
+    """The same for the same input, in whatever order its messages come; names come in the order of their models."""
+    return digest(request.method, request.path, compact(_canonical(request.body)))
 
 
 def _canonical(value: Any) -> Any:
@@ -354,7 +355,7 @@ def _canonical(value: Any) -> Any:
         # What makes no difference to who gets what and when makes no other call either.
         return {name: _canonical(item) for name, item in value.items() if item not in ("", 0) and name not in _LABELS}
     if isinstance(value, list):
-        return sorted((_canonical(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        return sorted(compact(_canonical(item)) for item in value)
     return value
 
 

@@ -205,9 +205,9 @@ async def test_every_form_of_arguments_comes_back_as_an_envelope() -> None:
 
 
 async def test_a_fault_inside_this_server_is_an_envelope_too(caplog: pytest.LogCaptureFixture) -> None:
-    deep: Any = "MARK"
+    deep: Any = "MARK" * 20_000
     for _ in range(600):
-        deep = [deep]  # can be parsed, but not walked through
+        deep = [deep]  # can be parsed, but not walked through to shorten it
     error = await failure(says(good(deep)), CREATE)
     assert error.startswith("OUTCOME UNKNOWN: a fault inside this server.")
     assert "RecursionError" in caplog.text

@@ -58,6 +58,28 @@ def test_below_the_ceiling_nothing_is_touched() -> None:
     assert shown == page
 
 
+LISTS = CATALOG["CLICKSEND_GET_LISTS"]
+ROW = st.dictionaries(st.sampled_from("abc"), st.sampled_from([None, None, 0, "", "x"]))
+
+
+@given(st.lists(ROW | st.none(), max_size=4))
+def test_what_is_null_in_every_row_is_named_once_and_nothing_is_lost(rows: list[dict[str, Any] | None]) -> None:
+    shown = json.loads(rendered(envelope({"total": 4, "data": rows}), LISTS))
+    names = shown["data"].pop("_always_null", [])
+    for row in shown["data"]["data"]:
+        if row is not None:
+            assert row.keys().isdisjoint(names)
+            row |= dict.fromkeys(names)
+    assert shown == envelope({"total": 4, "data": rows})
+
+
+def test_a_page_names_its_empty_fields_once() -> None:
+    rows = [{"id": n, "fax": None, "email": None if n else "ana@example.com"} for n in range(3)]
+    page = json.loads(rendered(envelope({"data": rows}), LISTS))["data"]
+    assert page["_always_null"] == ["fax"]
+    assert page["data"][1:] == [{"id": 1, "email": None}, {"id": 2, "email": None}]
+
+
 # --- the ceiling ---------------------------------------------------------------------------------
 
 TOTAL = 230
