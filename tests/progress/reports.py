@@ -70,7 +70,7 @@ class Held:
     upstream: Upstream | None = None
 
     def hold(self, *parts: str) -> None:
-        """Hold the answers to requests whose first line has one of these parts."""
+        """Hold the answers to requests whose first line has one of these parts, or `PLACE#2` for the second to it."""
         self.gates |= {part: asyncio.Event() for part in parts}
 
     def let_go(self, part: str) -> None:
@@ -86,8 +86,9 @@ class Held:
         place = next((part for part in self.answers if part in line), "")
         assert place, line
         turn = min(self.asked(place), len(self.answers[place])) - 1
-        for part in (part for part in (*self.gates,) if part in line or part == f"{place}#{turn + 1}"):
-            await self.gates[part].wait()
+        for part, gate in list(self.gates.items()):
+            if part in line or part == f"{place}#{turn + 1}":
+                await gate.wait()
         if not (data := self.answers[place][turn]):
             conversation.drop()
             return
