@@ -82,7 +82,7 @@ class Database:
                 for write in writes:
                     write.run(link)
                 link.commit()
-        except LedgerUnavailable as fault:
+        except Exception as fault:  # whatever it was, nothing is written
             for write in writes:
                 write.fault = fault
         for write in writes:
