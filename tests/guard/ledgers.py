@@ -11,6 +11,7 @@ from guarding import Place, postgres_place, sqlite_place
 def _without_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """All is plain http on this machine: certificates, which take long to load for each client, are not needed."""
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)  # it would be read instead
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from mcp import StdioServerParameters
 
 PROGRAM = (sys.executable, "-m", "server")
 ERAS = ("auto", "legacy")
-PATIENCE = 20  # seconds for anything a process is waited for
+PATIENCE = 60  # seconds for anything a process is waited for, on a busy machine
 
 
 def environment(**own: str) -> dict[str, str]:

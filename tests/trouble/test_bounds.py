@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from guarding import Place
-from hosting import running_http
+from hosting import PATIENCE, running_http
 from inputs import GOOD
 from scripted import keeps_silent, says, says_when_released, scripted
 from troubles import ACCEPTED, READ, SEND, at, browsing, call, callers, envelope, modern, relay, request, until, wire
@@ -122,7 +122,7 @@ async def test_a_place_is_free_again_when_a_client_has_left() -> None:
 
 async def until_served(web: httpx.AsyncClient, url: str, answers: list[httpx.Response]) -> None:
     """Ask until the caller has a place again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not answers or answers[-1].status_code == 429:
             answers.append(await post(web, url))
 
