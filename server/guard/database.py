@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.errors import LedgerUnavailable
@@ -141,7 +140,13 @@ def as_unavailable() -> Iterator[None]:
 
 def upsert(dialect: str, table: sa.Table) -> Any:
     """An insert that can say what to do where the row is there already."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def _url(place: str) -> sa.URL:
