@@ -1,6 +1,7 @@
 """The database below the ledger: SQLite for one machine, PostgreSQL for many, by one code path."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -76,8 +77,7 @@ class Database:
         try:
             with as_unavailable(), self._opened().connect() as link:
                 if link.dialect.name == "sqlite":
-                    wait_for_disk = any(write.durable for write in writes)
-                    link.exec_driver_sql(f"PRAGMA synchronous={'FULL' if wait_for_disk else 'NORMAL'}")
+                    _begin(link.connection.driver_connection, durable=any(write.durable for write in writes))
                 for write in writes:
                     write.run(link)
                 link.commit()
@@ -128,12 +128,18 @@ class Database:
             return self._engine
 
 
+def _begin(sqlite: Any, *, durable: bool) -> None:
+    """Take the right to write, which SQLAlchemy would ask for only when there is something to be written."""
+    sqlite.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    sqlite.execute("BEGIN IMMEDIATE")
+
+
 @contextmanager
 def as_unavailable() -> Iterator[None]:
     """Tell a failing database by its kind; the text of its errors may hold what was to be written."""
     try:
         yield
-    except (SQLAlchemyError, OSError, ImportError) as fault:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as fault:
         cause = getattr(fault, "orig", None) or fault
         raise LedgerUnavailable(type(cause).__name__) from None
 

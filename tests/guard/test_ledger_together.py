@@ -157,10 +157,21 @@ async def test_who_is_cancelled_while_waiting_is_written_all_the_same(ledger: Le
     assert len(ledger.entries()) == 3
 
 
-async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(ledger: Ledger) -> None:
-    with watched("before_cursor_execute") as executed:
-        one = await start(ledger, entry())
-        await ledger.finish(one.id, "accepted", message_ids=["ID-1"])
-        assert await ledger.use("an approval")
-    pragmas = [arguments[2] for arguments in executed if "synchronous" in arguments[2]]
-    assert pragmas == [f"PRAGMA synchronous={mode}" for mode in ("FULL", "NORMAL", "FULL")]
+async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(tmp_path: Path) -> None:
+    executed: list[str] = []
+
+    def trace(connection: sqlite3.Connection, _: Any) -> None:
+        connection.set_trace_callback(executed.append)
+
+    ledger = Ledger(str(tmp_path / "ledger.sqlite3"))
+    sa.event.listen(sa.Engine, "connect", trace)
+    try:
+        await ledger.check()
+    finally:
+        sa.event.remove(sa.Engine, "connect", trace)
+    one = await start(ledger, entry())
+    await ledger.finish(one.id, "accepted", message_ids=["ID-1"])
+    assert await ledger.use("an approval")
+    ledger.close()
+    modes = [line for line in executed if line.startswith("PRAGMA synchronous")]
+    assert modes[-3:] == [f"PRAGMA synchronous={mode}" for mode in ("FULL", "NORMAL", "FULL")]
