@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Not more than four workers, however many cores: many tests start several processes of their own.
+WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test check faults load bench clients client-environments bundle collector format snapshots readme constraints clean
@@ -11,7 +13,7 @@ demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 
 test: $(VENV)/ready-to-develop     ## run all tests, with the coverage of branches
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest $(WORKERS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

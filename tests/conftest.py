@@ -1,13 +1,22 @@
 """What all tests share: the event loop they run on, a ledger each, and a ClickSend sandbox on a socket."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import coverage
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
 from server.sandbox.serve import RunningSandbox, running_sandbox
+
+
+def pytest_sessionfinish() -> None:
+    """Write down a worker's coverage while it is waited for: pytest-xdist kills one that takes 10 s to end."""
+    if "PYTEST_XDIST_WORKER" in os.environ and (measured := coverage.Coverage.current()):
+        measured.stop()
+        measured.save()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def test_the_demo_ends_well_and_shows_every_call_with_its_envelope() -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=50,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

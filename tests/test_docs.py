@@ -67,7 +67,7 @@ def test_the_block_for_claude_desktop_starts_a_server_that_lists_26_tools() -> N
         process.stdin.flush()
         answers = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     assert len(answers[1]["result"]["tools"]) == 26
 
 

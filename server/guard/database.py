@@ -1,6 +1,7 @@
 """The database below the ledger: SQLite for one machine, PostgreSQL for many, by one code path."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +12,6 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.errors import LedgerUnavailable
@@ -77,12 +77,11 @@ class Database:
         try:
             with as_unavailable(), self._opened().connect() as link:
                 if link.dialect.name == "sqlite":
-                    wait_for_disk = any(write.durable for write in writes)
-                    link.exec_driver_sql(f"PRAGMA synchronous={'FULL' if wait_for_disk else 'NORMAL'}")
+                    _begin(link.connection.driver_connection, durable=any(write.durable for write in writes))
                 for write in writes:
                     write.run(link)
                 link.commit()
-        except LedgerUnavailable as fault:
+        except Exception as fault:  # whatever it was, nothing is written
             for write in writes:
                 write.fault = fault
         for write in writes:
@@ -129,19 +128,31 @@ class Database:
             return self._engine
 
 
+def _begin(sqlite: Any, *, durable: bool) -> None:
+    """Take the right to write, which SQLAlchemy would ask for only when there is something to be written."""
+    sqlite.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    sqlite.execute("BEGIN IMMEDIATE")
+
+
 @contextmanager
 def as_unavailable() -> Iterator[None]:
     """Tell a failing database by its kind; the text of its errors may hold what was to be written."""
     try:
         yield
-    except (SQLAlchemyError, OSError, ImportError) as fault:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as fault:
         cause = getattr(fault, "orig", None) or fault
         raise LedgerUnavailable(type(cause).__name__) from None
 
 
 def upsert(dialect: str, table: sa.Table) -> Any:
     """An insert that can say what to do where the row is there already."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def _url(place: str) -> sa.URL:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -234,19 +235,17 @@ _BEFORE = sa.select(_sends).where(
 )
 
 
-def _lock(dialect: str) -> Any:
+@cache
+def _lock() -> Any:
     """A write that holds up every other one to the same caller's row until this transaction ends."""
-    values = upsert(dialect, _callers).values(caller=sa.bindparam("caller"), touched=sa.bindparam("touched"))
+    values = upsert("postgresql", _callers).values(caller=sa.bindparam("caller"), touched=sa.bindparam("touched"))
     return values.on_conflict_do_update(index_elements=["caller"], set_={"touched": sa.bindparam("touched")})
-
-
-_LOCK = {dialect: _lock(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 def _start(link: sa.Connection, entry: Entry, window: float, budget: Decimal | None, lasts: float) -> Entry:
     now = time.time()
-    # Taken first and held to the end: all sends of a caller pass here one after the other.
-    link.execute(_LOCK[link.dialect.name], {"caller": entry.caller, "touched": now})
+    if link.dialect.name == "postgresql":  # SQLite lets only one write in anyway
+        link.execute(_lock(), {"caller": entry.caller, "touched": now})
     same, abandoned = _before(link, entry, since=now - window, ended=now - lasts)
     if abandoned:
         raise Abandoned(abandoned)

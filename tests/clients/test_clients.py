@@ -7,7 +7,7 @@ from client_runs import CLIENTS, PRICE, PROTOCOLS, TO, TRANSPORTS, Client, Runs
 
 from tools.catalog import CATALOG
 
-pytestmark = pytest.mark.timeout(180)  # for the first test of each run, which waits for a few programs
+pytestmark = pytest.mark.timeout(600)  # for the first test of each run, which waits for a few programs
 
 CANNOT_ASK = [client for client in CLIENTS if not client.asks]
 

@@ -3,7 +3,7 @@
 import pytest
 from conformance_runs import REVISIONS, Suite, excuses
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

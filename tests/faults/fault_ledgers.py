@@ -154,7 +154,7 @@ def postgres_problem() -> str | None:
     try:
         import psycopg
 
-        psycopg.connect(POSTGRES, connect_timeout=3).close()
+        psycopg.connect(POSTGRES, connect_timeout=30).close()
     except Exception as fault:
         return f"no PostgreSQL at {POSTGRES}: {type(fault).__name__}"
     return None

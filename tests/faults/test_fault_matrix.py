@@ -8,7 +8,7 @@ from fault_matrix import SEED, matrix
 from fault_plan import ACTIONS, BUDGETS, FAULTS, NEXT, plan
 from fault_report import Part
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def broken_promises(part: Part) -> list[str]:

@@ -75,7 +75,7 @@ def postgres_place() -> Iterator[Place]:
     """A ledger in a schema that is made for it and dropped afterwards."""
     schema = f"guard_{uuid.uuid4().hex}"
     try:
-        link = psycopg.connect(POSTGRES, connect_timeout=3, autocommit=True)
+        link = psycopg.connect(POSTGRES, connect_timeout=30, autocommit=True)
     except psycopg.OperationalError:
         assert os.environ.get("REQUIRE_SERVICES") != "1", "REQUIRE_SERVICES=1, and PostgreSQL is not there"
         pytest.skip("needs PostgreSQL at 127.0.0.1:5432")

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from guarding import Place
-from hosting import PROGRAM, environment, running
+from hosting import PROGRAM, environment, free_port, running
 
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 NAME = "mcp.example.com"  # under which callers reach the fleet
@@ -58,11 +58,11 @@ class Replica:
 
     log: Path
     own: Mapping[str, str]
-    port: int = 0
+    port: int = field(default_factory=free_port)
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it, on its port if it had one, and wait until it listens."""
+        """Start it, and wait until it listens."""
         before = self.told().count("MCP at ")
         # Not measured: what is killed takes the measurements of others along.
         plain = {name: value for name, value in environment(**self.own).items() if not name.startswith("COVERAGE")}
@@ -72,7 +72,6 @@ class Replica:
             )
         await until(lambda: self.told().count("MCP at ") > before or self.process.returncode is not None, "a start")
         assert self.process.returncode is None, self.told()
-        self.port = int(re.findall(r"MCP at http://127\.0\.0\.1:(\d+)/mcp", self.told())[-1])
 
     @property
     def url(self) -> str:
@@ -186,8 +185,7 @@ async def _sandbox() -> AsyncIterator[str]:
 @asynccontextmanager
 async def _nginx(folder: Path, replicas: Sequence[int]) -> AsyncIterator[int]:
     """The real nginx with the template from deploy/; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "clicksend-mcp.conf").write_text(filled(TEMPLATE.read_text(), port, replicas, folder))
     (folder / "nginx.conf").write_text(_MAIN.format(folder=folder))
     process = await asyncio.create_subprocess_exec(

@@ -7,7 +7,7 @@ from guarding import Place
 from load_calls import Agent, Tally
 from load_run import CALLERS, Run, load, page
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 
 async def test_64_callers_on_three_accounts_are_told_what_is_theirs(postgres: Place, tmp_path: Path) -> None:

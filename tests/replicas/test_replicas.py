@@ -12,7 +12,7 @@ from guarding import SMS_TO_AU, Place
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 YES = {"approve": {"action": "accept", "content": {"approve": True}}}
 

@@ -13,10 +13,11 @@ from fleet import ACCOUNTS, PATIENCE, Fleet, Replica, fleet, until
 from fleet_calls import ERAS, Answer, Caller
 from guarding import BO, MMS, Place
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 CALLERS = 12
 BROKEN = (0, 502)  # the connection broke, or nginx says that the replica's did
+PAUSE = 0.1  # seconds between a caller's calls, so that replicas that start have a share of the machine
 ABANDONED = 100  # seconds after which a send whose process is gone is looked up
 
 
@@ -37,6 +38,7 @@ class Work:
                 if self.done:
                     return
                 await self.send(caller, f"{caller.username} {number}-{count}")
+                await asyncio.sleep(PAUSE)
 
     async def send(self, caller: Caller, body: str, url: str | None = None) -> None:
         """Send one text, until there is an answer if broken calls are made again."""

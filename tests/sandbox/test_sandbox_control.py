@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from sandbox_client import ANA, HOUR, Sandbox, Web
+from sandbox_client import ANA, HOUR, MAX_WAIT, Sandbox, Web
 
 from server.sandbox import calls
 from server.sandbox.app import build_app
@@ -197,7 +197,7 @@ def raw_answer(sandbox: Sandbox, request: bytes) -> bytes:
     """Everything a connection gives back until it is closed."""
     host, _, port = sandbox.url.removeprefix("http://").partition(":")
     received = b""
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=MAX_WAIT) as connection:
         connection.sendall(request)
         while chunk := connection.recv(65536):
             received += chunk
@@ -220,7 +220,7 @@ def test_on_the_wire_a_truncated_answer_promises_more_than_it_sends(sandbox: San
 
 def test_a_client_that_hangs_up_while_sending_does_no_harm(sandbox: Sandbox) -> None:
     host, _, port = sandbox.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=MAX_WAIT) as connection:
         connection.sendall(b"POST /v3/lists HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 100\r\n\r\n{")
     assert sandbox.get("/v3/lists")["total"] == 0
 

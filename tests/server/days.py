@@ -43,7 +43,7 @@ async def lists_and_contacts(call: Call, sandbox: RunningSandbox, csv_url: str) 
     columns = ["phone_number", "first_name"]
     queued = await call("GET_LISTS_IMPORT", list_id=list_id, file_url=csv_url, field_order=columns)
     assert queued["id"] in queued["ids"]
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while (await own_account(sandbox))["imports"][0]["status"] != "done":  # noqa: ASYNC110 - bounded above
             await anyio.sleep(0.01)
     (row,) = (await call("GET_LISTS"))["data"][-1:]

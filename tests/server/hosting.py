@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import random
+import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from subprocess import PIPE
 from tempfile import gettempdir
@@ -15,7 +17,7 @@ from mcp import StdioServerParameters
 
 PROGRAM = (sys.executable, "-m", "server")
 ERAS = ("auto", "legacy")
-PATIENCE = 20  # seconds for anything a process is waited for
+PATIENCE = 60  # seconds for anything a process is waited for, on a busy machine
 
 
 def environment(**own: str) -> dict[str, str]:
@@ -25,6 +27,14 @@ def environment(**own: str) -> dict[str, str]:
     passed |= {"CLICKSEND_MCP_ATTEMPTS": "1", "CLICKSEND_MCP_LOOKUPS": "none"}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
     return passed | coverage | own
+
+
+def free_port() -> int:
+    """A port that nobody gets by chance until it is used: it is below those that the system gives away."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(20_000, 32_000))) as free:
+            port: int = free.getsockname()[1]
+            return port
 
 
 def stdio(*arguments: str, **own: str) -> StdioServerParameters:

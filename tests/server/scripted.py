@@ -14,7 +14,7 @@ from server.client import ClickSend
 from server.settings import Credentials, Settings
 from tools.action import Request
 
-PATIENCE = 10  # seconds that a test waits for an event before it fails
+PATIENCE = 60  # seconds that a test waits for an event before it fails
 
 USERNAME = "ana-of-acme"
 SECRET = "5EC2E7-0f-ana-4000-8000-000000000000"

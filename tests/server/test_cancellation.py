@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
 from inputs import GOOD
-from scripted import Conversation, Upstream, good, keeps_silent, refusal, says, says_when_released, scripted
+from scripted import PATIENCE, Conversation, Upstream, good, keeps_silent, refusal, says, says_when_released, scripted
 
 from schemas.envelope import Envelope
 from server.dispatch import Dispatcher
@@ -122,7 +122,7 @@ async def test_a_call_that_nobody_waits_for_still_ends_at_its_deadline() -> None
 
 async def full(upstream: Upstream) -> None:
     """Wait until every connection of the pool has a request."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         while len(upstream.requests) < POOL:  # noqa: ASYNC110 - bounded above
             await anyio.sleep(0.01)
 
@@ -148,10 +148,10 @@ async def test_a_send_that_waits_for_a_connection_never_leaves_once_it_is_cancel
                 else:
                     scope.cancel()
                     await calling
-            await asyncio.wait({calling}, timeout=5)
+            await asyncio.wait({calling}, timeout=PATIENCE)
             assert calling.cancelled()
             upstream.released.set()  # now there would be connections for it
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             again = await dispatcher.call(CATALOG["CLICKSEND_GET_LISTS"], {})
         assert again.successful
     assert [request.line for request in upstream.requests if not request.line.startswith("GET")] == []
@@ -202,7 +202,7 @@ async def test_calls_at_once_do_not_disturb_each_other() -> None:
         Dispatcher(upstream.settings(policy=apart)) as dispatcher,
     ):
         first, second = (asyncio.create_task(dispatcher.call(CATALOG[SEND], GOOD[SEND])) for _ in range(2))
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while len(upstream.requests) < 2:  # noqa: ASYNC110 - bounded above
                 await anyio.sleep(0.01)
         first.cancel()

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import anyio
 import pytest
 from scripted import (
+    PATIENCE,
     SECRET,
     USERNAME,
     OneAccount,
@@ -158,7 +159,7 @@ async def test_a_proxy_that_refuses_has_not_let_a_request_leave(monkeypatch: pyt
 
 async def full(upstream: Upstream) -> None:
     """Wait until every connection of the pool has a request."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         while len(upstream.requests) < POOL:  # noqa: ASYNC110 - bounded above
             await anyio.sleep(0.01)
 

@@ -33,7 +33,7 @@ def account(sandbox: RunningSandbox) -> dict[str, str]:
 @asynccontextmanager
 async def connected(transport: str, era: str, *arguments: str, **own: str) -> AsyncIterator[Client]:
     """A client of a real process."""
-    async with asyncio.timeout(3 * PATIENCE):
+    async with asyncio.timeout(2 * PATIENCE):
         if transport == "stdio":
             async with Client(stdio(*arguments, **own), mode=era) as client:
                 yield client

@@ -119,7 +119,6 @@ async def test_a_signal_ends_it_and_a_paid_call_is_finished_first(number: signal
     assert "Traceback" not in program.errors
 
 
-@pytest.mark.timeout(40)
 async def test_paid_calls_are_read_to_the_end_even_if_that_takes_longer_than_the_web_server_waits() -> None:
     async with scripted(says_when_released(ACCEPTED)) as upstream, AsyncExitStack() as clients:
         account = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": upstream.url}

@@ -235,7 +235,7 @@ async def test_the_time_that_clicksend_asks_for_is_kept() -> None:
 async def test_a_time_beyond_the_deadline_is_told_and_not_waited_for() -> None:
     async with scripted(says(refusal(429, "TOO_MANY", "Retry-After: 39"))) as upstream:
         with anyio.fail_after(5):
-            result = await call(upstream, SEND, attempts=10)
+            result = await call(upstream, SEND, attempts=10, total_timeout=10.0)
     assert len(upstream.requests) == 1
     assert "call again in 39 s. Nothing was sent." in (result.error or "")
 

@@ -55,7 +55,7 @@ class Seen:
         return "\n".join([*spans, found.to_json() if found else ""])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def _sdk() -> Iterator[Seen]:
     """The SDK, which a process can be given only once."""
     seen = Seen(InMemorySpanExporter(), InMemoryMetricReader())

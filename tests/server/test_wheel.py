@@ -15,7 +15,7 @@ from tools.catalog import CATALOG
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
 
-pytestmark = pytest.mark.timeout(300)  # it builds, and installs from the index
+pytestmark = pytest.mark.timeout(600)  # it builds, and installs from the index
 
 
 def run(*command: str | Path) -> str:

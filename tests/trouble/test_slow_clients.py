@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from hosting import Program, running_http
+from hosting import PATIENCE, Program, running_http
 from scripted import says, scripted
 from troubles import ACCEPTED, READ, Wire, at, bounds, browsing, call, envelope, modern, request, until, wire
 
@@ -104,7 +104,7 @@ async def test_a_client_that_reads_nothing_is_cut_and_others_are_served() -> Non
         with deaf:
             cut = asyncio.ensure_future(asks_until_cut(deaf, asking))
             await served(web, url)
-            await asyncio.wait_for(cut, 20)
+            await asyncio.wait_for(cut, PATIENCE)
         await served(web, url)
         await ended_cleanly(program)
 
@@ -134,7 +134,7 @@ async def test_beyond_the_most_connections_a_503_is_told_until_one_is_closed() -
                 await idle.enter_async_context(wire(url))
         assert statuses[-1] == 503
         await idle.aclose()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while statuses[-1] != 200:
                 async with wire(url) as client:
                     await client.write("GET /healthz HTTP/1.1\nHost: x\n\n")

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from hosting import PATIENCE
+from hosting import PATIENCE, free_port
 from scripted import SECRET, USERNAME, Upstream, good
 
 from server.hosting.registry import new_token
@@ -159,14 +159,13 @@ def request(url: str, told: dict[str, Any], **more: str) -> bytes:
 class Relay:
     """Stands before PostgreSQL, and can be cut."""
 
-    port: int = 0
+    port: int = field(default_factory=free_port)
     connections: int = 0
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Refuse new connections, and reset those that are there."""
