@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from schemas.base import Arguments, portable_schema
 from tools.outcome import Outcome, as_a_whole
+from tools.picture import PictureOf
 from tools.reach import ReachOf
 from tools.trace import Trace
 
@@ -92,6 +93,7 @@ class Action:
     `reach`: whom its arguments would contact. `price`: where ClickSend tells the price of the same body.
     `strangers`: the fields of its answers that people outside have written.
     `trace`: how a send whose answer was lost is found in ClickSend's records.
+    `picture`: what a host that shows views gets to see of its answers.
     """
 
     slug: str
@@ -105,6 +107,7 @@ class Action:
     price: Route | None = None
     trace: Trace | None = None
     strangers: str | None = None
+    picture: PictureOf | None = None
 
     @cached_property
     def description(self) -> str:
