@@ -121,7 +121,7 @@ def messages(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
 
 
 def _by_text(asked: Sequence[Any], rows: Iterable[Mapping[str, Any]]) -> list[_Priced]:
-    """The texts that were asked about, each once, with what the answer says of them.
+    """The texts that were asked about, each once, with what the answer says of them; those with a price first.
 
     Text comes from what was asked, as in an answer it may have been cut short; the order of rows is not promised.
     """
@@ -141,7 +141,7 @@ def _by_text(asked: Sequence[Any], rows: Iterable[Mapping[str, Any]]) -> list[_P
         if row.get("status") == ACCEPTED:
             text.prices += [price] if (price := _amount(row.get("message_price"))) is not None else []
             text.parts |= {parts} if (parts := _whole(row.get("message_parts"))) else set()
-    return list(texts.values())
+    return sorted(texts.values(), key=lambda text: not text.prices)
 
 
 def _message(text: _Priced, *, complete: bool) -> Picture:
