@@ -89,6 +89,7 @@ class _Priced:
     sender: str
     at: int | None
     recipients: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     prices: list[Decimal] = field(default_factory=list)
     parts: set[int] = field(default_factory=set)
 
@@ -114,14 +115,14 @@ def messages(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
         "texts": [_message(text, complete=left_out is None) for text in texts[:_MOST_TEXTS]],
         "more": {
             "texts": len(texts[_MOST_TEXTS:]),
-            "messages": sum(len(text.recipients) for text in texts[_MOST_TEXTS:]),
+            "messages": sum(len(text.recipients) + len(text.refused) for text in texts[_MOST_TEXTS:]),
         },
         "left_out": left_out,
     }
 
 
 def _by_text(asked: Sequence[Any], rows: Iterable[Mapping[str, Any]]) -> list[_Priced]:
-    """The texts that were asked about, each once, with what the answer says of them; those with a price first.
+    """The texts that were asked about, each once, with what the answer says of them; last are those that nobody gets.
 
     Text comes from what was asked, as in an answer it may have been cut short; the order of rows is not promised.
     """
@@ -138,19 +139,23 @@ def _by_text(asked: Sequence[Any], rows: Iterable[Mapping[str, Any]]) -> list[_P
             continue
         text = next((one for one in same if one.body == row.get("body")), same[0])
         same.remove(text)
-        if row.get("status") == ACCEPTED:
+        if row.get("status") != ACCEPTED:
+            text.recipients.remove(str(row.get("to")))
+            text.refused.append(str(row.get("to")))
+        else:
             text.prices += [price] if (price := _amount(row.get("message_price"))) is not None else []
             text.parts |= {parts} if (parts := _whole(row.get("message_parts"))) else set()
-    return sorted(texts.values(), key=lambda text: not text.prices)
+    return sorted(texts.values(), key=lambda text: not text.recipients)
 
 
 def _message(text: _Priced, *, complete: bool) -> Picture:
+    recipients = text.recipients or text.refused
     each = [_text_of(price) for price in (min(text.prices), max(text.prices))] if text.prices else []
     return {
         **_measured(text.body, text.parts),
-        "to": text.recipients[:3],
-        "count": len(text.recipients),
-        "accepted": len(text.prices),
+        "to": recipients[:3],
+        "count": len(recipients),
+        "refused": not text.recipients,
         "from": text.sender,
         "at": _time(text.at),
         "each": each,
@@ -169,7 +174,7 @@ def campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
         **_measured(arguments.body, set()),
         "to": [],
         "count": count,
-        "accepted": count,
+        "refused": False,
         "from": arguments.sender or "",
         "at": _time(arguments.schedule or None),
         "each": average,

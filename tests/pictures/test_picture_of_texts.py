@@ -157,6 +157,14 @@ def test_the_refused_are_named_and_a_text_that_nobody_gets_comes_last() -> None:
     shown = price_of(*asked, rows=[refused, priced("+61400550001", "a")])
     assert (shown["refused"], shown["refused_count"]) == ([{"to": "+61400990404", "status": "INVALID_RECIPIENT"}], 1)
     assert [text["each"] for text in shown["texts"]] == [["0.0792", "0.0792"], []]
+    assert [text["refused"] for text in shown["texts"]] == [False, True]
+
+
+def test_who_is_refused_is_not_counted_among_those_who_get_a_text() -> None:
+    to = ["+61400990404", "+61400550001", "+61400550002"]
+    rows = [{"to": to[0], "body": "a", "status": "INVALID_RECIPIENT"}, *(priced(one, "a") for one in to[1:])]
+    (text,) = price_of(*({"to": one, "body": "a"} for one in to), rows=rows)["texts"]
+    assert (text["to"], text["count"], text["sum"]) == (to[1:], 2, "0.1584")
 
 
 def test_many_texts_are_summarised() -> None:
