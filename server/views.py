@@ -80,7 +80,9 @@ def illustrated(result: CallToolResult, action: Action, arguments: Mapping[str, 
         valid = action.input.model_validate(arguments)
     except ValidationError:
         return result
-    picture = action.picture(valid, json.loads(data))
+    from tools.picture import draw
+
+    picture = draw(action.picture, valid, json.loads(data))
     return result.model_copy(update={"meta": {**(result.meta or {}), PICTURE: picture}}) if picture else result
 
 

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from schemas.base import Arguments, portable_schema
 from tools.outcome import Outcome, as_a_whole
-from tools.picture import PictureOf
 from tools.reach import ReachOf
 from tools.trace import Trace
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+PictureOf = Literal["statistics", "messages", "campaign"]  # what it is of; tools/picture.py, loaded when one is shown
 
 
 class Effect(Enum):

@@ -1,7 +1,7 @@
 """The actions on SMS campaigns."""
 
 from schemas import campaigns
-from tools import picture, reach, trace
+from tools import reach, trace
 from tools.action import Action, Effect, get, post, put
 from tools.outcome import campaign, cancelled_campaign
 
@@ -24,7 +24,7 @@ CALCULATE_SMS_CAMPAIGNS_PRICE = Action(
     input=campaigns.PriceCampaign,
     route=post("/v3/sms-campaigns/price"),
     effect=Effect.READ,
-    picture=picture.campaign,
+    picture="campaign",
 )
 
 UPDATE_SMS_CAMPAIGNS = Action(

@@ -16,11 +16,10 @@ from unicodedata import category, normalize
 
 from schemas.base import Arguments
 from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
+from tools.action import PictureOf
 from tools.outcome import ACCEPTED
 
 Picture = dict[str, Any]
-# Reads a picture from the arguments and the answer; None if the answer has not the shape that can be shown.
-PictureOf = Callable[[Any, Mapping[str, Any]], Picture | None]
 
 _DIRECTIONS = ("outbound", "inbound", "bounced")
 _MOST_DAYS = 400
@@ -46,10 +45,17 @@ _INSTEAD = str.maketrans(
 )
 
 
+def draw(what: PictureOf, arguments: Arguments, answer: Mapping[str, Any]) -> Picture | None:
+    """The picture of a call; None if the answer has not the shape that can be shown."""
+    of: dict[PictureOf, Callable[[Any, Mapping[str, Any]], Picture | None]]
+    of = {"statistics": _statistics, "messages": _messages, "campaign": _campaign}
+    return of[what](arguments, answer)
+
+
 # --- statistics ----------------------------------------------------------------------------------------
 
 
-def statistics(_: Arguments, answer: Mapping[str, Any]) -> Picture | None:
+def _statistics(_: Arguments, answer: Mapping[str, Any]) -> Picture | None:
     """Messages and their cost by day, and in total."""
     data = _object(answer.get("data"))
     rows = data.get("stats", data.get("stat"))  # older descriptions of the API have the second name
@@ -94,7 +100,7 @@ class _Priced:
     parts: set[int] = field(default_factory=set)
 
 
-def messages(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
+def _messages(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
     """The price of messages that each have their own text, recipient and status."""
     data = _object(answer.get("data"))
     rows = data.get("messages")
@@ -163,7 +169,7 @@ def _message(text: _Priced, *, complete: bool) -> Picture:
     }
 
 
-def campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
+def _campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
     """The price of one text to a whole contact list; ClickSend tells the total alone."""
     data = _object(answer.get("data"))
     total, count = _amount(data.get("total_price")), _whole(data.get("total_count"))

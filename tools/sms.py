@@ -1,7 +1,7 @@
 """The actions on SMS."""
 
 from schemas import sms
-from tools import picture, reach, trace
+from tools import reach, trace
 from tools.action import Action, Effect, get, post, put
 from tools.outcome import each
 
@@ -25,7 +25,7 @@ SMS_PRICE_POST = Action(
     route=post("/v3/sms/price"),
     effect=Effect.READ,
     outcome=each("messages"),
-    picture=picture.messages,
+    picture="messages",
 )
 
 GET_SMS_HISTORY = Action(
@@ -59,7 +59,7 @@ GET_STATISTICS_SMS = Action(
     input=sms.SmsStatistics,
     route=get("/v3/statistics/sms"),
     effect=Effect.READ,
-    picture=picture.statistics,
+    picture="statistics",
 )
 
 GET_SMS_INBOUND = Action(

@@ -1,7 +1,10 @@
 """Who is shown views: hosts that declare MCP Apps, in both eras and over both transports, and nobody else."""
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,8 @@ from server.protocol import build_server, tool
 from server.sandbox.serve import RunningSandbox
 from server.settings import Settings
 from tools.catalog import CATALOG
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.anyio
 
@@ -125,6 +130,12 @@ async def test_a_failure_without_data_has_no_picture(era: str) -> None:
         result = wire(await client.call_tool(PRICE, MESSAGES))
     assert result["isError"]
     assert "_meta" not in result
+
+
+def test_nothing_of_a_view_is_loaded_before_one_is_shown() -> None:
+    loaded = "import sys, server.protocol; print('tools.picture' in sys.modules, 'mcp.server.apps' in sys.modules)"
+    done = subprocess.run((sys.executable, "-c", loaded), capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == ["False", "False"]
 
 
 def test_the_names_are_those_of_the_sdk() -> None:
