@@ -15,7 +15,7 @@ from typing import Any
 from unicodedata import category, normalize
 
 from schemas.base import Arguments
-from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
+from schemas.text import GSM_BASIC, GSM_EXTENDED, TextLength, measure
 from tools.action import PictureOf
 from tools.outcome import ACCEPTED
 
@@ -24,7 +24,7 @@ Picture = dict[str, Any]
 _DIRECTIONS = ("outbound", "inbound", "bounced")
 _MOST_DAYS = 400
 _MOST_TEXTS = 5
-_MOST_NAMED = 100  # recipients who are refused; the answer has all
+_MOST_NAMED = 20  # recipients who are refused, or characters that make a text Unicode
 _LONGEST_NAME = 60
 _SENDABLE = GSM_BASIC | GSM_EXTENDED
 _PLACEHOLDER = re.compile(r"\((?:First Name|Last Name|Custom [1-4])\)")
@@ -208,23 +208,40 @@ def _campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
 def _measured(body: str, counted: set[int]) -> Picture:
     """A text in its parts, with what makes it Unicode marked. `counted`: the parts that ClickSend charges.
 
-    Where ClickSend counts otherwise than we do, its number is shown, and the text without our cuts.
+    Where ClickSend counts otherwise than we do, its number is shown, and the text without our cuts. In a script that
+    can only be sent as Unicode, marks would tell nothing, and there is nothing to write instead.
     """
     length = measure(body)
     parts = max(counted, default=length.parts)
-    plain = _plain(body)
-    foreign = Counter(cluster for cluster in _clusters(body) if not _is_sendable(cluster))
+    clusters = list(_clusters(body))
+    script = _is_in_its_own_script(clusters)
+
+    def is_marked(cluster: str) -> bool:
+        return not _is_sendable(cluster) and not (script and _visible(cluster) == cluster)
+
+    foreign = Counter(filter(is_marked, clusters))
+    plainer = measure(_plain(clusters)).parts
     return {
-        "parts": [list(_runs(part)) for part in (_cut(body) if parts == length.parts else [list(_clusters(body))])],
+        "parts": [
+            list(_runs(part, is_marked)) for part in (_cut(clusters, length) if parts == length.parts else [clusters])
+        ],
         "part_count": parts,
         "unicode": length.unicode,
+        "script": script,
         "units": length.units,
         "room": _room(length.unicode, length.parts),
         "foreign": [
-            {"text": _visible(text), "instead": _instead(text), "count": count} for text, count in foreign.items()
-        ][:_MOST_NAMED],
-        "could_be": measured.parts if (measured := measure(plain)).parts < parts else None,
+            {"text": _visible(text), "instead": _instead(text), "count": count}
+            for text, count in foreign.most_common(_MOST_NAMED)
+        ],
+        "could_be": plainer if plainer < parts else None,
     }
+
+
+def _is_in_its_own_script(clusters: Sequence[str]) -> bool:
+    """Whether a good part of the letters have no counterpart in the phone network's alphabet."""
+    letters = [cluster for cluster in clusters if cluster[0].isalpha()]
+    return 3 * sum(_instead(letter) is None for letter in letters if not _is_sendable(letter)) > len(letters)
 
 
 def _room(unicode: bool, parts: int) -> int:
@@ -233,13 +250,12 @@ def _room(unicode: bool, parts: int) -> int:
     return single if parts == 1 else joined * parts
 
 
-def _cut(body: str) -> list[list[str]]:
+def _cut(clusters: Iterable[str], length: TextLength) -> list[list[str]]:
     """The characters of each part, as `measure` counts them."""
-    length = measure(body)
     width = _room(length.unicode, length.parts) // length.parts
     parts: list[list[str]] = [[] for _ in range(length.parts)]
     at = 0
-    for cluster in _clusters(body):
+    for cluster in clusters:
         parts[min(at // width, length.parts - 1)].append(cluster)
         at += sum(_units(character, length.unicode) for character in cluster)
     return parts
@@ -267,13 +283,13 @@ def _clusters(body: str) -> Iterator[str]:
 _SENDABLE_CONTROLS = frozenset("\n\r\f")
 
 
-def _runs(clusters: Iterable[str]) -> Iterator[Picture]:
-    """Neighbours that are alike as one run; `mark` where they are not in the phone network's own alphabet."""
-    for sendable, run in groupby(clusters, _is_sendable):
-        if sendable:
-            yield {"text": "".join(run)}
-        else:
+def _runs(clusters: Iterable[str], is_marked: Callable[[str], bool]) -> Iterator[Picture]:
+    """Neighbours that are alike as one run."""
+    for marked, run in groupby(clusters, is_marked):
+        if marked:
             yield {"text": "".join(map(_visible, run)), "mark": True}
+        else:
+            yield {"text": "".join(run)}
 
 
 def _is_sendable(cluster: str) -> bool:
@@ -296,10 +312,10 @@ def _instead(cluster: str) -> str | None:
     return next((one for one in candidates if _is_sendable(one)), None)
 
 
-def _plain(body: str) -> str:
+def _plain(clusters: Iterable[str]) -> str:
     """The text with everything obvious written instead."""
-    written = (cluster if _is_sendable(cluster) else _instead(cluster) for cluster in _clusters(body))
-    return "".join(cluster if new is None else new for cluster, new in zip(_clusters(body), written, strict=True))
+    written = ((cluster, None if _is_sendable(cluster) else _instead(cluster)) for cluster in clusters)
+    return "".join(cluster if instead is None else instead for cluster, instead in written)
 
 
 # --- reading what ClickSend says, which may be anything ------------------------------------------------

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
 HERE = Path(__file__).parent / "host"
 PLACE = Path(__file__).parents[2] / ".clients" / "pictures"
@@ -43,6 +43,7 @@ def needs_a_browser() -> str:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """Chromium, which is on this machine already."""
+    expect.set_options(timeout=30_000)  # milliseconds, for a busy machine
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=needs_a_browser(), args=_SWITCHES)
         yield started
@@ -122,6 +123,7 @@ class Showing:
     def tell(self, arguments: dict[str, Any], result: dict[str, Any]) -> None:
         """Hand on what the call was and what came of it."""
         self.page.evaluate("call => window.tell(call)", {"input": arguments, "result": result})
+        expect(self.view.get_by_text("Waiting for ClickSend")).to_have_count(0)
 
     def change(self, **context: Any) -> None:
         self.page.evaluate("context => window.change(context)", context)

@@ -77,7 +77,8 @@ def test_whatever_the_text_its_parts_are_those_that_are_charged_and_nothing_is_l
     text = text_of(body)
     assert "".join(plainly(text)) == body
     assert len(text["parts"]) == text["part_count"] == measure(body).parts
-    assert bool(marked(text)) is text["unicode"] is measure(body).unicode
+    assert text["unicode"] is measure(body).unicode
+    assert text["script"] or bool(marked(text)) is text["unicode"]
     assert text["units"] <= text["room"]
     assert text["could_be"] is None or text["could_be"] < text["part_count"]
 
@@ -121,6 +122,14 @@ def test_what_people_could_not_see_is_named_by_its_number(hidden: str) -> None:
     text = text_of(f"a {hidden}b")
     assert marked(text) == [f"U+{ord(hidden):04X}"]
     assert hidden not in json.dumps(text, ensure_ascii=False)
+
+
+def test_a_text_in_a_script_of_its_own_is_not_marked_but_for_what_is_hidden_in_it() -> None:
+    text = text_of("Привет, это “магазин”\u200b")
+    assert (text["unicode"], text["script"], text["could_be"]) == (True, True, None)
+    assert marked(text) == ["U+200B"]
+    stray = text_of("Your p\u0430ssword")  # one Cyrillic letter
+    assert (marked(stray), stray["script"]) == (["\u0430"], False)
 
 
 def test_joined_emoji_stay_together() -> None:
