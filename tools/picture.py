@@ -118,7 +118,9 @@ def _messages(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
             {"to": _short(row.get("to")), "status": _short(row.get("status"))} for row in refused[:_MOST_NAMED]
         ],
         "refused_count": len(refused),
-        "texts": [_message(text, complete=left_out is None) for text in texts[:_MOST_TEXTS]],
+        # Of a shortened answer, what ClickSend refused has stayed.
+        "accepted": (len(arguments.messages) if left_out else len(rows)) - len(refused),
+        "texts": [_message(text) for text in texts[:_MOST_TEXTS]],
         "more": {
             "texts": len(texts[_MOST_TEXTS:]),
             "messages": sum(len(text.recipients) + len(text.refused) for text in texts[_MOST_TEXTS:]),
@@ -154,7 +156,7 @@ def _by_text(asked: Sequence[Any], rows: Iterable[Mapping[str, Any]]) -> list[_P
     return sorted(texts.values(), key=lambda text: not text.recipients)
 
 
-def _message(text: _Priced, *, complete: bool) -> Picture:
+def _message(text: _Priced) -> Picture:
     recipients = text.recipients or text.refused
     each = [_text_of(price) for price in (min(text.prices), max(text.prices))] if text.prices else []
     return {
@@ -165,7 +167,7 @@ def _message(text: _Priced, *, complete: bool) -> Picture:
         "from": text.sender,
         "at": _time(text.at),
         "each": each,
-        "sum": _text_of(sum(text.prices, Decimal(0))) if complete and text.prices else None,
+        "sum": _text_of(sum(text.prices, Decimal(0))) if len(text.prices) == len(recipients) else None,
     }
 
 
@@ -196,6 +198,7 @@ def _campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
         "messages": count,
         "refused": [],
         "refused_count": 0,
+        "accepted": count,
         "texts": [text],
         "more": {"texts": 0, "messages": 0},
         "left_out": _left_out(answer),
@@ -234,7 +237,7 @@ def _measured(body: str, counted: set[int]) -> Picture:
             {"text": _visible(text), "instead": _instead(text), "count": count}
             for text, count in foreign.most_common(_MOST_NAMED)
         ],
-        "could_be": plainer if plainer < parts else None,
+        "could_be": plainer if plainer < min(parts, length.parts) else None,
     }
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -139,3 +139,7 @@ class Showing:
         inner.wait_for_function(
             "() => Math.abs(innerHeight - document.documentElement.getBoundingClientRect().height) <= 1"
         )
+
+
+Opened = Callable[..., Showing]  # with nothing in it yet
+Shown = Callable[..., Showing]  # with what came of a call

@@ -1,7 +1,7 @@
 """What the tests of views share: one browser and one host for all, and real results to show."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,17 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
 
-from browsing import Host, Showing, browser, host, needs_a_browser
+from browsing import Host, Opened, Showing, Shown, browser, host, needs_a_browser
 from picture_days import MESSAGES, PRICE, STATISTICS, PageAndResult, live_a_month, page_and_result
 from playwright.sync_api import Browser
 
 from server import views
 from server.sandbox.serve import RunningSandbox, running_sandbox
 
-Shown = Callable[..., Showing]
-Opened = Callable[..., Showing]
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For one module: as long as it is there, Playwright's event loop runs, and no other can on this thread."""
     needs_a_browser()
     with browser() as started:
         yield started

@@ -160,6 +160,12 @@ def test_two_texts_to_one_recipient_are_told_apart_by_their_text() -> None:
     assert (first["sum"], second["sum"]) == ("1.0", "2.0")
 
 
+def test_messages_that_the_answer_does_not_mention_are_not_counted_as_accepted() -> None:
+    asked = [{"to": f"+6140055000{one}", "body": "same"} for one in range(3)]
+    shown = price_of(*asked, rows=[priced("+61400550000", "same")])
+    assert (shown["messages"], shown["accepted"], shown["texts"][0]["sum"]) == (3, 1, None)
+
+
 def test_the_refused_are_named_and_a_text_that_nobody_gets_comes_last() -> None:
     refused = {"to": "+61400990404", "body": "b", "status": "INVALID_RECIPIENT"}
     asked = [{"to": "+61400990404", "body": "b"}, {"to": "+61400550001", "body": "a"}]
@@ -189,7 +195,7 @@ def test_of_a_shortened_answer_no_sum_is_made_up() -> None:
     shown = price_of(*asked, rows=[priced("+61400550000", "sa ... (2 more characters)")], _left_out="2 of 3 entries")
     (text,) = shown["texts"]
     assert (text["sum"], text["each"], text["count"]) == (None, ["0.0792", "0.0792"], 3)
-    assert (shown["left_out"], shown["total"]) == ("2 of 3 entries", "0.5")
+    assert (shown["left_out"], shown["total"], shown["accepted"]) == ("2 of 3 entries", "0.5", 3)
 
 
 def test_where_clicksend_counts_otherwise_its_number_is_shown_and_our_cuts_are_not() -> None:

@@ -12,6 +12,7 @@ from hosting import ERAS, running_http
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import ClientExtension, advertise
 from mcp.server import apps
+from mcp.types import CallToolResult
 from picture_days import PRICE, SHOWING, STATISTICS, program, shows
 
 from server import views
@@ -33,14 +34,14 @@ MESSAGES = {
 
 
 @asynccontextmanager
-async def served(transport: str, sandbox: RunningSandbox) -> AsyncIterator[StdioServerParameters | str]:
+async def served(transport: str, sandbox: RunningSandbox, **own: str) -> AsyncIterator[StdioServerParameters | str]:
     """The real program, for one client or for several at one address."""
-    started = program(sandbox)
+    started = program(sandbox, **own)
     if transport == "stdio":
         yield started
         return
-    own = {name: value for name, value in (started.env or {}).items() if name.startswith("CLICKSEND_")}
-    async with running_http(**own) as (_, url):
+    settings = {name: value for name, value in (started.env or {}).items() if name.startswith("CLICKSEND_")}
+    async with running_http(**settings) as (_, url):
         yield url
 
 
@@ -124,12 +125,29 @@ async def _is_told_of_views(client: Client, era: str) -> None:
         assert (listed.cache_scope, resources.cache_scope) == ("private", "private")
 
 
+@pytest.mark.parametrize(("era", "views_shown"), [("auto", SHOWING), ("legacy", set())])
+async def test_without_sessions_views_are_for_hosts_that_declare_them_with_each_request(
+    era: str, views_shown: set[str], sandbox: RunningSandbox
+) -> None:
+    async with (
+        served("http", sandbox, CLICKSEND_MCP_HTTP_STATELESS="1") as program,
+        Client(program, mode=era, extensions=shows()) as client,
+    ):
+        assert {one.name for one in (await client.list_tools()).tools if one.meta} == views_shown
+
+
 @in_both_eras
 async def test_a_failure_without_data_has_no_picture(era: str) -> None:
     async with Client(build_server(Settings()), mode=era, extensions=shows()) as client:
         result = wire(await client.call_tool(PRICE, MESSAGES))
     assert result["isError"]
     assert "_meta" not in result
+
+
+def test_what_is_no_longer_valid_when_it_is_to_be_shown_costs_the_picture_alone() -> None:
+    result = CallToolResult(content=[], structured_content={"data": '{"data":{"messages":[]}}', "successful": True})
+    late = {"messages": [{"to": "+61400550001", "body": "a", "schedule": 1_000_000_000}]}  # long past
+    assert views.illustrated(result, CATALOG[PRICE], late) is result
 
 
 def test_nothing_of_a_view_is_loaded_before_one_is_shown() -> None:

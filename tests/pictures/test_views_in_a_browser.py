@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from browsing import Host
-from conftest import Opened, Shown
+from browsing import Host, Opened, Shown
 from picture_days import CAMPAIGN, PRICE, STATISTICS, PageAndResult
 from playwright.sync_api import expect
 
@@ -69,7 +68,7 @@ def test_a_price_preview_shows_the_text_its_parts_and_what_makes_it_unicode(
     expect(first.locator("li").first).to_have_text("\u2019 \u00d7 2 write '")
     expect(view.locator(".danger")).to_contain_text("1 would be refused")
     expect(view.locator(".danger")).to_contain_text("+61400990404: invalid recipient")
-    expect(view.get_by_text("3 messages of 4 would go out. Nothing has been sent.")).to_be_visible()
+    expect(view.get_by_text("3 of 4 messages would go out. Nothing has been sent.")).to_be_visible()
     assert showing.complaints == []
 
 
@@ -111,6 +110,17 @@ def test_a_failure_says_what_went_wrong(
     expect(showing.view.get_by_role("alert")).to_contain_text("That did not work")
     expect(showing.view.get_by_role("alert")).to_contain_text(says)
     assert showing.complaints == []
+
+
+def test_a_failure_that_the_picture_does_not_explain_stands_above_it(
+    test_host: Host, opened: Opened, month: PageAndResult
+) -> None:
+    html, result = month
+    showing = opened()
+    showing.start(test_host, html)
+    showing.tell({}, result | {"structuredContent": {"data": "{}", "error": "Something else.", "successful": False}})
+    expect(showing.view.get_by_role("alert")).to_contain_text("Something else.")
+    expect(showing.view.get_by_role("img")).to_have_count(2)
 
 
 def test_a_host_that_keeps_the_picture_back_is_met_with_a_plain_sentence(
