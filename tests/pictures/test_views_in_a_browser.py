@@ -1,5 +1,6 @@
 """The view in a real browser, inside both frames of a host, with real results of the real program."""
 
+import copy
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from picture_days import CAMPAIGN, PRICE, STATISTICS, PageAndResult
 from playwright.sync_api import expect
 
 from server.sandbox.serve import RunningSandbox
+from server.views import PICTURE
 
 DOCS = Path(__file__).parents[2] / "docs"
 THEMES = ("light", "dark")
@@ -211,6 +213,18 @@ def test_what_is_open_stays_open_when_the_host_changes(shown: Shown, month: Page
 def test_any_locale_will_do(shown: Shown, prices: PageAndResult, locale: str) -> None:
     showing = shown(prices, locale=locale)
     expect(showing.view.locator(".message")).to_have_count(2)
+    assert showing.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "says"),
+    [("Australia/Perth", "1 Dec 2026, 5:00"), ("Asia/Kolkata", "1 Dec 2026, 2:30"), ("No/Where", "Dec 2026")],
+)
+def test_a_scheduled_time_is_in_the_host_s_time_zone(shown: Shown, prices: PageAndResult, zone: str, says: str) -> None:
+    html, result = copy.deepcopy(prices)
+    result["_meta"][PICTURE]["texts"][0]["at"] = "2026-12-01T09:00:00+00:00"
+    showing = shown((html, result), timeZone=zone)
+    expect(showing.view.locator(".message").first).to_contain_text(says)
     assert showing.complaints == []
 
 
