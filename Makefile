@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check faults load bench clients client-environments bundle collector format snapshots readme constraints clean
+.PHONY: demo test check faults load bench clients client-environments bundle collector pictures format snapshots readme constraints clean
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -37,7 +37,10 @@ load: $(VENV)/ready-to-develop     ## run the load run for five minutes, and wri
 clients: client-environments $(VENV)/ready-to-develop  ## run other people's MCP clients, and write docs/clients.md
 	@REQUIRE_CLIENTS=1 UPDATE_CLIENTS=1 $(BIN)/python -m pytest tests/clients
 
-client-environments: .clients/mcp1/ready .clients/mcp2/ready .clients/node/ready
+client-environments: .clients/mcp1/ready .clients/mcp2/ready .clients/node/ready .clients/pictures/ready
+
+pictures: .clients/pictures/ready $(VENV)/ready-to-develop  ## take the pictures of docs/pictures.md anew; needs chromium
+	@REQUIRE_CLIENTS=1 REQUIRE_SERVICES=1 UPDATE_PICTURES=1 $(BIN)/python -m pytest -q tests/pictures -k docs
 
 format: $(VENV)/ready-to-develop   ## put the code into shape
 	@$(BIN)/ruff format .
@@ -85,6 +88,8 @@ $(VENV)/ready-to-develop: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 .clients/node/ready: tests/clients/package.json
+.clients/pictures/ready: tests/pictures/package.json
+.clients/node/ready .clients/pictures/ready:
 	@command -v npm > /dev/null || { echo "npm is needed, for the clients that are written in TypeScript"; exit 1; }
 	@rm -rf $(@D)
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 """MCP in and out: the one module that knows the SDK. Lists the tools, hands calls on, nothing else."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +25,7 @@ from mcp.types import (
 )
 
 from schemas.envelope import ENVELOPE_SCHEMA, Envelope
-from server import approval, unoffered
+from server import approval, unoffered, views
 from server.callers import Caller, only_caller
 from server.dispatch import Dispatcher
 from server.guard.questions import NotApproved, Question
@@ -125,7 +125,12 @@ def build_server(
         context: ServerRequestContext[Dispatcher], _: PaginatedRequestParams | None
     ) -> ListToolsResult:
         caller = sent_by(context).caller
-        return ListToolsResult(tools=[tool(action) for action in CATALOG.values() if caller.offers(action)])
+        offered = [action for action in CATALOG.values() if caller.offers(action)]
+        if views.shown_by(context):
+            return ListToolsResult(
+                tools=[views.seen(tool(action), action) for action in offered], cache_scope="private"
+            )
+        return ListToolsResult(tools=[tool(action) for action in offered])
 
     async def call_tool(
         context: ServerRequestContext[Dispatcher], params: CallToolRequestParams
@@ -137,9 +142,10 @@ def build_server(
         if action.effect not in by.caller.effects:
             reason = f"The caller has no scope for this tool, which {action.effect.value}"
             return result(Envelope.failure(f"{reason}.{nothing_happened(action)}"), action)
-        if context.meta is None or context.meta.get("progress_token") is None:
-            return await _called(context, action, params, by)
-        return await heard(_called(context, action, params, by), context.session.report_progress)
+        outcome = await _heard(context, _called(context, action, params, by))
+        if isinstance(outcome, CallToolResult) and action.picture is not None and views.shown_by(context):
+            return views.illustrated(outcome, action, params.arguments or {})
+        return outcome
 
     def input_schema(name: str) -> dict[str, Any] | None:
         return CATALOG[name].input_schema if name in CATALOG else None
@@ -154,18 +160,28 @@ def build_server(
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         get_tool_input_schema=input_schema,
-        on_list_resources=unoffered.list_resources,
+        on_list_resources=views.list_resources,
         on_list_resource_templates=unoffered.list_resource_templates,
-        on_read_resource=unoffered.read_resource,
+        on_read_resource=views.read_resource,
         on_list_prompts=unoffered.list_prompts,
         on_get_prompt=unoffered.get_prompt,
         on_completion=unoffered.complete,
         cache_hints=dict.fromkeys(_CACHEABLE, kept),
     )
+    server.middleware.append(views.declaring)
     policy = settings.policy
     if policy.approval.asks if asks is None else asks:
         server.middleware.append(approval.sealing(policy.approval_key, server.name, policy.approval_seconds))
     return server
+
+
+async def _heard(
+    context: ServerRequestContext[Dispatcher], call: Awaitable[CallToolResult | InputRequiredResult]
+) -> CallToolResult | InputRequiredResult:
+    """Wait for a call, and tell the caller what it is at where the caller has asked for that."""
+    if context.meta is None or context.meta.get("progress_token") is None:
+        return await call
+    return await heard(call, context.session.report_progress)
 
 
 async def _called(

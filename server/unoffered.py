@@ -1,4 +1,4 @@
-"""What this server has none of: resources, prompts, and completions for them.
+"""What this server has none of: templates of resources, prompts, and completions for them.
 
 Hosts ask for them all the same, so the lists are there, and empty.
 """
@@ -14,28 +14,16 @@ from mcp.types import (
     Completion,
     GetPromptRequestParams,
     ListPromptsResult,
-    ListResourcesResult,
     ListResourceTemplatesResult,
     PaginatedRequestParams,
-    ReadResourceRequestParams,
 )
 
 Context = ServerRequestContext[Any]
 
 
-async def list_resources(_: Context, __: PaginatedRequestParams | None) -> ListResourcesResult:
-    """None."""
-    return ListResourcesResult(resources=[])
-
-
 async def list_resource_templates(_: Context, __: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
     """None."""
     return ListResourceTemplatesResult(resource_templates=[])
-
-
-async def read_resource(_: Context, params: ReadResourceRequestParams) -> NoReturn:
-    """There is none to read."""
-    raise MCPError(code=INVALID_PARAMS, message="Unknown resource", data={"uri": str(params.uri)})
 
 
 async def list_prompts(_: Context, __: PaginatedRequestParams | None) -> ListPromptsResult:

@@ -15,6 +15,7 @@ TALK_TO_PEOPLE = {"server/cli.py", "server/calling.py", "server/demo.py"}
 SPEAK_MCP = {
     "server/protocol.py",
     "server/unoffered.py",
+    "server/views.py",
     "server/approval.py",
     "server/hosting/door.py",
     "server/hosting/serve.py",

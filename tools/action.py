@@ -15,6 +15,7 @@ from tools.reach import ReachOf
 from tools.trace import Trace
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+PictureOf = Literal["statistics", "messages", "campaign"]  # what it is of; tools/picture.py, loaded when one is shown
 
 
 class Effect(Enum):
@@ -92,6 +93,7 @@ class Action:
     `reach`: whom its arguments would contact. `price`: where ClickSend tells the price of the same body.
     `strangers`: the fields of its answers that people outside have written.
     `trace`: how a send whose answer was lost is found in ClickSend's records.
+    `picture`: what a host that shows views gets to see of its answers.
     """
 
     slug: str
@@ -105,6 +107,7 @@ class Action:
     price: Route | None = None
     trace: Trace | None = None
     strangers: str | None = None
+    picture: PictureOf | None = None
 
     @cached_property
     def description(self) -> str:

@@ -24,6 +24,7 @@ CALCULATE_SMS_CAMPAIGNS_PRICE = Action(
     input=campaigns.PriceCampaign,
     route=post("/v3/sms-campaigns/price"),
     effect=Effect.READ,
+    picture="campaign",
 )
 
 UPDATE_SMS_CAMPAIGNS = Action(

@@ -25,6 +25,7 @@ SMS_PRICE_POST = Action(
     route=post("/v3/sms/price"),
     effect=Effect.READ,
     outcome=each("messages"),
+    picture="messages",
 )
 
 GET_SMS_HISTORY = Action(
@@ -58,6 +59,7 @@ GET_STATISTICS_SMS = Action(
     input=sms.SmsStatistics,
     route=get("/v3/statistics/sms"),
     effect=Effect.READ,
+    picture="statistics",
 )
 
 GET_SMS_INBOUND = Action(

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hosting import environment
 from mcp import Client, StdioServerParameters
+from mcp.client import advertise
 
+from server.views import EXTENSION, MIME_TYPE, URI
 from tools.catalog import CATALOG
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +42,7 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: Path) -> Non
     (metadata,) = [folder for folder in folders if folder.endswith(".dist-info")]
     assert folders == {"server", "tools", "schemas", metadata}
     own = [name for name in names if not name.startswith(metadata)]
-    assert all(name.endswith((".py", "py.typed")) for name in own)
+    assert [name for name in own if not name.endswith((".py", "py.typed"))] == ["server/view.html"]
     assert {str(path.relative_to(ROOT)) for path in ROOT.glob("server/**/*.py")} <= set(own)
     assert f"{metadata}/licenses/LICENSE" in names
 
@@ -56,9 +58,12 @@ def test_the_installed_program_lists_its_tools_from_another_directory(wheel: Pat
     program = StdioServerParameters(command=str(home / "bin" / "clicksend-mcp"), args=["--sandbox"], cwd=elsewhere)
 
     async def listed() -> list[str]:
-        async with asyncio.timeout(60), Client(program) as client:
+        shows = [advertise(EXTENSION, {"mimeTypes": [MIME_TYPE]})]
+        async with asyncio.timeout(60), Client(program, extensions=shows) as client:
             result = await client.call_tool("CLICKSEND_GET_ACCOUNT", {})
             assert (result.structured_content or {})["successful"], result
+            (page,) = (await client.read_resource(URI)).contents
+            assert getattr(page, "text", "") == (ROOT / "server" / "view.html").read_text(encoding="utf-8")
             return [tool.name for tool in (await client.list_tools()).tools]
 
     assert asyncio.run(listed()) == list(CATALOG)
