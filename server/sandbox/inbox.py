@@ -1,0 +1,429 @@
+"""What the page shows of an account: small answers, each a part of what there may be thousands of.
+
+Every listing takes `account`, `q` (words to look for), `skip` and `limit`, and tells the total.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from server.sandbox import campaigns, letters, tariff
+from server.sandbox.answers import Row, whole_number
+from server.sandbox.calls import RecordedCall, readable
+from server.sandbox.control import Action, ControlError, endpoint
+from server.sandbox.models import Account, Campaign, Contact, ContactList, Letter, Message, Rule, RuleRun
+from server.sandbox.outbound import is_waiting
+from server.sandbox.progress import progress
+from server.sandbox.spending import view_spending
+from server.sandbox.world import World
+
+Item = TypeVar("Item")
+
+MOST_ROWS = 200
+MOST_ACCOUNTS = 200  # that the page lets one choose from
+SNIPPET = 140  # characters of a message in a list
+SHOWN_BYTES = 200_000  # of a recorded body
+COUNTED_BYTES = 1_000_000  # of an answer in which the accepted messages are counted
+PICTURE_PATH = "/_sandbox/page/"  # of the sandbox's own pictures, to fetch which is no call
+
+_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")  # which may stand in a Content-Security-Policy as it is
+
+
+def routes(world: World) -> list[Route]:
+    """The page's endpoints, all GET."""
+    table: tuple[tuple[str, Action], ...] = (
+        ("overview", view_overview),
+        ("conversations", view_conversations),
+        ("conversation", view_conversation),
+        ("letters", view_letters),
+        ("campaigns", view_campaigns),
+        ("lists", view_lists),
+        ("contacts", view_contacts),
+        ("rules", view_rules),
+        ("spending", view_spending),
+        ("calls", view_calls),
+        ("call", view_call),
+    )
+    return [Route(f"/_sandbox/inbox/{name}", endpoint(world, action), methods=["GET"]) for name, action in table]
+
+
+def view_overview(world: World, request: Request, body: bytes) -> Response:
+    """The clock, the faults that are still to come, every account, and how much of everything this one has."""
+    account = chosen_account(world, request)
+    accounts = sorted(world.accounts.values(), key=lambda one: one is not account)[:MOST_ACCOUNTS]
+    calls = _calls_of(world, account)
+    return JSONResponse(
+        {
+            "now": world.now(),
+            "stopped": world.stopped_at is not None,
+            "faults": [fault.model_dump() for fault in world.faults],
+            "account": account.username,
+            "balance": tariff.six_places(account.balance),
+            "standing": account.standing,
+            "currency": tariff.currency(account.country)["currency_prefix_d"],
+            "currency_name": tariff.currency(account.country)["currency_name_short"],
+            "accounts": [{"username": one.username, "used": _is_used(one)} for one in accounts],
+            "default_account": world.username,
+            "counts": {
+                "messages": len(account.messages),
+                "letters": len(account.letters),
+                "campaigns": len(account.campaigns),
+                "lists": len(account.lists),
+                "rules": len(account.rules),
+                "calls": len(calls),
+                "failed": sum(_failed(call) for _, call in calls),
+            },
+        }
+    )
+
+
+def chosen_account(world: World, request: Request) -> Account:
+    """The account that a request is about; the ordinary one unless it names another. Raises ControlError."""
+    account = world.accounts.get(request.query_params.get("account") or world.username)
+    if account is None:
+        raise ControlError("there is no such account")
+    return account
+
+
+def _is_used(account: Account) -> bool:
+    return bool(account.messages or account.letters or account.lists or account.rules or account.campaigns)
+
+
+# Conversations
+
+
+def view_conversations(world: World, request: Request, body: bytes) -> Response:
+    """One row for each phone number, the one that was heard of last first."""
+    account = chosen_account(world, request)
+    threads = list(reversed(_threads(account).items()))
+    if wanted := _wanted(request):
+        threads = [one for one in threads if _mentions(wanted, one[0], _name(one[1])) or _said(wanted, one[1])]
+    now = world.now()
+    return _page(request, threads, lambda thread: _thread_row(*thread, now))
+
+
+def _threads(account: Account) -> dict[str, list[Message]]:
+    """The messages of each number as they came, ending with the number of the newest."""
+    threads: dict[str, list[Message]] = {}
+    for message in account.messages.values():
+        number = _number(message)
+        thread = threads.pop(number, [])
+        thread.append(message)
+        threads[number] = thread
+    return threads
+
+
+def _number(message: Message) -> str:
+    """The phone at the other end."""
+    return message.to if message.direction == "out" else message.sender
+
+
+def _said(wanted: str, thread: list[Message]) -> bool:
+    return any(_mentions(wanted, one.body, one.subject, one.custom_string) for one in thread)
+
+
+def _name(thread: list[Message]) -> str:
+    """The name of whoever has the phone, if a contact list told it."""
+    for message in reversed(thread):
+        if message.first_name or message.last_name:
+            return f"{message.first_name or ''} {message.last_name or ''}".strip()
+    return ""
+
+
+def _thread_row(number: str, thread: list[Message], now: int) -> Row:
+    last = thread[-1]
+    return {
+        "number": number,
+        "name": _name(thread),
+        "messages": len(thread),
+        "failed": sum(progress(one, now).status == "Failed" for one in thread),
+        "waiting": sum(is_waiting(one, now) for one in thread),
+        "last": {
+            "direction": last.direction,
+            "kind": last.kind,
+            "body": last.body[:SNIPPET],
+            "status": progress(last, now).status,
+            "date": last.date,
+        },
+    }
+
+
+def view_conversation(world: World, request: Request, body: bytes) -> Response:
+    """The messages of one phone `number`, as it shows them: the newest last. `skip` counts from the newest."""
+    account = chosen_account(world, request)
+    number = request.query_params.get("number", "")
+    thread = [message for message in account.messages.values() if _number(message) == number]
+    newest_first = sorted(thread, key=lambda one: one.send_at)[::-1]
+    now, origin = world.now(), request.url.netloc
+    runs = _runs_by_message(account)
+    content = _paged(request, newest_first, lambda one: _message_row(account, one, runs, origin, now))
+    content["rows"].reverse()
+    heard_from = next((one for one in newest_first if one.direction == "out" and one.send_at <= now), None)
+    content |= {"name": _name(thread), "answers_to": heard_from.sender if heard_from else None}
+    return JSONResponse(content)
+
+
+def _runs_by_message(account: Account) -> dict[str, list[RuleRun]]:
+    runs: dict[str, list[RuleRun]] = {}
+    for run in account.rule_runs:
+        runs.setdefault(run.message_id, []).append(run)
+    return runs
+
+
+def _message_row(account: Account, message: Message, runs: dict[str, list[RuleRun]], origin: str, now: int) -> Row:
+    state = progress(message, now)
+    campaign = account.campaigns.get(message.campaign_id or 0)
+    return {
+        "id": message.message_id,
+        "kind": message.kind,
+        "direction": message.direction,
+        "from": message.sender,
+        "to": message.to,
+        "body": message.body,
+        "subject": message.subject,
+        "status": state.status,
+        "detail": state.error_text or state.text,
+        "parts": message.parts,
+        "price": tariff.four_places(message.price),
+        "date": message.date,
+        "send_at": message.send_at,
+        "scheduled": message.send_at > message.date,
+        "campaign": campaign.plan.name if campaign else None,
+        "campaign_id": message.campaign_id,
+        "custom_string": message.custom_string,
+        "picture": picture(message, origin),
+        "rules": [_run_row(account, run) for run in runs.get(message.message_id, ())],
+    }
+
+
+def picture(message: Message, origin: str) -> Row | None:
+    """Where the picture of a message is, and whether that is here; without a host if none can be loaded from there.
+
+    `origin` is the host and port of the sandbox, as the browser calls it.
+    """
+    if message.media_url is None:
+        return None
+    try:
+        parts = urlsplit(message.media_url)
+        host = parts.netloc.rpartition("@")[2].encode("idna").decode().lower()
+    except ValueError:  # of which UnicodeError is one
+        return {"url": message.media_url, "host": None, "here": False}
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        return {"url": message.media_url, "host": None, "here": False}
+    here = parts.scheme == "http" and host == origin.lower() and parts.path.startswith(PICTURE_PATH)
+    return {"url": message.media_url, "host": host, "here": here}
+
+
+def _run_row(account: Account, run: RuleRun) -> Row:
+    rule = account.rules.get(run.rule_id)
+    return {
+        "rule": rule.rule_name if rule else f"rule {run.rule_id}",
+        "action": run.action,
+        "outcome": run.outcome,
+        "message_id": run.message_id,
+    }
+
+
+# Letters, campaigns, lists, rules
+
+
+def view_letters(world: World, request: Request, body: bytes) -> Response:
+    """The letters, the newest first."""
+    account = chosen_account(world, request)
+    found = _search(request, reversed(account.letters.values()), lambda one: (*one.address.values(), one.custom_string))
+    return _page(request, found, lambda letter: _letter_row(account, letter, world.now()))
+
+
+def _letter_row(account: Account, letter: Letter, now: int) -> Row:
+    return {
+        "id": letter.message_id,
+        "address": letter.address,
+        "from": account.return_addresses.get(letter.return_address_id),
+        "options": letter.options,
+        "file_url": letter.file_url,
+        "status": letters.status(letter, now),
+        "price": tariff.four_places(letter.price),
+        "date": letter.date,
+        "send_at": letter.send_at,
+        "scheduled": letter.send_at > letter.date,
+        "custom_string": letter.custom_string,
+    }
+
+
+def view_campaigns(world: World, request: Request, body: bytes) -> Response:
+    """The campaigns, the newest first."""
+    account = chosen_account(world, request)
+    found = _search(request, reversed(account.campaigns.values()), lambda one: (one.plan.name, one.plan.body))
+    return _page(request, found, lambda campaign: _campaign_row(campaign, world.now()))
+
+
+def _campaign_row(campaign: Campaign, now: int) -> Row:
+    plan = campaign.plan
+    return {
+        "id": campaign.campaign_id,
+        "name": plan.name,
+        "body": plan.body,
+        "from": plan.sender,
+        "list": plan.contact_list.name,
+        "list_id": plan.contact_list.list_id,
+        "total": campaign.total,
+        "status": campaigns.status(campaign, now),
+        "date": campaign.date_added,
+        "send_at": plan.schedule,
+        "scheduled": plan.schedule > campaign.date_added,
+        "url_to_shorten": plan.url_to_shorten,
+    }
+
+
+def view_lists(world: World, request: Request, body: bytes) -> Response:
+    """The contact lists, the newest first."""
+    account = chosen_account(world, request)
+    found = _search(request, reversed(account.lists.values()), lambda one: (one.name,))
+    return _page(request, found, _list_row)
+
+
+def _list_row(contact_list: ContactList) -> Row:
+    return {
+        "id": contact_list.list_id,
+        "name": contact_list.name,
+        "contacts": len(contact_list.contacts),
+        "importing": contact_list.imports_running > 0,
+    }
+
+
+def view_contacts(world: World, request: Request, body: bytes) -> Response:
+    """The contacts of the list with an `id`, as they were added, and how its last import ended."""
+    account = chosen_account(world, request)
+    contact_list = account.lists.get(whole_number(request.query_params.get("id")) or 0)
+    if contact_list is None:
+        raise ControlError("there is no such list")
+    found = _search(request, contact_list.contacts.values(), lambda one: one.fields.values())
+    imports = [job for job in account.imports if job.list_id == contact_list.list_id]
+    last = {"status": imports[-1].status, "error": imports[-1].error} if imports else None
+    return JSONResponse(_paged(request, found, _contact_row) | {"list": _list_row(contact_list), "import": last})
+
+
+def _contact_row(contact: Contact) -> Row:
+    return {"id": contact.contact_id, **{name: value for name, value in contact.fields.items() if value}}
+
+
+def view_rules(world: World, request: Request, body: bytes) -> Response:
+    """The rules for inbound messages, and what the last ones did."""
+    account = chosen_account(world, request)
+    found = _search(request, account.rules.values(), lambda one: (one.rule_name, one.message_search_term, one.body))
+    runs = list(account.rule_runs)[:-21:-1]
+    return JSONResponse(_paged(request, found, _rule_row) | {"runs": [_run_row(account, run) for run in runs]})
+
+
+def _rule_row(rule: Rule) -> Row:
+    return {
+        "id": rule.rule_id,
+        "name": rule.rule_name,
+        "number": rule.dedicated_number,
+        "search": rule.message_search_type,
+        "term": rule.message_search_term,
+        "action": rule.action,
+        "address": rule.action_address,
+        "body": rule.body,
+        "enabled": rule.enabled == 1,
+    }
+
+
+# Calls
+
+
+def view_calls(world: World, request: Request, body: bytes) -> Response:
+    """The calls of an account and of nobody known, the newest first; with `failed` only those that failed."""
+    found: Iterable[tuple[int, RecordedCall]] = reversed(_calls_of(world, chosen_account(world, request)))
+    if request.query_params.get("failed"):
+        found = [one for one in found if _failed(one[1])]
+    found = _search(request, found, lambda one: (one[1].method, one[1].path, str(one[1].query), _text(one[1].body)))
+    return _page(request, found, lambda one: _call_row(*one))
+
+
+def _calls_of(world: World, account: Account) -> list[tuple[int, RecordedCall]]:
+    numbered = enumerate(world.calls.calls, world.calls.first)
+    return [one for one in numbered if one[1].username == account.username or one[1].username not in world.accounts]
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
+
+def _failed(call: RecordedCall) -> bool:
+    """Whether the caller got no answer, an error, or a spoilt one; an answer that was late is none of these."""
+    return call.status is None or call.status >= 400 or call.fault not in (None, "delay")
+
+
+def _call_row(number: int, call: RecordedCall) -> Row:
+    return {
+        "number": number,
+        "at": call.at,
+        "username": call.username,
+        "method": call.method,
+        "path": call.path,
+        "query": call.query,
+        "status": call.status,
+        "fault": call.fault,
+        "failed": _failed(call),
+        "counts": _counts(call),
+    }
+
+
+def _counts(call: RecordedCall) -> Row | None:
+    """How many messages a send was about, and how many were accepted."""
+    if not call.path.endswith("/send") or call.status != 200 or len(call.answer) > COUNTED_BYTES:
+        return None
+    data = readable(call.answer)["data"]
+    return {"total": data["total_count"], "accepted": data["queued_count"]} if "queued_count" in data else None
+
+
+def view_call(world: World, request: Request, body: bytes) -> Response:
+    """The call with a `number`, with its request and answer."""
+    number = whole_number(request.query_params.get("number")) or 0
+    call = world.calls.find(number)
+    if call is None:
+        raise ControlError("this call is no longer remembered")
+    content = {"request": _shown(call.body), "answer": _shown(call.answer)}
+    return JSONResponse(_call_row(number, call) | content)
+
+
+def _shown(body: bytes) -> Row:
+    """A body as JSON, as text, or as the beginning of a text that is too long to be shown."""
+    cut = len(body) > SHOWN_BYTES
+    return {"content": _text(body[:SHOWN_BYTES]) if cut else readable(body), "bytes": len(body), "cut": cut}
+
+
+# What the listings share
+
+
+def _wanted(request: Request) -> str:
+    return request.query_params.get("q", "").strip().casefold()
+
+
+def _mentions(wanted: str, *texts: str | None) -> bool:
+    return any(text and wanted in text.casefold() for text in texts)
+
+
+def _search(request: Request, items: Iterable[Item], texts: Callable[[Item], Iterable[str | None]]) -> list[Item]:
+    """The items with the words that a request looks for in one of their texts."""
+    wanted = _wanted(request)
+    return [item for item in items if _mentions(wanted, *texts(item))] if wanted else list(items)
+
+
+def _page(request: Request, items: Sequence[Item], render: Callable[[Item], Row]) -> Response:
+    return JSONResponse(_paged(request, items, render))
+
+
+def _paged(request: Request, items: Sequence[Item], render: Callable[[Item], Row]) -> dict[str, Any]:
+    """The part of the items that a request asks for; the last part where it asks for what is behind."""
+    limit = min(max(whole_number(request.query_params.get("limit")) or 50, 1), MOST_ROWS)
+    skip = whole_number(request.query_params.get("skip")) or 0
+    if skip >= len(items):
+        skip = max(len(items) - 1, 0) // limit * limit
+    return {"total": len(items), "skip": skip, "rows": [render(item) for item in items[skip : skip + limit]]}

@@ -1,0 +1,81 @@
+/** Every call to the API, the newest first, with its request and its answer. */
+
+import { useState } from "preact/hooks";
+import { useAnswer } from "./live.js";
+import { Empty, html, Listing, Search, Time, usePlace, View } from "./parts.js";
+
+const LIMIT = 40;
+
+export function CallsView() {
+  const place = usePlace();
+  const [failed, setFailed] = useState(false);
+  const answer = useAnswer("calls", { q: place.q, skip: place.skip, limit: LIMIT, failed: failed ? 1 : 0 });
+  const tools = html`
+    <label class="check">
+      <input type="checkbox" checked=${failed} onChange=${(event) => (setFailed(event.currentTarget.checked), place.go(0))} />
+      Only failed
+    </label>
+    <${Search} label="Search calls" onSearch=${place.search} />
+  `;
+  const empty = failed
+    ? html`<${Empty} icon="calls" title="No call has failed" />`
+    : html`<${Empty} icon="calls" title="No calls yet">Each call of the API appears here, with what it was answered.<//>`;
+  return html`
+    <${View} title="Calls" name="calls" tools=${tools}>
+      <${Listing} answer=${answer} place=${place} limit=${LIMIT} what="calls" empty=${empty} list="rows calls"
+        row=${(row) => html`<${Call} row=${row} key=${row.number} />`} />
+    <//>
+  `;
+}
+
+const FAULTS = { status: "wrong status", delay: "late", drop: "connection lost", truncate: "cut off", redirect: "redirected" };
+
+/** How a call ended, in a few words. */
+function outcome({ status, fault, counts }) {
+  if (fault) return `${FAULTS[fault] ?? fault}${status === null ? ", without effect" : ""}`;
+  if (counts && counts.accepted < counts.total) return `${counts.accepted} of ${counts.total} accepted`;
+  return counts ? `${counts.accepted} accepted` : "";
+}
+
+function Call({ row }) {
+  const [open, setOpen] = useState(false);
+  const partly = row.counts && row.counts.accepted < row.counts.total;
+  const query = new URLSearchParams(row.query).toString();
+  const tone = row.failed ? "bad" : partly ? "wait" : "good";
+  return html`
+    <li class="call ${row.failed ? "failed" : ""}">
+      <button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}>
+        <span class="method">${row.method}</span>
+        <span class="path">${row.path}${query && html`<span class="soft">?${query}</span>`}</span>
+        <span class="soft outcome">${outcome(row)}</span>
+        <span class="status ${tone}">${row.failed ? "failed " : ""}${row.status ?? "no answer"}</span>
+        <${Time} at=${row.at} />
+      </button>
+      ${open && html`<${Detail} number=${row.number} />`}
+    </li>
+  `;
+}
+
+function Detail({ number }) {
+  const { data, error } = useAnswer("call", { number });
+  if (error) return html`<p class="problem" role="alert">${error}</p>`;
+  if (!data) return null;
+  return html`
+    <div class="detail">
+      <p class="soft">Call ${data.number} by ${data.username === null ? "somebody without credentials" : html`<bdi>${data.username}</bdi>`}</p>
+      <${Body} title="Request" body=${data.request} />
+      <${Body} title=${data.fault ? "Answer, as it was before the fault" : "Answer"} body=${data.answer} />
+    </div>
+  `;
+}
+
+function Body({ title, body }) {
+  const { content, bytes, cut } = body;
+  const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
+  return html`
+    <section aria-label=${title}>
+      <h3>${title} <span class="soft">${bytes.toLocaleString()} bytes${cut ? ", of which this is the beginning" : ""}</span></h3>
+      ${bytes ? html`<pre tabindex="0" role="region" aria-label="${title}, content">${text}</pre>` : html`<p class="soft">empty</p>`}
+    </section>
+  `;
+}
