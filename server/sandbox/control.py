@@ -213,6 +213,11 @@ def reset(world: World, request: Request, body: bytes) -> Response:
     return show_state(world, request, body)
 
 
+def chosen_account(world: World, request: Request) -> Account:
+    """The account that the page looks at; the ordinary one also where the one it asks for is gone."""
+    return world.accounts.get(request.query_params.get("account", "")) or world.accounts[world.username]
+
+
 def _account(world: World, username: str | None) -> Account:
     account = world.accounts.get(username or world.username)
     if account is None:

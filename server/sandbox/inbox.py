@@ -15,7 +15,7 @@ from starlette.routing import Route
 from server.sandbox import campaigns, letters, tariff
 from server.sandbox.answers import Row, whole_number
 from server.sandbox.calls import RecordedCall, readable
-from server.sandbox.control import Action, ControlError, endpoint
+from server.sandbox.control import Action, ControlError, chosen_account, endpoint
 from server.sandbox.models import Account, Campaign, Contact, ContactList, Letter, Message, Rule, RuleRun
 from server.sandbox.outbound import is_waiting
 from server.sandbox.progress import progress
@@ -80,14 +80,6 @@ def view_overview(world: World, request: Request, body: bytes) -> Response:
             },
         }
     )
-
-
-def chosen_account(world: World, request: Request) -> Account:
-    """The account that a request is about; the ordinary one unless it names another. Raises ControlError."""
-    account = world.accounts.get(request.query_params.get("account") or world.username)
-    if account is None:
-        raise ControlError("there is no such account")
-    return account
 
 
 def _is_used(account: Account) -> bool:

@@ -19,7 +19,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from server.sandbox.inbox import chosen_account, picture
+from server.sandbox.control import chosen_account
+from server.sandbox.inbox import picture
 from server.sandbox.world import World
 
 PATH = "/_sandbox/inbox"

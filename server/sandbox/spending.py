@@ -1,6 +1,5 @@
 """What an account has spent and what was left, over time, as the page draws it."""
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -9,31 +8,34 @@ from starlette.responses import JSONResponse, Response
 
 from server.sandbox import tariff
 from server.sandbox.answers import Row
-from server.sandbox.control import ControlError
+from server.sandbox.control import chosen_account
 from server.sandbox.models import Account
 from server.sandbox.world import World
 
 KINDS = ("sms", "mms", "letter")
-MOST_STEPS = 40
+MOST_STEPS = 40  # besides the one before anything happened
 # Seconds that one step of the chart may stand for: what people call a minute, an hour, a day.
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
 def view_spending(world: World, request: Request, body: bytes) -> Response:
     """Steps of equal length: what was spent in each by kind, and the balance at its end."""
-    account = world.accounts.get(request.query_params.get("account") or world.username)
-    if account is None:
-        raise ControlError("there is no such account")
+    account = chosen_account(world, request)
     charges = list(_charges(account))
-    moments = [at for at, _, _ in charges] + [at for at, _ in account.balances]
+    changed = list(account.balances)[1:]  # the first is from when the account was opened
+    moments = [at for at, _, _ in charges] + [at for at, _ in changed] or [world.now()]
     first, last = min(moments), max(moments)
     step = _step(last - first)
-    start = first - first % step
-    count = (last - start) // step + 1
-    spent = [dict.fromkeys(KINDS, Decimal(0)) for _ in range(count)]
+    start = first - first % step - step  # so that it begins with what there was before
+    spent = [dict.fromkeys(KINDS, Decimal(0)) for _ in range((last - start) // step + 1)]
     for at, kind, price in charges:
         spent[(at - start) // step][kind] += price
-    rows = [_row(account, start + place * step, step, amounts) for place, amounts in enumerate(spent)]
+    # The clock may have been set back: what was recorded later holds.
+    balances = {(at - start) // step: balance for at, balance in changed}
+    rows, balance = [], account.balances[0][1]
+    for place, amounts in enumerate(spent):
+        balance = balances.get(place, balance)
+        rows.append(_row(start + place * step, step, amounts, balance))
     totals = {kind: tariff.four_places(sum((one[kind] for one in spent), Decimal(0))) for kind in KINDS}
     return JSONResponse({"step": step, "rows": rows, "totals": totals})
 
@@ -55,9 +57,6 @@ def _step(seconds: int) -> int:
     return next(fitting, STEPS[-1] * days)
 
 
-def _row(account: Account, start: int, step: int, amounts: dict[str, Decimal]) -> Row:
-    known = [at for at, _ in account.balances]
-    place = bisect_right(known, start + step - 1)
-    balance = account.balances[max(place - 1, 0)][1]
+def _row(start: int, step: int, amounts: dict[str, Decimal], balance: Decimal) -> Row:
     spent = {kind: tariff.four_places(amount) for kind, amount in amounts.items()}
     return {"from": start, "to": start + step, "spent": spent, "balance": tariff.four_places(balance)}

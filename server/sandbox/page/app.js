@@ -41,14 +41,14 @@ function App() {
 }
 
 function Frame({ place, connected, clock }) {
-  const { data: overview, error } = useAnswer("overview");
+  const { data: overview } = useAnswer("overview");
   const name = VIEWS[place.view] ? place.view : "messages";
   const { view: Chosen, title } = VIEWS[name];
   useEffect(() => void (document.title = `${title} · sandbox`), [title]);
   useEffect(() => {
-    // The account may be gone after a reset.
-    if (error?.includes("no such account")) go("messages", "", "");
-  }, [error]);
+    // The account may be gone after a reset; the sandbox then tells of the ordinary one.
+    if (overview && place.account && overview.account !== place.account) go("messages", "", "");
+  }, [overview?.account]);
   const skip = (event) => {
     event.preventDefault();
     document.getElementById("main").focus();
@@ -88,11 +88,11 @@ function Header({ overview, clock, connected }) {
         <select onChange=${choose}>${overview.accounts.map(option)}</select>
       </label>
       <span class="balance" title="Balance of the account">
-        <span class="hidden">Balance </span>${money(overview.balance, overview.currency)}
+        <span class="hidden">Balance </span>${money(Number(overview.balance).toFixed(2), overview.currency)}
       </span>
-      ${overview.faults.length > 0 &&
-      html`<a class="chip bad" href=${link("controls", "", undefined)}>${plural(overview.faults.length, "fault")}</a>`}
       <span class="grow"></span>
+      ${overview.faults.length > 0 &&
+      html`<a class="chip bad" href=${link("controls")}>${plural(overview.faults.length, "fault")} ordered</a>`}
       ${clock && html`<${Clock} clock=${clock} connected=${connected} />`}
     </header>
   `;
@@ -101,7 +101,7 @@ function Header({ overview, clock, connected }) {
 const Brand = () => html`
   <div class="brand">
     <img src="/_sandbox/page/icon.svg" alt="" width="28" height="28" />
-    <span><b>ClickSend sandbox</b><small>nothing is sent or paid</small></span>
+    <span><b><span class="wide">ClickSend </span>sandbox</b><small>nothing is sent or paid</small></span>
   </div>
 `;
 

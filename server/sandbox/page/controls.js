@@ -97,7 +97,7 @@ function Faults({ faults, act }) {
             </li>`)}
         </ul>
         <button type="button" onClick=${() => act("No call fails any more.", "DELETE", "faults")}>Switch all off</button>`}
-      <form class="fields" onSubmit=${add}>
+      <form class="fields two" onSubmit=${add}>
         <label>What happens
           <select value=${kind} onChange=${(event) => setKind(event.currentTarget.value)}>
             ${Object.entries(KINDS).map(([name, words]) => html`<option key=${name} value=${name}>${words}</option>`)}

@@ -3,7 +3,7 @@
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { AccountName, announce, order, useAnswer } from "./live.js";
 import {
-  clockTime, dayOf, Dialog, Empty, Facts, html, Icon, Listing, Money, Now, plural, Search, Status, Time, useFocusOnOpening, usePlace,
+  clockTime, dayOf, Dialog, Empty, Facts, html, Icon, Listing, Money, Now, plural, RULE_ACTIONS, Search, Status, Time, useFocusOnOpening, usePlace,
 } from "./parts.js";
 import { go, link } from "./route.js";
 
@@ -66,7 +66,7 @@ function People({ open, write }) {
 /** Initials, or the last digits of a number, on a colour that always is the same. */
 function Avatar({ name, number }) {
   const initials = name ? name.split(/\s+/).slice(0, 2).map((word) => [...word][0]).join("") : number.slice(-2);
-  const hue = [...number].reduce((sum, character) => sum * 31 + character.codePointAt(0), 7) % 6;
+  const hue = [...number].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) % 997, 7) % 6;
   return html`<span class="avatar hue-${hue}" aria-hidden="true">${initials}</span>`;
 }
 
@@ -199,7 +199,7 @@ function Bubble({ row }) {
           ["Custom", row.campaign_id ? "" : row.custom_string],
         ]} />`}
         ${row.rules.map((run) => html`
-          <p class="meta rule" key=${run.rule}><${Icon} name="rules" /><bdi>${run.rule}</bdi>: ${run.action}, ${run.outcome}</p>`)}
+          <p class="meta rule" key=${run.rule}><${Icon} name="rules" /><span><bdi>${run.rule}</bdi>: ${RULE_ACTIONS[run.action] ?? run.action}, ${run.outcome}</span></p>`)}
       </article>
     </li>
   `;

@@ -56,9 +56,11 @@ export function Time({ at, long }) {
   return html`<time datetime=${date.toISOString()} title=${FULL.format(date)}>${text}</time>`;
 }
 
-/** An amount, with the two to four places that matter. @param {string | number} amount @param {string} prefix */
-export const money = (amount, prefix) =>
-  prefix + Number(amount).toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 4 });
+/** An amount, with four places where two would hide something. @param {string | number} amount @param {string} prefix */
+export function money(amount, prefix) {
+  const places = Math.abs(amount * 100 - Math.round(amount * 100)) > 1e-6 ? 4 : 2;
+  return prefix + Number(amount).toLocaleString(undefined, { minimumFractionDigits: places, maximumFractionDigits: places });
+}
 
 /** @param {{amount: string | number}} props */
 export const Money = ({ amount }) => html`<span class="money">${money(amount, useContext(Currency))}</span>`;
@@ -112,6 +114,24 @@ export function Pager({ answer, limit, go, what }) {
   `;
 }
 
+/** What a rule for inbound messages does. */
+export const RULE_ACTIONS = {
+  AUTO_REPLY: "Replies",
+  EMAIL_USER: "Sends an email to a user",
+  EMAIL_FIXED: "Sends an email",
+  URL: "Calls a web address",
+  SMS: "Forwards to a phone",
+  POLL: "Puts it into the inbox of the API",
+  GROUP_SMS: "Sends to a list",
+  MOVE_CONTACT: "Moves the contact to a list",
+  CREATE_CONTACT: "Adds a contact to a list",
+  CREATE_CONTACT_PLUS_EMAIL: "Adds a contact with the email in the text",
+  CREATE_CONTACT_PLUS_NAME_EMAIL: "Adds a contact with name and email in the text",
+  CREATE_CONTACT_PLUS_NAME: "Adds a contact with the name in the text",
+  SMPP: "Hands it on by SMPP",
+  NONE: "Does nothing",
+};
+
 /** What is said where there is nothing. @param {{icon: keyof typeof ICONS, title: string, children?: any}} props */
 export const Empty = ({ icon, title, children }) => html`
   <div class="empty">
@@ -125,7 +145,7 @@ export const Empty = ({ icon, title, children }) => html`
 export function View({ title, tools, children, name }) {
   const heading = useFocusOnOpening();
   return html`
-    <div class="view ${name}">
+    <div class="view view-${name}">
       <header class="view-head">
         <h1 ref=${heading} tabindex="-1">${title}</h1>
         ${tools && html`<div class="tools">${tools}</div>`}

@@ -1,7 +1,7 @@
 /** What an account keeps besides its messages: letters, campaigns, contact lists, rules. */
 
 import { useAnswer } from "./live.js";
-import { Empty, Facts, html, Icon, Listing, Money, plural, Search, Status, Time, useFocusOnOpening, usePlace, View } from "./parts.js";
+import { Empty, Facts, html, Icon, Listing, Money, plural, RULE_ACTIONS, Search, Status, Time, useFocusOnOpening, usePlace, View } from "./parts.js";
 import { link } from "./route.js";
 
 const LIMIT = 30;
@@ -65,7 +65,7 @@ export const CampaignsView = () => html`
 
 const Campaign = ({ row }) => html`
   <li class="card">
-    <header><h2 dir="auto">${row.name}</h2><${Status} status=${row.status} /></header>
+    <header><h2><bdi>${row.name}</bdi></h2><${Status} status=${row.status} /></header>
     <p class="quote" dir="auto">${row.body}</p>
     <${Facts} facts=${[
       ["To", html`${plural(row.total, "contact")} of <a href=${link("lists", String(row.list_id))}><bdi>${row.list}</bdi></a>`],
@@ -84,7 +84,7 @@ export const ListsView = ({ item }) => (item ? html`<${Contacts} id=${item} key=
 
 const ContactList = ({ row }) => html`
   <li class="card link">
-    <a href=${link("lists", String(row.id))} dir="auto">${row.name}</a>
+    <a href=${link("lists", String(row.id))}><bdi>${row.name}</bdi></a>
     <p class="soft">${plural(row.contacts, "contact")}${row.importing ? ", an import is running" : ""}</p>
   </li>
 `;
@@ -118,7 +118,7 @@ function Contacts({ id }) {
       <header class="view-head">
         <a class="back" href=${link("lists")} aria-label="Back to all lists"><${Icon} name="back" /></a>
         <div>
-          <h1 ref=${heading} tabindex="-1" dir="auto">${data?.list.name ?? "List"}</h1>
+          <h1 ref=${heading} tabindex="-1"><bdi>${data?.list.name ?? "List"}</bdi></h1>
           <p class="soft">${data ? plural(data.list.contacts, "contact") : ""}</p>
         </div>
         <div class="tools"><${Search} label="Search contacts" onSearch=${place.search} /></div>
@@ -135,7 +135,7 @@ function Contact({ row }) {
   const shown = Object.entries(COLUMNS).filter(([field]) => !["first_name", "last_name"].includes(field));
   return html`
     <li class="card contact">
-      <h2 dir="auto">${name || row.phone_number || row.email || row.fax_number}</h2>
+      <h2><bdi>${name || row.phone_number || row.email || row.fax_number}</bdi></h2>
       <${Facts} facts=${shown.map(([field, label]) => [label, row[field]])} />
       ${row.phone_number && html`<a class="soft" href=${link("messages", row.phone_number)}>Conversation</a>`}
     </li>
@@ -147,35 +147,19 @@ export const RulesView = () => html`
     empty=${html`<${Empty} icon="rules" title="No rules yet">A rule says what becomes of a message that comes in.<//>`} />
 `;
 
-const ACTIONS = {
-  AUTO_REPLY: "Replies",
-  EMAIL_USER: "Sends an email to a user",
-  EMAIL_FIXED: "Sends an email",
-  URL: "Calls a web address",
-  SMS: "Forwards to a phone",
-  POLL: "Puts it into the inbox of the API",
-  GROUP_SMS: "Sends to a list",
-  MOVE_CONTACT: "Moves the contact to a list",
-  CREATE_CONTACT: "Adds a contact to a list",
-  CREATE_CONTACT_PLUS_EMAIL: "Adds a contact with the email in the text",
-  CREATE_CONTACT_PLUS_NAME_EMAIL: "Adds a contact with name and email in the text",
-  CREATE_CONTACT_PLUS_NAME: "Adds a contact with the name in the text",
-  SMPP: "Hands it on by SMPP",
-  NONE: "Does nothing",
-};
 const SEARCHES = ["any message", "messages that begin with", "messages that contain", "messages without"];
 
 const Rule = ({ row }) => html`
   <li class="card">
     <header>
-      <h2 dir="auto">${row.name}</h2>
+      <h2><bdi>${row.name}</bdi></h2>
       <span class="status ${row.enabled ? "good" : "off"}">${row.enabled ? "on" : "off"}</span>
     </header>
-    <p>For ${SEARCHES[row.search]}${row.search ? html` “<bdi>${row.term}</bdi>”` : ""}: ${ACTIONS[row.action]}</p>
     ${(row.body || row.action === "AUTO_REPLY") && html`<p class="quote" dir="auto">${row.body || row.address}</p>`}
     <${Facts} facts=${[
-      ["Number", row.number === "*" ? "every number" : row.number],
-      ["Target", row.action === "AUTO_REPLY" && !row.body ? "" : row.address],
+      ["When", html`${SEARCHES[row.search]}${row.search ? html` “<bdi>${row.term}</bdi>”` : ""} ${row.number === "*" ? "" : html`to <bdi>${row.number}</bdi>`}`],
+      ["Then", RULE_ACTIONS[row.action]],
+      ["Target", row.action === "AUTO_REPLY" ? "" : row.address],
     ]} />
   </li>
 `;
@@ -184,7 +168,7 @@ const Runs = ({ runs }) => html`
   <section class="runs">
     <h2>What they did last</h2>
     <ul class="plain">
-      ${runs.map((run) => html`<li key=${`${run.message_id} ${run.rule}`}><bdi>${run.rule}</bdi>: ${ACTIONS[run.action] ?? run.action}, <b>${run.outcome}</b></li>`)}
+      ${runs.map((run) => html`<li key=${`${run.message_id} ${run.rule}`}><bdi>${run.rule}</bdi>: ${RULE_ACTIONS[run.action] ?? run.action}, <b>${run.outcome}</b></li>`)}
     </ul>
   </section>
 `;

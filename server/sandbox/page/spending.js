@@ -1,11 +1,11 @@
 /** The balance and what was spent, over time, as a chart and as a table. */
 
-import { useContext } from "preact/hooks";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { useAnswer } from "./live.js";
 import { clockTime, Currency, dayOf, html, money, Money, Now, View } from "./parts.js";
 
 const KINDS = { sms: "SMS", mms: "MMS", letter: "Letters" };
-const [WIDTH, BALANCE, GAP, BARS] = [720, 130, 34, 150]; // of the drawing, which scales
+const [BALANCE, GAP, BARS] = [120, 30, 140]; // the heights of the two plots and between them
 const LEFT = 64; // where the plots begin
 
 export function SpendingView({ overview }) {
@@ -50,13 +50,35 @@ function roundUp(amount) {
   return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((round) => round >= amount);
 }
 
+/** The width that an element has for its content, as it changes. */
+function useWidth() {
+  const element = useRef(null);
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry.contentRect.width)));
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
+  return [element, width];
+}
+
+/** Round numbers around some amounts, for both ends of an axis: a balance hardly moves beside its distance to nothing. */
+function range(amounts) {
+  const [least, most] = [Math.min(...amounts), Math.max(...amounts)];
+  const unit = 10 ** Math.floor(Math.log10(most - least || most || 1));
+  const [low, high] = [Math.floor(least / unit) * unit, Math.ceil(most / unit) * unit];
+  return low < high ? [low, high] : [low - unit, high];
+}
+
 function Chart({ rows, step }) {
+  const [drawing, all] = useWidth();
   const prefix = useContext(Currency);
   const now = useContext(Now);
-  const most = { balance: roundUp(Math.max(...rows.map((row) => Number(row.balance)))), spent: roundUp(Math.max(...rows.map(spentIn))) };
-  const width = (WIDTH - LEFT) / rows.length;
+  const [low, high] = range(rows.map((row) => Number(row.balance)));
+  const most = roundUp(Math.max(...rows.map(spentIn)));
+  const width = Math.max(all - LEFT, 0) / rows.length;
   const left = (place) => LEFT + place * width;
-  const height = (amount) => BALANCE - (Number(amount) / most.balance) * (BALANCE - 12);
+  const height = (amount) => BALANCE - ((Number(amount) - low) / (high - low)) * (BALANCE - 12);
   const line = rows.map((row, place) => `${place ? "L" : "M"}${left(place)} ${height(row.balance)}H${left(place + 1)}`).join("");
   const bottom = BALANCE + GAP + BARS;
   const label = (row) => (step >= 86400 ? dayOf(row.from, now) : clockTime(row.from));
@@ -67,25 +89,26 @@ function Chart({ rows, step }) {
   return html`
     <figure class="chart card">
       <figcaption>Balance, and spending in each ${inWords(step)}</figcaption>
-      <svg viewBox="0 0 ${WIDTH} ${bottom + 26}" role="img" aria-label=${summary}>
-        <${Axis} y=${12} text=${money(most.balance, prefix)} />
-        <${Axis} y=${BALANCE} text=${money(0, prefix)} />
-        <path class="area" d="${line}V${BALANCE}H${LEFT}Z" />
+      <div ref=${drawing}>
+      <svg width=${all} height=${bottom + 24} role="img" aria-label=${summary}>
+        <${Axis} right=${all} y=${12} text=${money(high, prefix)} />
+        <${Axis} right=${all} y=${BALANCE} text=${money(low, prefix)} />
         <path class="line" d=${line} />
-        <${Axis} y=${BALANCE + GAP} text=${money(most.spent, prefix)} />
-        <${Axis} y=${bottom} text=${money(0, prefix)} />
-        ${rows.map((row, place) => html`<${Bar} key=${row.from} row=${row} x=${left(place)} width=${width} most=${most.spent} bottom=${bottom} />`)}
+        <${Axis} right=${all} y=${BALANCE + GAP} text=${money(most, prefix)} />
+        <${Axis} right=${all} y=${bottom} text=${money(0, prefix)} />
+        ${rows.map((row, place) => html`<${Bar} key=${row.from} row=${row} x=${left(place)} width=${width} most=${most} bottom=${bottom} />`)}
         ${labelled.map((place) => html`
           <text key=${place} class="axis" x=${left(place + 0.5)} y=${bottom + 18}
             text-anchor=${rows.length === 1 || (place && place < rows.length - 1) ? "middle" : place ? "end" : "start"}>${label(rows[place])}</text>`)}
       </svg>
+      </div>
     </figure>
   `;
 }
 
-const Axis = ({ y, text }) => html`
+const Axis = ({ y, right, text }) => html`
   <g>
-    <line class="grid" x1=${LEFT} x2=${WIDTH} y1=${y} y2=${y} />
+    <line class="grid" x1=${LEFT} x2=${right} y1=${y} y2=${y} />
     <text class="axis" x=${LEFT - 8} y=${y + 4} text-anchor="end">${text}</text>
   </g>
 `;
