@@ -29,9 +29,9 @@ MOST_ACCOUNTS = 200  # that the page lets one choose from
 SNIPPET = 140  # characters of a message in a list
 SHOWN_BYTES = 200_000  # of a recorded body
 COUNTED_BYTES = 1_000_000  # of an answer in which the accepted messages are counted
-PICTURE_PATH = "/_sandbox/page/"  # of the sandbox's own pictures, to fetch which is no call
 
 _HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")  # which may stand in a Content-Security-Policy as it is
+_OWN_PICTURE = re.compile(r"/_sandbox/page/[a-z]+\.jpg")  # to fetch these is no call
 
 
 def routes(world: World) -> list[Route]:
@@ -194,21 +194,26 @@ def _message_row(account: Account, message: Message, runs: dict[str, list[RuleRu
 
 
 def picture(message: Message, origin: str) -> Row | None:
-    """Where the picture of a message is, and whether that is here; without a host if none can be loaded from there.
+    """Where the picture of a message is; `path` if it is one of the sandbox's own.
 
     `origin` is the host and port of the sandbox, as the browser calls it.
     """
     if message.media_url is None:
         return None
+    host, path = web_host(message.media_url), urlsplit(message.media_url).path
+    is_own = host == origin.lower() and _OWN_PICTURE.fullmatch(path)
+    return {"url": message.media_url, "host": host, "path": path if is_own else None}
+
+
+def web_host(url: str) -> str | None:
+    """The host and port of a web address in the letters of a policy; None where a browser may see something else."""
     try:
-        parts = urlsplit(message.media_url)
+        parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2].encode("idna").decode().lower()
+        _ = parts.port  # raises for one that is too large
     except ValueError:  # of which UnicodeError is one
-        return {"url": message.media_url, "host": None, "here": False}
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
-        return {"url": message.media_url, "host": None, "here": False}
-    here = parts.scheme == "http" and host == origin.lower() and parts.path.startswith(PICTURE_PATH)
-    return {"url": message.media_url, "host": host, "here": here}
+        return None
+    return host if parts.scheme in ("http", "https") and _HOST.fullmatch(host) else None
 
 
 def _run_row(account: Account, run: RuleRun) -> Row:
@@ -238,6 +243,7 @@ def _letter_row(account: Account, letter: Letter, now: int) -> Row:
         "from": account.return_addresses.get(letter.return_address_id),
         "options": letter.options,
         "file_url": letter.file_url,
+        "file_host": web_host(letter.file_url),
         "status": letters.status(letter, now),
         "price": tariff.four_places(letter.price),
         "date": letter.date,

@@ -32,7 +32,9 @@ PICTURE = (page_module.FILES / "beach.jpg").read_bytes()
 # Everything that would show that text became markup or script, counted from before the page's own scripts.
 _WATCH = """
 window.caught = {violations: [], handlers: 0};
-document.addEventListener("securitypolicyviolation", (e) => caught.violations.push(`${e.effectiveDirective} ${e.blockedURI}`));
+document.addEventListener("securitypolicyviolation", (breach) => {
+  caught.violations.push(`${breach.effectiveDirective} ${breach.blockedURI}`);
+});
 window.pwned = () => { caught.handlers += 1; };
 """
 

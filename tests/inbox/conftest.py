@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
-sys.path += [str(TESTS / "server"), str(TESTS / "sandbox")]  # hosting and sandbox_client, also when only this is run
+sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
+sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # sandbox_client
 
 from browsing import Site, Tab, browser_program, elsewhere, launched
 from playwright.sync_api import Browser

@@ -209,8 +209,8 @@ function Bubble({ row }) {
 function Picture({ id, picture }) {
   const account = useContext(AccountName);
   const [asked, setAsked] = useState(false);
-  const { url, host, here } = picture;
-  if (here) return html`<img class="picture" src=${new URL(url).pathname} alt="Picture of the message" />`;
+  const { url, host, path } = picture;
+  if (path) return html`<img class="picture" src=${path} alt="Picture of the message" />`;
   if (!host) return html`<p class="picture none">The picture's address cannot be shown: <bdi>${url}</bdi></p>`;
   if (asked) {
     const source = `/_sandbox/picture?${new URLSearchParams({ account, message: id })}`;

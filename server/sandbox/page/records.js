@@ -28,7 +28,9 @@ const OPTIONS = { colour: ["black and white", "colour"], duplex: ["one side", "b
 
 function Letter({ row }) {
   const { address, from } = row;
-  const file = new URL(row.file_url);
+  const file = row.file_host
+    ? html`<a href=${row.file_url} target="_blank" rel="noreferrer noopener">${row.file_url.split("/").at(-1)}</a> at ${row.file_host}`
+    : row.file_url;
   const options = Object.entries(OPTIONS).map(([name, words]) => words[row.options[name]]);
   if (row.options.template_used) options.push("address on the template");
   return html`
@@ -51,7 +53,7 @@ function Letter({ row }) {
       <p class="meta"><${Time} at=${row.send_at} /> <${Status} status=${row.status} /> <${Money} amount=${row.price} /></p>
       <${Facts} facts=${[
         ["Options", options.join(", ")],
-        ["File", html`<a href=${file.href} target="_blank" rel="noreferrer noopener">${file.pathname.split("/").at(-1) || "file"}</a> at ${file.host}`],
+        ["File", file],
         ["Custom", row.custom_string],
       ]} />
     </li>
