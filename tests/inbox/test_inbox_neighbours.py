@@ -115,7 +115,7 @@ def test_a_link_from_another_site_opens_the_inbox(sandbox: Sandbox, browser: Bro
     other_site.html = f"<a href='{sandbox.url}/_sandbox/inbox'>Inbox</a>"
     with visiting(browser, other_site.url) as page:
         page.get_by_role("link").click()
-        page.get_by_role("heading", name="Messages").wait_for()
+        page.get_by_role("heading", name="Conversations").wait_for()
 
 
 REFUSED = {
@@ -165,7 +165,7 @@ def test_a_sandbox_for_a_network_answers_to_its_addresses(browser: Browser) -> N
         url = running.url.replace("0.0.0.0", "127.0.0.1")
         assert httpx.get(f"{url}/_sandbox/state", trust_env=False).status_code == 200
         with visiting(browser, f"{url}/_sandbox/inbox") as page:
-            page.get_by_role("heading", name="Messages").wait_for()
+            page.get_by_role("heading", name="Conversations").wait_for()
 
 
 def test_it_answers_to_the_name_that_it_listens_on(sandbox: Sandbox) -> None:

@@ -63,19 +63,19 @@ function Detail({ number }) {
   return html`
     <div class="detail">
       <p class="soft">Call ${data.number} by ${data.username === null ? "somebody without credentials" : html`<bdi>${data.username}</bdi>`}</p>
-      <${Body} title="Request" body=${data.request} />
-      <${Body} title=${data.fault ? "Answer, as it was before the fault" : "Answer"} body=${data.answer} />
+      <${Body} title="Request" number=${number} body=${data.request} />
+      <${Body} number=${number} title=${data.fault ? "Answer, as it was before the fault" : "Answer"} body=${data.answer} />
     </div>
   `;
 }
 
-function Body({ title, body }) {
+function Body({ title, number, body }) {
   const { content, bytes, cut } = body;
   const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
   return html`
-    <section aria-label=${title}>
-      <h3>${title} <span class="soft">${bytes.toLocaleString()} bytes${cut ? ", of which this is the beginning" : ""}</span></h3>
-      ${bytes ? html`<pre tabindex="0" role="region" aria-label="${title}, content">${text}</pre>` : html`<p class="soft">empty</p>`}
+    <section>
+      <h2>${title} <span class="soft">${bytes.toLocaleString()} bytes${cut ? ", of which this is the beginning" : ""}</span></h2>
+      ${bytes ? html`<pre tabindex="0" role="region" aria-label="${title} of call ${number}">${text}</pre>` : html`<p class="soft">empty</p>`}
     </section>
   `;
 }

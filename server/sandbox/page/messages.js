@@ -16,6 +16,7 @@ export function MessagesView({ item }) {
   const [writing, setWriting] = useState(false);
   return html`
     <div class="messages ${item ? "with-thread" : ""}">
+      <h1 class="hidden">Messages</h1>
       <${People} open=${item} write=${() => setWriting(true)} />
       ${item ? html`<${Thread} number=${item} key=${item} />` : html`<${NoThread} />`}
       ${writing && html`<${NewMessage} close=${() => setWriting(false)} />`}
@@ -51,7 +52,7 @@ function People({ open, write }) {
   return html`
     <section class="people" aria-label="Conversations" ref=${list} onKeyDown=${onKey}>
       <header class="view-head">
-        <h1 ref=${heading} tabindex="-1">Messages</h1>
+        <h2 class="title" ref=${heading} tabindex="-1">Conversations</h2>
         <div class="tools">
           <button type="button" onClick=${write}><${Icon} name="plus" />From a phone</button>
           <${Search} label="Search messages" onSearch=${place.search} />
