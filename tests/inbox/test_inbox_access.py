@@ -34,8 +34,7 @@ def axe_finds_nothing(page: Page) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_axe_finds_no_barrier_and_nothing_is_wider_than_the_page(
     sandbox: Sandbox, browser: Browser, size: dict[str, int], scheme: str
 ) -> None:
