@@ -2,12 +2,19 @@
 
 import hashlib
 import re
+import runpy
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
-from browsing import page_module
+import screenshots
+from browsing import DESKTOP, PHONE, page_module
+from playwright.sync_api import Browser
 
+from server.sandbox.serve import RunningSandbox
+
+ROOT = Path(__file__).parents[2]
 VENDOR = page_module.FILES / "vendor"
 
 # Of the files in the archives of preact 11.2.0 and htm 3.1.1.
@@ -42,5 +49,24 @@ def test_without_the_sandbox_nothing_of_it_is_imported() -> None:
         "import server.dispatch, server.protocol, server.hosting.serve\n"
         "sys.exit(str([name for name in sys.modules if name.startswith('server.sandbox')]))"
     )
-    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=False, cwd=Path.cwd())
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stderr.strip() == "[]"
+
+
+def test_the_bundle_and_the_image_have_the_page_too(tmp_path: Path) -> None:
+    runpy.run_path(str(ROOT / "bundle" / "pack.py"))["lay_out"](tmp_path)
+    inside = page_module.FILES.relative_to(ROOT)
+    packed = {path.relative_to(tmp_path / inside) for path in (tmp_path / inside).rglob("*")}
+    assert packed == {path.relative_to(page_module.FILES) for path in page_module.FILES.rglob("*")}
+    assert "COPY server server\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert [line for line in ignored if line and not line.startswith(("#", "!"))] == ["*", "**/__pycache__"]
+
+
+def test_the_pictures_of_the_readme_can_be_taken_anew(served: RunningSandbox, browser: Browser, tmp_path: Path) -> None:
+    screenshots.picture(served, browser, tmp_path)
+    for name, size in (("inbox", DESKTOP), ("inbox-phone", PHONE)):
+        for folder in (tmp_path, ROOT / "docs"):
+            head = (folder / f"{name}.png").read_bytes()[:24]
+            assert struct.unpack(">II", head[16:]) == (size["width"], size["height"])
+        assert f"docs/{name}.png" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -101,7 +101,7 @@ function Header({ overview, clock, connected }) {
 const Brand = () => html`
   <div class="brand">
     <img src="/_sandbox/page/icon.svg" alt="" width="28" height="28" />
-    <span><b><span class="wide">ClickSend </span>sandbox</b><small>nothing is sent or paid</small></span>
+    <span><b>ClickSend sandbox</b><small>nothing is sent or paid</small></span>
   </div>
 `;
 

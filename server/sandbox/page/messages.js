@@ -151,11 +151,23 @@ function useScrolling(data) {
   }, [data]);
   useEffect(() => {
     const element = log.current;
+    if (!element) return undefined;
+    let top = element.scrollTop;
     const scrolled = () => {
-      before.current.atEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 40;
+      // Only who scrolls back leaves the end; it may also move away by itself, when a picture comes.
+      if (element.scrollTop + element.clientHeight >= element.scrollHeight - 40) before.current.atEnd = true;
+      else if (element.scrollTop < top) before.current.atEnd = false;
+      top = element.scrollTop;
     };
-    element?.addEventListener("scroll", scrolled, { passive: true });
-    return () => element?.removeEventListener("scroll", scrolled);
+    // A picture that has come, or another size of the window, must not push the end out of sight.
+    const stay = () => {
+      if (before.current.atEnd) element.scrollTop = element.scrollHeight;
+    };
+    const observer = new ResizeObserver(stay);
+    observer.observe(element);
+    element.addEventListener("load", stay, { capture: true });
+    element.addEventListener("scroll", scrolled, { passive: true });
+    return () => observer.disconnect();
   }, []);
   return log;
 }
