@@ -3,10 +3,7 @@
 Every listing takes `account`, `q` (words to look for), `skip` and `limit`, and tells the total.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,22 +13,15 @@ from server.sandbox import campaigns, letters, tariff
 from server.sandbox.answers import Row, whole_number
 from server.sandbox.calls import RecordedCall, readable
 from server.sandbox.control import Action, ControlError, chosen_account, endpoint
-from server.sandbox.models import Account, Campaign, Contact, ContactList, Letter, Message, Rule, RuleRun
-from server.sandbox.outbound import is_waiting
-from server.sandbox.progress import progress
+from server.sandbox.conversations import run_row, view_conversation, view_conversations, web_host
+from server.sandbox.listings import page, paged, search
+from server.sandbox.models import Account, Campaign, Contact, ContactList, Letter, Rule
 from server.sandbox.spending import view_spending
 from server.sandbox.world import World
 
-Item = TypeVar("Item")
-
-MOST_ROWS = 200
 MOST_ACCOUNTS = 200  # that the page lets one choose from
-SNIPPET = 140  # characters of a message in a list
 SHOWN_BYTES = 200_000  # of a recorded body
 COUNTED_BYTES = 1_000_000  # of an answer in which the accepted messages are counted
-
-_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")  # which may stand in a Content-Security-Policy as it is
-_OWN_PICTURE = re.compile(r"/_sandbox/page/[a-z]+\.jpg")  # to fetch these is no call
 
 
 def routes(world: World) -> list[Route]:
@@ -86,154 +76,14 @@ def _is_used(account: Account) -> bool:
     return bool(account.messages or account.letters or account.lists or account.rules or account.campaigns)
 
 
-# Conversations
-
-
-def view_conversations(world: World, request: Request, body: bytes) -> Response:
-    """One row for each phone number, the one that was heard of last first."""
-    account = chosen_account(world, request)
-    threads = list(reversed(_threads(account).items()))
-    if wanted := _wanted(request):
-        threads = [one for one in threads if _mentions(wanted, one[0], _name(one[1])) or _said(wanted, one[1])]
-    now = world.now()
-    return _page(request, threads, lambda thread: _thread_row(*thread, now))
-
-
-def _threads(account: Account) -> dict[str, list[Message]]:
-    """The messages of each number as they came, ending with the number of the newest."""
-    threads: dict[str, list[Message]] = {}
-    for message in account.messages.values():
-        number = _number(message)
-        thread = threads.pop(number, [])
-        thread.append(message)
-        threads[number] = thread
-    return threads
-
-
-def _number(message: Message) -> str:
-    """The phone at the other end."""
-    return message.to if message.direction == "out" else message.sender
-
-
-def _said(wanted: str, thread: list[Message]) -> bool:
-    return any(_mentions(wanted, one.body, one.subject, one.custom_string) for one in thread)
-
-
-def _name(thread: list[Message]) -> str:
-    """The name of whoever has the phone, if a contact list told it."""
-    for message in reversed(thread):
-        if message.first_name or message.last_name:
-            return f"{message.first_name or ''} {message.last_name or ''}".strip()
-    return ""
-
-
-def _thread_row(number: str, thread: list[Message], now: int) -> Row:
-    last = thread[-1]
-    return {
-        "number": number,
-        "name": _name(thread),
-        "messages": len(thread),
-        "failed": sum(progress(one, now).status == "Failed" for one in thread),
-        "waiting": sum(is_waiting(one, now) for one in thread),
-        "last": {
-            "direction": last.direction,
-            "kind": last.kind,
-            "body": last.body[:SNIPPET],
-            "status": progress(last, now).status,
-            "date": last.date,
-        },
-    }
-
-
-def view_conversation(world: World, request: Request, body: bytes) -> Response:
-    """The messages of one phone `number`, as it shows them: the newest last. `skip` counts from the newest."""
-    account = chosen_account(world, request)
-    number = request.query_params.get("number", "")
-    thread = [message for message in account.messages.values() if _number(message) == number]
-    newest_first = sorted(thread, key=lambda one: one.send_at)[::-1]
-    now, origin = world.now(), request.url.netloc
-    runs = _runs_by_message(account)
-    content = _paged(request, newest_first, lambda one: _message_row(account, one, runs, origin, now))
-    content["rows"].reverse()
-    heard_from = next((one for one in newest_first if one.direction == "out" and one.send_at <= now), None)
-    content |= {"name": _name(thread), "answers_to": heard_from.sender if heard_from else None}
-    return JSONResponse(content)
-
-
-def _runs_by_message(account: Account) -> dict[str, list[RuleRun]]:
-    runs: dict[str, list[RuleRun]] = {}
-    for run in account.rule_runs:
-        runs.setdefault(run.message_id, []).append(run)
-    return runs
-
-
-def _message_row(account: Account, message: Message, runs: dict[str, list[RuleRun]], origin: str, now: int) -> Row:
-    state = progress(message, now)
-    campaign = account.campaigns.get(message.campaign_id or 0)
-    return {
-        "id": message.message_id,
-        "kind": message.kind,
-        "direction": message.direction,
-        "from": message.sender,
-        "to": message.to,
-        "body": message.body,
-        "subject": message.subject,
-        "status": state.status,
-        "detail": state.error_text or state.text,
-        "parts": message.parts,
-        "price": tariff.four_places(message.price),
-        "date": message.date,
-        "send_at": message.send_at,
-        "scheduled": message.send_at > message.date,
-        "campaign": campaign.plan.name if campaign else None,
-        "campaign_id": message.campaign_id,
-        "custom_string": message.custom_string,
-        "picture": picture(message, origin),
-        "rules": [_run_row(account, run) for run in runs.get(message.message_id, ())],
-    }
-
-
-def picture(message: Message, origin: str) -> Row | None:
-    """Where the picture of a message is; `path` if it is one of the sandbox's own.
-
-    `origin` is the host and port of the sandbox, as the browser calls it.
-    """
-    if message.media_url is None:
-        return None
-    host, path = web_host(message.media_url), urlsplit(message.media_url).path
-    is_own = host == origin.lower() and _OWN_PICTURE.fullmatch(path)
-    return {"url": message.media_url, "host": host, "path": path if is_own else None}
-
-
-def web_host(url: str) -> str | None:
-    """The host and port of a web address in the letters of a policy; None where a browser may see something else."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2].encode("idna").decode().lower()
-        _ = parts.port  # raises for one that is too large
-    except ValueError:  # of which UnicodeError is one
-        return None
-    return host if parts.scheme in ("http", "https") and _HOST.fullmatch(host) else None
-
-
-def _run_row(account: Account, run: RuleRun) -> Row:
-    rule = account.rules.get(run.rule_id)
-    return {
-        "rule": rule.rule_name if rule else f"rule {run.rule_id}",
-        "action": run.action,
-        "outcome": run.outcome,
-        "message_id": run.message_id,
-    }
-
-
 # Letters, campaigns, lists, rules
 
 
 def view_letters(world: World, request: Request, body: bytes) -> Response:
     """The letters, the newest first."""
     account = chosen_account(world, request)
-    found = _search(request, reversed(account.letters.values()), lambda one: (*one.address.values(), one.custom_string))
-    return _page(request, found, lambda letter: _letter_row(account, letter, world.now()))
+    found = search(request, reversed(account.letters.values()), lambda one: (*one.address.values(), one.custom_string))
+    return page(request, found, lambda letter: _letter_row(account, letter, world.now()))
 
 
 def _letter_row(account: Account, letter: Letter, now: int) -> Row:
@@ -256,8 +106,8 @@ def _letter_row(account: Account, letter: Letter, now: int) -> Row:
 def view_campaigns(world: World, request: Request, body: bytes) -> Response:
     """The campaigns, the newest first."""
     account = chosen_account(world, request)
-    found = _search(request, reversed(account.campaigns.values()), lambda one: (one.plan.name, one.plan.body))
-    return _page(request, found, lambda campaign: _campaign_row(campaign, world.now()))
+    found = search(request, reversed(account.campaigns.values()), lambda one: (one.plan.name, one.plan.body))
+    return page(request, found, lambda campaign: _campaign_row(campaign, world.now()))
 
 
 def _campaign_row(campaign: Campaign, now: int) -> Row:
@@ -281,8 +131,8 @@ def _campaign_row(campaign: Campaign, now: int) -> Row:
 def view_lists(world: World, request: Request, body: bytes) -> Response:
     """The contact lists, the newest first."""
     account = chosen_account(world, request)
-    found = _search(request, reversed(account.lists.values()), lambda one: (one.name,))
-    return _page(request, found, _list_row)
+    found = search(request, reversed(account.lists.values()), lambda one: (one.name,))
+    return page(request, found, _list_row)
 
 
 def _list_row(contact_list: ContactList) -> Row:
@@ -300,10 +150,10 @@ def view_contacts(world: World, request: Request, body: bytes) -> Response:
     contact_list = account.lists.get(whole_number(request.query_params.get("id")) or 0)
     if contact_list is None:
         raise ControlError("there is no such list")
-    found = _search(request, contact_list.contacts.values(), lambda one: one.fields.values())
+    found = search(request, contact_list.contacts.values(), lambda one: one.fields.values())
     imports = [job for job in account.imports if job.list_id == contact_list.list_id]
     last = {"status": imports[-1].status, "error": imports[-1].error} if imports else None
-    return JSONResponse(_paged(request, found, _contact_row) | {"list": _list_row(contact_list), "import": last})
+    return JSONResponse(paged(request, found, _contact_row) | {"list": _list_row(contact_list), "import": last})
 
 
 def _contact_row(contact: Contact) -> Row:
@@ -313,9 +163,9 @@ def _contact_row(contact: Contact) -> Row:
 def view_rules(world: World, request: Request, body: bytes) -> Response:
     """The rules for inbound messages, and what the last ones did."""
     account = chosen_account(world, request)
-    found = _search(request, account.rules.values(), lambda one: (one.rule_name, one.message_search_term, one.body))
+    found = search(request, account.rules.values(), lambda one: (one.rule_name, one.message_search_term, one.body))
     runs = list(account.rule_runs)[:-21:-1]
-    return JSONResponse(_paged(request, found, _rule_row) | {"runs": [_run_row(account, run) for run in runs]})
+    return JSONResponse(paged(request, found, _rule_row) | {"runs": [run_row(account, run) for run in runs]})
 
 
 def _rule_row(rule: Rule) -> Row:
@@ -340,8 +190,8 @@ def view_calls(world: World, request: Request, body: bytes) -> Response:
     found: Iterable[tuple[int, RecordedCall]] = reversed(_calls_of(world, chosen_account(world, request)))
     if request.query_params.get("failed"):
         found = [one for one in found if _failed(one[1])]
-    found = _search(request, found, lambda one: (one[1].method, one[1].path, str(one[1].query), _text(one[1].body)))
-    return _page(request, found, lambda one: _call_row(*one))
+    found = search(request, found, lambda one: (one[1].method, one[1].path, str(one[1].query), _text(one[1].body)))
+    return page(request, found, lambda one: _call_row(*one))
 
 
 def _calls_of(world: World, account: Account) -> list[tuple[int, RecordedCall]]:
@@ -395,33 +245,3 @@ def _shown(body: bytes) -> Row:
     """A body as JSON, as text, or as the beginning of a text that is too long to be shown."""
     cut = len(body) > SHOWN_BYTES
     return {"content": _text(body[:SHOWN_BYTES]) if cut else readable(body), "bytes": len(body), "cut": cut}
-
-
-# What the listings share
-
-
-def _wanted(request: Request) -> str:
-    return request.query_params.get("q", "").strip().casefold()
-
-
-def _mentions(wanted: str, *texts: str | None) -> bool:
-    return any(text and wanted in text.casefold() for text in texts)
-
-
-def _search(request: Request, items: Iterable[Item], texts: Callable[[Item], Iterable[str | None]]) -> list[Item]:
-    """The items with the words that a request looks for in one of their texts."""
-    wanted = _wanted(request)
-    return [item for item in items if _mentions(wanted, *texts(item))] if wanted else list(items)
-
-
-def _page(request: Request, items: Sequence[Item], render: Callable[[Item], Row]) -> Response:
-    return JSONResponse(_paged(request, items, render))
-
-
-def _paged(request: Request, items: Sequence[Item], render: Callable[[Item], Row]) -> dict[str, Any]:
-    """The part of the items that a request asks for; the last part where it asks for what is behind."""
-    limit = min(max(whole_number(request.query_params.get("limit")) or 50, 1), MOST_ROWS)
-    skip = whole_number(request.query_params.get("skip")) or 0
-    if skip >= len(items):
-        skip = max(len(items) - 1, 0) // limit * limit
-    return {"total": len(items), "skip": skip, "rows": [render(item) for item in items[skip : skip + limit]]}

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from server.sandbox.control import chosen_account
-from server.sandbox.inbox import picture
+from server.sandbox.conversations import picture
 from server.sandbox.world import World
 
 PATH = "/_sandbox/inbox"
