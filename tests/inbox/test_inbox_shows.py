@@ -191,6 +191,8 @@ def test_the_spending_chart_has_every_amount(sandbox: Sandbox, tab: Tab) -> None
     sandbox.advance(HOUR)
     sandbox.post("/v3/post/letters/send", LETTER)
     tab.go("spending")
+    chart = tab.page.get_by_role("img", name=re.compile("Balance from"))
+    expect(chart).to_have_accessible_name("Balance from $100.00 to $98.4508; $1.5492 spent. The table has the figures.")
     figures = dict(
         zip(
             tab.page.locator(".figures dt").all_inner_texts(),
@@ -200,8 +202,6 @@ def test_the_spending_chart_has_every_amount(sandbox: Sandbox, tab: Tab) -> None
     )
     amounts = {"SMS": "$0.0792", "MMS": "$0.00", "Letters": "$1.47"}
     assert figures == {"Balance": "$98.4508", "Spent": "$1.5492", **amounts}
-    chart = tab.page.get_by_role("img", name=re.compile("Balance from"))
-    expect(chart).to_have_accessible_name("Balance from $100.00 to $98.4508; $1.5492 spent. The table has the figures.")
     assert chart.locator("rect").count() == 2
     tab.page.get_by_text("The same as a table").click()
     rows = [row.locator("td").all_inner_texts() for row in tab.page.locator("tbody tr").all()]
@@ -215,6 +215,7 @@ def test_every_call_is_there_with_request_and_answer_and_failed_ones_stand_out(s
     with pytest.raises(httpx.RemoteProtocolError):
         sandbox.http.get("/v3/lists")
     tab.go("calls")
+    expect(tab.page.locator("li.call")).to_have_count(3)
     lost, refused, partly = tab.page.locator("li.call").all()
     expect(lost).to_contain_text("connection lost")
     expect(refused).to_contain_text("failed 404")

@@ -1,6 +1,6 @@
 /** What a person can do to the sandbox: move its clock, order faults, change the balance, start over. */
 
-import { useContext, useState } from "preact/hooks";
+import { useContext, useRef, useState } from "preact/hooks";
 import { AccountName, announce, order } from "./live.js";
 import { Dialog, html, Money, plural, Time, View } from "./parts.js";
 import { go } from "./route.js";
@@ -75,6 +75,11 @@ const PATHS = { "": "any call", "/v3/sms/send": "SMS sends", "/v3/mms/send": "MM
 
 function Faults({ faults, act }) {
   const [kind, setKind] = useState("status");
+  const title = useRef(null);
+  const allOff = () => {
+    title.current.focus(); // the button goes away
+    act("No call fails any more.", "DELETE", "faults");
+  };
   const add = (event) => {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(event.currentTarget));
@@ -86,7 +91,7 @@ function Faults({ faults, act }) {
   };
   return html`
     <section class="card" aria-labelledby="faults-title">
-      <h2 id="faults-title">Faults</h2>
+      <h2 id="faults-title" ref=${title} tabindex="-1">Faults</h2>
       <p class="soft">Calls fail as ordered, before or after they have taken effect.</p>
       ${faults.length > 0 && html`
         <ul class="plain faults">
@@ -96,7 +101,7 @@ function Faults({ faults, act }) {
               ${" "}${fault.when} it took effect${fault.path ? html`, of <bdi>${fault.method ?? ""} ${fault.path}</bdi>` : ""}
             </li>`)}
         </ul>
-        <button type="button" onClick=${() => act("No call fails any more.", "DELETE", "faults")}>Switch all off</button>`}
+        <button type="button" onClick=${allOff}>Switch all off</button>`}
       <form class="fields two" onSubmit=${add}>
         <label>What happens
           <select value=${kind} onChange=${(event) => setKind(event.currentTarget.value)}>

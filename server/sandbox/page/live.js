@@ -65,9 +65,10 @@ export function useAnswer(name, values = {}) {
         try {
           next = { data: await request(asked) };
         } catch (error) {
-          next = { error: String(error.message) };
+          // Where there is no answer at all, what is there stays: the page says so elsewhere, and asks again.
+          if (!(error instanceof TypeError)) next = { error: String(error.message) };
         }
-        if (asked === state.path && !state.gone) setAnswer(next);
+        if (next && asked === state.path && !state.gone) setAnswer(next);
       }
       state.busy = false;
     })();

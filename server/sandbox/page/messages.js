@@ -222,12 +222,18 @@ function Bubble({ row }) {
 function Picture({ id, picture }) {
   const account = useContext(AccountName);
   const [asked, setAsked] = useState(false);
+  const frame = useRef(null);
+  useEffect(() => frame.current?.focus(), [asked]); // the button that had it is gone
   const { url, host, path } = picture;
   if (path) return html`<img class="picture" src=${path} alt="Picture of the message" />`;
   if (!host) return html`<p class="picture none">The picture's address cannot be shown: <bdi>${url}</bdi></p>`;
   if (asked) {
     const source = `/_sandbox/picture?${new URLSearchParams({ account, message: id })}`;
-    return html`<iframe class="picture" sandbox="" src=${source} title="Picture from ${host}"></iframe>`;
+    return html`
+      <div class="picture" ref=${frame} tabindex="-1">
+        <iframe sandbox="" src=${source} title="Picture from ${host}"></iframe>
+      </div>
+    `;
   }
   return html`
     <div class="picture ask">
@@ -278,8 +284,8 @@ function NewMessage({ close }) {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
     try {
-      const order_ = { from: given.get("from"), body: given.get("body"), username: account || undefined };
-      const { from } = await order("POST", "inbound", order_);
+      const message = { from: given.get("from"), body: given.get("body"), username: account || undefined };
+      const { from } = await order("POST", "inbound", message);
       close();
       go("messages", from);
     } catch (error) {

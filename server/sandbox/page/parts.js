@@ -105,11 +105,15 @@ export function usePlace() {
 export function Pager({ answer, limit, go, what }) {
   const { total, skip, rows } = answer;
   if (total <= limit) return null;
+  // Not disabled where there is nothing further: a button that is loses the focus.
+  const button = (words, to) => html`
+    <button type="button" aria-disabled=${to < 0 || to >= total} onClick=${() => to >= 0 && to < total && go(to)}>${words}</button>
+  `;
   return html`
     <nav class="pager" aria-label="Pages of ${what}">
-      <button type="button" disabled=${skip === 0} onClick=${() => go(Math.max(skip - limit, 0))}>Previous</button>
+      ${button("Previous", skip > 0 ? Math.max(skip - limit, 0) : -1)}
       <span>${(skip + 1).toLocaleString()} to ${(skip + rows.length).toLocaleString()} of ${total.toLocaleString()}</span>
-      <button type="button" disabled=${skip + rows.length >= total} onClick=${() => go(skip + limit)}>Next</button>
+      ${button("Next", skip + limit)}
     </nav>
   `;
 }
