@@ -186,6 +186,20 @@ def test_campaigns_are_shown_before_they_are_sent(sandbox: Sandbox, tab: Tab) ->
     expect(card.locator(".status")).to_have_text("Sent")
 
 
+def test_the_clock_alone_moves_letters_and_campaigns_on(sandbox: Sandbox, tab: Tab) -> None:
+    sandbox.control("POST", "clock", {"stopped": False})
+    list_id = sandbox.new_list(ANA)
+    campaign = {"name": "Spring sale", "body": "20% off", "list_id": list_id, "schedule": sandbox.now() + 2}
+    sandbox.post("/v3/sms-campaigns/send", campaign)
+    sandbox.post("/v3/post/letters/send", LETTER)
+    calls = sandbox.control("GET", "state")["calls"]
+    tab.go("letters")
+    expect(tab.page.locator("li.letter .status")).to_have_text("Completed", timeout=20_000)
+    tab.page.get_by_role("link", name="Campaigns").click()
+    expect(tab.page.locator("li.card .status")).to_have_text("Sent", timeout=20_000)
+    assert sandbox.control("GET", "state")["calls"] == calls
+
+
 def test_the_spending_chart_has_every_amount(sandbox: Sandbox, tab: Tab) -> None:
     sandbox.send_one()
     sandbox.advance(HOUR)

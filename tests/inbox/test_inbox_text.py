@@ -88,7 +88,17 @@ def test_the_conversation_of_a_hostile_sender_opens_and_answers(sandbox: Sandbox
     unharmed(tab)
 
 
-@pytest.mark.parametrize("host", ["a.example;script-src *", "[::1]:8000", "exa mple.test", "user@pictures.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a.example;script-src *",
+        "[::1]:8000",
+        "a..b.example",
+        "a.example:99999",
+        "exa mple.test",
+        "user@pictures.example",
+    ],
+)
 def test_a_picture_can_only_come_from_the_host_that_is_named(
     sandbox: Sandbox, browser: Browser, other_site: Site, host: str
 ) -> None:
