@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from server.sandbox import page as page_module
 
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
+
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",

@@ -164,6 +164,7 @@ def test_everything_can_be_done_by_keyboard(sandbox: Sandbox, tab: Tab) -> None:
     assert len(sandbox.sent()) == 2
     page.get_by_role("link", name="Calls").focus()
     press(page, "Enter")
+    expect(page.get_by_role("heading", name="Calls")).to_be_focused()
     tab_to(page, "/v3/sms/send")
     press(page, "Enter")
     expect(page.locator("li.call").first.get_by_role("region", name="Answer")).to_be_visible()

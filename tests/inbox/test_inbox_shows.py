@@ -205,6 +205,7 @@ def test_the_spending_chart_has_every_amount(sandbox: Sandbox, tab: Tab) -> None
     sandbox.advance(HOUR)
     sandbox.post("/v3/post/letters/send", LETTER)
     tab.go("spending")
+    expect(tab.page.locator(".top .balance")).to_have_text("Balance $98.45")
     chart = tab.page.get_by_role("img", name=re.compile("Balance from"))
     expect(chart).to_have_accessible_name("Balance from $100.00 to $98.4508; $1.5492 spent. The table has the figures.")
     figures = dict(

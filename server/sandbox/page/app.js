@@ -91,8 +91,10 @@ function Header({ overview, clock, connected }) {
         <span class="hidden">Balance </span>${money(Number(overview.balance).toFixed(2), overview.currency)}
       </span>
       <span class="grow"></span>
-      ${overview.faults.length > 0 &&
-      html`<a class="chip bad" href=${link("controls")}>${plural(overview.faults.length, "fault")} ordered</a>`}
+      ${
+        overview.faults.length > 0 &&
+        html`<a class="chip bad" href=${link("controls")}>${plural(overview.faults.length, "fault")} ordered</a>`
+      }
       ${clock && html`<${Clock} clock=${clock} connected=${connected} />`}
     </header>
   `;
@@ -115,6 +117,7 @@ function Clock({ clock, connected }) {
   }, [clock.stopped]);
   const passed = clock.stopped ? 0 : (performance.now() - clock.heard) / 1000;
   const moment = new Date((clock.now + passed) * 1000);
+  const day = moment.toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short" });
   const advance = async (seconds, words) => {
     await order("POST", "clock", { advance: seconds });
     announce(`The clock has moved on by ${words}.`);
@@ -123,12 +126,16 @@ function Clock({ clock, connected }) {
     <div class="clock" role="group" aria-label="Clock of the sandbox">
       <span class="live ${connected ? "" : "lost"}" title=${connected ? "Live" : "Not connected"}></span>
       <time datetime=${moment.toISOString()}>
-        <span class="date">${moment.toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short" })} </span>
+        <span class="date">${day} </span>
         ${moment.toLocaleTimeString()}
       </time>
       ${clock.stopped && html`<span class="chip wait">stopped</span>`}
-      <button type="button" aria-label="Move the clock on by a minute" onClick=${() => advance(60, "a minute")}>+1 min</button>
-      <button type="button" aria-label="Move the clock on by an hour" onClick=${() => advance(3600, "an hour")}>+1 h</button>
+      <button type="button" aria-label="Move the clock on by a minute" onClick=${() => advance(60, "a minute")}>
+        +1 min
+      </button>
+      <button type="button" aria-label="Move the clock on by an hour" onClick=${() => advance(3600, "an hour")}>
+        +1 h
+      </button>
     </div>
   `;
 }

@@ -9,17 +9,21 @@ const LIMIT = 40;
 export function CallsView() {
   const place = usePlace();
   const [failed, setFailed] = useState(false);
+  const choose = (event) => {
+    setFailed(event.currentTarget.checked);
+    place.go(0);
+  };
   const answer = useAnswer("calls", { q: place.q, skip: place.skip, limit: LIMIT, failed: failed ? 1 : 0 });
   const tools = html`
     <label class="check">
-      <input type="checkbox" checked=${failed} onChange=${(event) => (setFailed(event.currentTarget.checked), place.go(0))} />
+      <input type="checkbox" checked=${failed} onChange=${choose} />
       Only failed
     </label>
     <${Search} label="Search calls" onSearch=${place.search} />
   `;
   const empty = failed
     ? html`<${Empty} icon="calls" title="No call has failed" />`
-    : html`<${Empty} icon="calls" title="No calls yet">Each call of the API appears here, with what it was answered.<//>`;
+    : html`<${Empty} icon="calls" title="No calls yet">Each appears here, with what it was answered.<//>`;
   return html`
     <${View} title="Calls" name="calls" tools=${tools}>
       <${Listing} answer=${answer} place=${place} limit=${LIMIT} what="calls" empty=${empty} list="rows calls"
@@ -28,7 +32,13 @@ export function CallsView() {
   `;
 }
 
-const FAULTS = { status: "wrong status", delay: "late", drop: "connection lost", truncate: "cut off", redirect: "redirected" };
+const FAULTS = {
+  status: "wrong status",
+  delay: "late",
+  drop: "connection lost",
+  truncate: "cut off",
+  redirect: "redirected",
+};
 
 /** How a call ended, in a few words. */
 function outcome({ status, fault, counts }) {
@@ -62,20 +72,29 @@ function Detail({ number }) {
   if (!data) return null;
   return html`
     <div class="detail">
-      <p class="soft">Call ${data.number} by ${data.username === null ? "somebody without credentials" : html`<bdi>${data.username}</bdi>`}</p>
+      <p class="soft">Call ${data.number} by <bdi>${data.username ?? "somebody without credentials"}</bdi></p>
       <${Body} title="Request" number=${number} body=${data.request} />
-      <${Body} number=${number} title=${data.fault ? "Answer, as it was before the fault" : "Answer"} body=${data.answer} />
+      <${Body}
+        title=${data.fault ? "Answer, as it was before the fault" : "Answer"}
+        number=${number}
+        body=${data.answer}
+      />
     </div>
   `;
 }
 
 function Body({ title, number, body }) {
   const { content, bytes, cut } = body;
+  const size = `${bytes.toLocaleString()} bytes${cut ? ", of which this is the beginning" : ""}`;
   const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
   return html`
     <section>
-      <h2>${title} <span class="soft">${bytes.toLocaleString()} bytes${cut ? ", of which this is the beginning" : ""}</span></h2>
-      ${bytes ? html`<pre tabindex="0" role="region" aria-label="${title} of call ${number}">${text}</pre>` : html`<p class="soft">empty</p>`}
+      <h2>${title} <span class="soft">${size}</span></h2>
+      ${
+        bytes
+          ? html`<pre tabindex="0" role="region" aria-label="${title} of call ${number}">${text}</pre>`
+          : html`<p class="soft">empty</p>`
+      }
     </section>
   `;
 }

@@ -3,7 +3,23 @@
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { AccountName, announce, order, useAnswer } from "./live.js";
 import {
-  clockTime, dayOf, Dialog, Empty, Facts, html, Icon, Listing, Money, Now, plural, RULE_ACTIONS, Search, Status, Time, useFocusOnOpening, usePlace,
+  clockTime,
+  dayOf,
+  Dialog,
+  Empty,
+  Facts,
+  html,
+  Icon,
+  Listing,
+  Money,
+  Now,
+  plural,
+  Run,
+  Search,
+  Status,
+  Time,
+  useFocusOnOpening,
+  usePlace,
 } from "./parts.js";
 import { go, link } from "./route.js";
 
@@ -66,7 +82,13 @@ function People({ open, write }) {
 
 /** Initials, or the last digits of a number, on a colour that always is the same. */
 function Avatar({ name, number }) {
-  const initials = name ? name.split(/\s+/).slice(0, 2).map((word) => [...word][0]).join("") : number.slice(-2);
+  const initials = name
+    ? name
+        .split(/\s+/)
+        .slice(0, 2)
+        .map((word) => [...word][0])
+        .join("")
+    : number.slice(-2);
   const hue = [...number].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) % 997, 7) % 6;
   return html`<span class="avatar hue-${hue}" aria-hidden="true">${initials}</span>`;
 }
@@ -84,7 +106,9 @@ function Person({ row, open }) {
         <span class="marks">
           ${row.failed > 0 && html`<span class="chip bad">${row.failed} failed</span>`}
           ${row.waiting > 0 && html`<span class="chip wait">${row.waiting} scheduled</span>`}
-          <span class="chip">${row.messages.toLocaleString()}<span class="hidden"> ${row.messages === 1 ? "message" : "messages"}</span></span>
+          <span class="chip">
+            ${row.messages.toLocaleString()}<span class="hidden"> ${row.messages === 1 ? "message" : "messages"}</span>
+          </span>
         </span>
       </a>
     </li>
@@ -125,10 +149,14 @@ function Thread({ number }) {
       </header>
       <div class="log" ref=${log} tabindex="0" role="region" aria-label="Messages of ${number}">
         ${earlier && html`<button type="button" class="turn" onClick=${showEarlier}>Earlier messages</button>`}
-        ${data && (data.rows.length ? html`<${Bubbles} rows=${data.rows} />` : html`<${Empty} icon="messages" title="Nothing was sent to this number" />`)}
-        ${skip > 0 && html`
+        ${data?.rows.length > 0 && html`<${Bubbles} rows=${data.rows} />`}
+        ${data?.rows.length === 0 && html`<${Empty} icon="messages" title="Nothing was sent to this number" />`}
+        ${
+          skip > 0 &&
+          html`
           <button type="button" class="turn" onClick=${showLater}>Later messages</button>
-          <button type="button" class="turn" onClick=${() => setWindow({ skip: 0, limit: STEP })}>Newest</button>`}
+          <button type="button" class="turn" onClick=${() => setWindow({ skip: 0, limit: STEP })}>Newest</button>`
+        }
       </div>
       <${Reply} number=${number} answersTo=${data?.answers_to} />
     </section>
@@ -189,7 +217,7 @@ function Bubble({ row }) {
   const incoming = row.direction === "in";
   const name = incoming ? "Reply" : `${row.kind === "mms" ? "Picture message" : "Message"} from ${row.from}`;
   return html`
-    <li class="message ${incoming ? "reply" : "received"} ${row.status === "Failed" ? "failed" : ""} ${row.status === "Cancelled" ? "cancelled" : ""}">
+    <li class="message ${incoming ? "reply" : "received"} ${row.status.toLowerCase()}">
       <article aria-label="${name}, ${clockTime(row.send_at)}, ${row.status}">
         <div class="bubble">
           ${!incoming && html`<p class="sender"><bdi>${row.from}</bdi></p>`}
@@ -199,20 +227,31 @@ function Bubble({ row }) {
         </div>
         <p class="meta">
           <${Time} at=${row.scheduled ? row.send_at : row.date} />
-          ${!incoming && html`
+          ${
+            !incoming &&
+            html`
             <${Status} status=${row.status} detail=${row.detail} />
             <span>${row.kind === "mms" ? "MMS" : plural(row.parts, "part")}</span>
-            <${Money} amount=${row.price} />`}
+            <${Money} amount=${row.price} />`
+          }
           ${incoming && html`<span>to <bdi>${row.to}</bdi></span>`}
         </p>
         ${row.status === "Failed" && html`<p class="meta bad">${row.detail}</p>`}
-        ${!incoming && html`<${Facts} facts=${[
-          ["Scheduled", row.scheduled && row.status === "Scheduled" ? html`asked for at <${Time} at=${row.date} />` : ""],
-          ["Campaign", row.campaign ?? (row.campaign_id ? String(row.campaign_id) : "")],
-          ["Custom", row.campaign_id ? "" : row.custom_string],
-        ]} />`}
-        ${row.rules.map((run) => html`
-          <p class="meta rule" key=${run.rule}><${Icon} name="rules" /><span><bdi>${run.rule}</bdi>: ${RULE_ACTIONS[run.action] ?? run.action}, ${run.outcome}</span></p>`)}
+        ${
+          !incoming &&
+          html`<${Facts} facts=${[
+            [
+              "Scheduled",
+              row.scheduled && row.status === "Scheduled" ? html`asked for at <${Time} at=${row.date} />` : "",
+            ],
+            ["Campaign", row.campaign ?? (row.campaign_id ? String(row.campaign_id) : "")],
+            ["Custom", row.campaign_id ? "" : row.custom_string],
+          ]} />`
+        }
+        ${row.rules.map(
+          (run) => html`
+          <p class="meta rule" key=${run.rule}><${Icon} name="rules" /><${Run} run=${run} /></p>`,
+        )}
       </article>
     </li>
   `;
@@ -266,7 +305,9 @@ function Reply({ number, answersTo }) {
   };
   return html`
     <form class="reply-form" onSubmit=${send}>
-      <label for="reply">Reply from this phone${to ? html` to <bdi>${to}</bdi>` : ", to the account's shared number"}</label>
+      <label for="reply">
+        Reply from this phone${to ? html` to <bdi>${to}</bdi>` : ", to the account's shared number"}
+      </label>
       <div class="line">
         <textarea id="reply" ref=${field} rows="1" dir="auto" placeholder="Enter sends" onKeyDown=${onKey}></textarea>
         <button type="submit" class="primary" aria-label="Send the reply"><${Icon} name="send" /></button>

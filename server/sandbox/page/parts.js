@@ -56,10 +56,16 @@ export function Time({ at, long }) {
   return html`<time datetime=${date.toISOString()} title=${FULL.format(date)}>${text}</time>`;
 }
 
-/** An amount, with four places where two would hide something. @param {string | number} amount @param {string} prefix */
+/**
+ * An amount, with four places where two would hide something.
+ * @param {string | number} amount
+ * @param {string} prefix
+ */
 export function money(amount, prefix) {
   const places = Math.abs(amount * 100 - Math.round(amount * 100)) > 1e-6 ? 4 : 2;
-  return prefix + Number(amount).toLocaleString(undefined, { minimumFractionDigits: places, maximumFractionDigits: places });
+  return (
+    prefix + Number(amount).toLocaleString(undefined, { minimumFractionDigits: places, maximumFractionDigits: places })
+  );
 }
 
 /** @param {{amount: string | number}} props */
@@ -83,7 +89,10 @@ export const Status = ({ status, detail }) => html`
   <span class="status ${TONES[status] ?? "going"}" title=${detail}>${status.replace("Queued:", "")}</span>
 `;
 
-/** A search that waits until the person has stopped typing. @param {{label: string, onSearch: (q: string) => void}} props */
+/**
+ * A search that waits until the person has stopped typing.
+ * @param {{label: string, onSearch: (q: string) => void}} props
+ */
 export function Search({ label, onSearch }) {
   const timer = useRef(0);
   const type = (event) => {
@@ -105,14 +114,15 @@ export function usePlace() {
 export function Pager({ answer, limit, go, what }) {
   const { total, skip, rows } = answer;
   if (total <= limit) return null;
+  const there = (place) => place >= 0 && place < total;
   // Not disabled where there is nothing further: a button that is loses the focus.
   const button = (words, to) => html`
-    <button type="button" aria-disabled=${to < 0 || to >= total} onClick=${() => to >= 0 && to < total && go(to)}>${words}</button>
+    <button type="button" aria-disabled=${!there(to)} onClick=${() => there(to) && go(to)}>${words}</button>
   `;
   return html`
     <nav class="pager" aria-label="Pages of ${what}">
       ${button("Previous", skip > 0 ? Math.max(skip - limit, 0) : -1)}
-      <span>${(skip + 1).toLocaleString()} to ${(skip + rows.length).toLocaleString()} of ${total.toLocaleString()}</span>
+      <span>${[skip + 1, "to", skip + rows.length, "of", total].map((one) => one.toLocaleString()).join(" ")}</span>
       ${button("Next", skip + limit)}
     </nav>
   `;
@@ -135,6 +145,11 @@ export const RULE_ACTIONS = {
   SMPP: "Hands it on by SMPP",
   NONE: "Does nothing",
 };
+
+/** What a rule did with a message. @param {{run: {rule: string, action: string, outcome: string}}} props */
+export const Run = ({ run }) => html`
+  <span><bdi>${run.rule}</bdi>: ${RULE_ACTIONS[run.action] ?? run.action}, ${run.outcome}</span>
+`;
 
 /** What is said where there is nothing. @param {{icon: keyof typeof ICONS, title: string, children?: any}} props */
 export const Empty = ({ icon, title, children }) => html`
@@ -192,7 +207,10 @@ export const Facts = ({ facts }) => html`
   </dl>
 `;
 
-/** A dialog that keeps the keyboard inside while it is open. @param {{title: string, close: () => void, children: any}} props */
+/**
+ * A dialog that keeps the keyboard inside while it is open.
+ * @param {{title: string, close: () => void, children: any}} props
+ */
 export function Dialog({ title, close, children }) {
   const element = useRef(null);
   useEffect(() => element.current.showModal(), []);

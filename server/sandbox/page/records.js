@@ -1,7 +1,23 @@
 /** What an account keeps besides its messages: letters, campaigns, contact lists, rules. */
 
 import { useAnswer } from "./live.js";
-import { Empty, Facts, html, Icon, Listing, Money, plural, RULE_ACTIONS, Search, Status, Time, useFocusOnOpening, usePlace, View } from "./parts.js";
+import {
+  Empty,
+  Facts,
+  html,
+  Icon,
+  Listing,
+  Money,
+  plural,
+  RULE_ACTIONS,
+  Run,
+  Search,
+  Status,
+  Time,
+  useFocusOnOpening,
+  usePlace,
+  View,
+} from "./parts.js";
 import { link } from "./route.js";
 
 const LIMIT = 30;
@@ -10,33 +26,41 @@ const LIMIT = 30;
 function Records({ title, name, endpoint, empty, row }) {
   const place = usePlace();
   const answer = useAnswer(endpoint, { q: place.q, skip: place.skip, limit: LIMIT });
-  const tools = html`<${Search} label="Search ${title.toLowerCase()}" onSearch=${place.search} />`;
+  const words = title.toLowerCase();
+  const tools = html`<${Search} label="Search ${words}" onSearch=${place.search} />`;
   return html`
     <${View} title=${title} name=${name} tools=${tools}>
-      <${Listing} answer=${answer} place=${place} limit=${LIMIT} what=${title.toLowerCase()} empty=${empty} row=${row} />
+      <${Listing} answer=${answer} place=${place} limit=${LIMIT} what=${words} empty=${empty} row=${row} />
       ${name === "rules" && answer.data?.runs.length > 0 && html`<${Runs} runs=${answer.data.runs} />`}
     <//>
   `;
 }
 
 export const LettersView = () => html`
-  <${Records} title="Letters" name="letters" endpoint="letters" row=${(row) => html`<${Letter} row=${row} key=${row.id} />`}
-    empty=${html`<${Empty} icon="letters" title="No letters yet">They appear here with their address and options.<//>`} />
+  <${Records} title="Letters" name="letters" endpoint="letters"
+    row=${(row) => html`<${Letter} row=${row} key=${row.id} />`}
+    empty=${html`<${Empty} icon="letters" title="No letters yet">They appear with their address and options.<//>`} />
 `;
 
-const OPTIONS = { colour: ["black and white", "colour"], duplex: ["one side", "both sides"], priority_post: ["regular post", "priority post"] };
+const OPTIONS = {
+  colour: ["black and white", "colour"],
+  duplex: ["one side", "both sides"],
+  priority_post: ["regular post", "priority post"],
+};
 
 function Letter({ row }) {
   const { address, from } = row;
   const file = row.file_host
-    ? html`<a href=${row.file_url} target="_blank" rel="noreferrer noopener">${row.file_url.split("/").at(-1)}</a> at ${row.file_host}`
+    ? html`
+        <a href=${row.file_url} target="_blank" rel="noreferrer noopener">${row.file_url.split("/").at(-1)}</a>
+        ${" at "}${row.file_host}`
     : row.file_url;
   const options = Object.entries(OPTIONS).map(([name, words]) => words[row.options[name]]);
   if (row.options.template_used) options.push("address on the template");
   return html`
     <li class="card letter">
       <div class="envelope">
-        ${from && html`<p class="from"><bdi>${from.address_name}</bdi>, <bdi>${from.address_line_1}</bdi>, <bdi>${from.address_city}</bdi></p>`}
+        <p class="from" dir="auto">${from && [from.address_name, from.address_line_1, from.address_city].join(", ")}</p>
         <span class="stamp" aria-hidden="true">${row.options.priority_post ? "PRIORITY" : "POST"}</span>
         <address>
           ${[
@@ -50,7 +74,9 @@ function Letter({ row }) {
             .map((line, place) => html`<span key=${place} dir="auto">${line}</span>`)}
         </address>
       </div>
-      <p class="meta"><${Time} at=${row.send_at} /> <${Status} status=${row.status} /> <${Money} amount=${row.price} /></p>
+      <p class="meta">
+        <${Time} at=${row.send_at} /> <${Status} status=${row.status} /> <${Money} amount=${row.price} />
+      </p>
       <${Facts} facts=${[
         ["Options", options.join(", ")],
         ["File", file],
@@ -61,7 +87,8 @@ function Letter({ row }) {
 }
 
 export const CampaignsView = () => html`
-  <${Records} title="Campaigns" name="campaigns" endpoint="campaigns" row=${(row) => html`<${Campaign} row=${row} key=${row.id} />`}
+  <${Records} title="Campaigns" name="campaigns" endpoint="campaigns"
+    row=${(row) => html`<${Campaign} row=${row} key=${row.id} />`}
     empty=${html`<${Empty} icon="campaigns" title="No campaigns yet">One text to everybody on a list.<//>`} />
 `;
 
@@ -70,7 +97,7 @@ const Campaign = ({ row }) => html`
     <header><h2><bdi>${row.name}</bdi></h2><${Status} status=${row.status} /></header>
     <p class="quote" dir="auto">${row.body}</p>
     <${Facts} facts=${[
-      ["To", html`${plural(row.total, "contact")} of <a href=${link("lists", String(row.list_id))}><bdi>${row.list}</bdi></a>`],
+      ["To", html`${plural(row.total, "contact")} of <a href=${link("lists", row.list_id)}><bdi>${row.list}</bdi></a>`],
       ["From", row.from || "a shared number"],
       [row.scheduled ? "Scheduled" : "Sent", html`<${Time} at=${row.send_at} />`],
       ["Link", row.url_to_shorten],
@@ -79,14 +106,18 @@ const Campaign = ({ row }) => html`
 `;
 
 /** @param {{item: string}} props the id of the open list */
-export const ListsView = ({ item }) => (item ? html`<${Contacts} id=${item} key=${item} />` : html`
-  <${Records} title="Lists" name="lists" endpoint="lists" row=${(row) => html`<${ContactList} row=${row} key=${row.id} />`}
+export const ListsView = ({ item }) =>
+  item
+    ? html`<${Contacts} id=${item} key=${item} />`
+    : html`
+  <${Records} title="Lists" name="lists" endpoint="lists"
+    row=${(row) => html`<${ContactList} row=${row} key=${row.id} />`}
     empty=${html`<${Empty} icon="lists" title="No contact lists yet">They appear here with their contacts.<//>`} />
-`);
+`;
 
 const ContactList = ({ row }) => html`
   <li class="card link">
-    <a href=${link("lists", String(row.id))}><bdi>${row.name}</bdi></a>
+    <a href=${link("lists", row.id)}><bdi>${row.name}</bdi></a>
     <p class="soft">${plural(row.contacts, "contact")}${row.importing ? ", an import is running" : ""}</p>
   </li>
 `;
@@ -146,7 +177,7 @@ function Contact({ row }) {
 
 export const RulesView = () => html`
   <${Records} title="Rules" name="rules" endpoint="rules" row=${(row) => html`<${Rule} row=${row} key=${row.id} />`}
-    empty=${html`<${Empty} icon="rules" title="No rules yet">A rule says what becomes of a message that comes in.<//>`} />
+    empty=${html`<${Empty} icon="rules" title="No rules yet">They say what becomes of what comes in.<//>`} />
 `;
 
 const SEARCHES = ["any message", "messages that begin with", "messages that contain", "messages without"];
@@ -159,7 +190,12 @@ const Rule = ({ row }) => html`
     </header>
     ${(row.body || row.action === "AUTO_REPLY") && html`<p class="quote" dir="auto">${row.body || row.address}</p>`}
     <${Facts} facts=${[
-      ["When", html`${SEARCHES[row.search]}${row.search ? html` “<bdi>${row.term}</bdi>”` : ""} ${row.number === "*" ? "" : html`to <bdi>${row.number}</bdi>`}`],
+      [
+        "When",
+        html`
+          ${SEARCHES[row.search]}${row.search > 0 && html` “<bdi>${row.term}</bdi>”`}
+          ${row.number !== "*" && html` to <bdi>${row.number}</bdi>`}`,
+      ],
       ["Then", RULE_ACTIONS[row.action]],
       ["Target", row.action === "AUTO_REPLY" ? "" : row.address],
     ]} />
@@ -170,7 +206,7 @@ const Runs = ({ runs }) => html`
   <section class="runs">
     <h2>What they did last</h2>
     <ul class="plain">
-      ${runs.map((run) => html`<li key=${`${run.message_id} ${run.rule}`}><bdi>${run.rule}</bdi>: ${RULE_ACTIONS[run.action] ?? run.action}, <b>${run.outcome}</b></li>`)}
+      ${runs.map((run) => html`<li key=${`${run.message_id} ${run.rule}`}><${Run} run=${run} /></li>`)}
     </ul>
   </section>
 `;

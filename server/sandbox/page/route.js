@@ -4,7 +4,11 @@
 export function readPlace() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, item] = path.split("/");
-  return { view: decoded(view) || "messages", item: decoded(item), account: new URLSearchParams(query).get("account") ?? "" };
+  return {
+    view: decoded(view) || "messages",
+    item: decoded(item),
+    account: new URLSearchParams(query).get("account") ?? "",
+  };
 }
 
 /** @param {string | undefined} text */
@@ -18,7 +22,7 @@ function decoded(text) {
 
 /**
  * @param {string} view
- * @param {string} [item] what is open in it
+ * @param {string | number} [item] what is open in it
  * @param {string} [account] the one that is shown now, unless given
  */
 export function link(view, item = "", account = readPlace().account) {

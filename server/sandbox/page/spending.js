@@ -21,11 +21,13 @@ export function SpendingView({ overview }) {
   return html`
     <${View} title="Spending" name="spending">
       <dl class="figures">
-        ${figures.map(([name, amount, kind]) => html`
+        ${figures.map(
+          ([name, amount, kind]) => html`
           <div key=${name} class="card">
             <dt>${kind && html`<span class="swatch ${kind}" aria-hidden="true"></span>`}${name}</dt>
             <dd><${Money} amount=${amount} /></dd>
-          </div>`)}
+          </div>`,
+        )}
       </dl>
       <${Chart} rows=${data.rows} step=${data.step} />
       <${Table} rows=${data.rows} step=${data.step} />
@@ -35,7 +37,12 @@ export function SpendingView({ overview }) {
 
 const spentIn = (row) => Object.values(row.spent).reduce((sum, amount) => sum + Number(amount), 0);
 
-const LENGTHS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+const LENGTHS = [
+  [86400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+];
 
 /** A length of time in words: 1800 is "30 minutes". @param {number} seconds */
 function inWords(seconds) {
@@ -62,7 +69,7 @@ function useWidth() {
   return [element, width];
 }
 
-/** Round numbers around some amounts, for both ends of an axis: a balance hardly moves beside its distance to nothing. */
+/** Round numbers around some amounts, for both ends of an axis: beside nothing a balance would hardly move. */
 function range(amounts) {
   const [least, most] = [Math.min(...amounts), Math.max(...amounts)];
   const unit = 10 ** Math.floor(Math.log10(most - least || most || 1));
@@ -79,13 +86,20 @@ function Chart({ rows, step }) {
   const width = Math.max(all - LEFT, 0) / rows.length;
   const left = (place) => LEFT + place * width;
   const height = (amount) => BALANCE - ((Number(amount) - low) / (high - low)) * (BALANCE - 12);
-  const line = rows.map((row, place) => `${place ? "L" : "M"}${left(place)} ${height(row.balance)}H${left(place + 1)}`).join("");
+  const line = rows
+    .map((row, place) => `${place ? "L" : "M"}${left(place)} ${height(row.balance)}H${left(place + 1)}`)
+    .join("");
   const bottom = BALANCE + GAP + BARS;
   const label = (row) => (step >= 86400 ? dayOf(row.from, now) : clockTime(row.from));
+  // The outer ones stay inside.
+  const anchor = (place) => (place === 0 ? "start" : place === rows.length - 1 ? "end" : "middle");
   const labelled = [...new Set([0, Math.floor((rows.length - 1) / 2), rows.length - 1])];
   const summary =
     `Balance from ${money(rows[0].balance, prefix)} to ${money(rows.at(-1).balance, prefix)}; ` +
-    `${money(rows.reduce((sum, row) => sum + spentIn(row), 0), prefix)} spent. The table has the figures.`;
+    `${money(
+      rows.reduce((sum, row) => sum + spentIn(row), 0),
+      prefix,
+    )} spent. The table has the figures.`;
   return html`
     <figure class="chart card">
       <figcaption>Balance, and spending in each ${inWords(step)}</figcaption>
@@ -96,10 +110,15 @@ function Chart({ rows, step }) {
         <path class="line" d=${line} />
         <${Axis} right=${all} y=${BALANCE + GAP} text=${money(most, prefix)} />
         <${Axis} right=${all} y=${bottom} text=${money(0, prefix)} />
-        ${rows.map((row, place) => html`<${Bar} key=${row.from} row=${row} x=${left(place)} width=${width} most=${most} bottom=${bottom} />`)}
-        ${labelled.map((place) => html`
+        ${rows.map(
+          (row, place) => html`
+            <${Bar} key=${row.from} row=${row} x=${left(place)} width=${width} most=${most} bottom=${bottom} />`,
+        )}
+        ${labelled.map(
+          (place) => html`
           <text key=${place} class="axis" x=${left(place + 0.5)} y=${bottom + 18}
-            text-anchor=${rows.length === 1 || (place && place < rows.length - 1) ? "middle" : place ? "end" : "start"}>${label(rows[place])}</text>`)}
+            text-anchor=${anchor(place)}>${label(rows[place])}</text>`,
+        )}
       </svg>
       </div>
     </figure>
@@ -120,7 +139,10 @@ function Bar({ row, x, width, most, bottom }) {
     const tall = (Number(row.spent[kind]) / most) * BARS;
     y -= tall;
     const thin = Math.min(width - gap, 48);
-    return tall > 0 && html`<rect key=${kind} class=${kind} x=${x + (width - thin) / 2} y=${y} width=${thin} height=${tall} rx="1.5" />`;
+    return (
+      tall > 0 &&
+      html`<rect key=${kind} class=${kind} x=${x + (width - thin) / 2} y=${y} width=${thin} height=${tall} rx="1.5" />`
+    );
   });
 }
 
@@ -133,14 +155,20 @@ function Table({ rows, step }) {
       <summary>The same as a table</summary>
       <table>
         <caption class="hidden">What was spent in each ${inWords(step)}, and the balance at its end</caption>
-        <thead><tr><th scope="col">From</th>${Object.values(KINDS).map((name) => html`<th scope="col" key=${name}>${name}</th>`)}<th scope="col">Balance</th></tr></thead>
+        <thead>
+          <tr>
+            ${["From", ...Object.values(KINDS), "Balance"].map((name) => html`<th scope="col">${name}</th>`)}
+          </tr>
+        </thead>
         <tbody>
-          ${spent.map((row) => html`
+          ${spent.map(
+            (row) => html`
             <tr key=${row.from}>
               <th scope="row">${moment(row)}</th>
               ${Object.keys(KINDS).map((kind) => html`<td key=${kind}><${Money} amount=${row.spent[kind]} /></td>`)}
               <td><${Money} amount=${row.balance} /></td>
-            </tr>`)}
+            </tr>`,
+          )}
           ${!spent.length && html`<tr><td colspan="5">Nothing was spent yet.</td></tr>`}
         </tbody>
       </table>
