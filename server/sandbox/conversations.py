@@ -155,5 +155,4 @@ def run_row(account: Account, run: RuleRun) -> Row:
         "rule": rule.rule_name if rule else f"rule {run.rule_id}",
         "action": run.action,
         "outcome": run.outcome,
-        "message_id": run.message_id,
     }

@@ -74,7 +74,7 @@ def test_a_long_conversation_is_walked_through_without_the_document_growing(full
         assert elements(tab) < MOST_ELEMENTS
         # What comes in meanwhile does not move what is read.
         full.send_one(body="One more")
-        expect(tab.page.get_by_role("status")).to_contain_text("New message")
+        expect(tab.page.get_by_role("status")).to_have_text("1 new message")
         expect(messages.first).to_contain_text("To Ana 4500")
         tab.page.get_by_role("button", name="Later messages").click()
         expect(messages.first).to_contain_text("To Ana 4550")

@@ -124,13 +124,13 @@ function Thread({ number }) {
   const heard = useRef({ total: -1 });
   useEffect(() => {
     if (!data) return;
-    const before = heard.current.total;
+    const known = heard.current.total;
+    const more = known < 0 ? 0 : data.total - known;
     heard.current.total = data.total;
-    if (before < 0 || data.total <= before) return;
-    const newest = data.rows.at(-1);
+    if (more <= 0) return;
     // Who looks at earlier messages goes on seeing the same ones.
-    if (skip > 0) setWindow({ skip: skip + data.total - before, limit });
-    announce(data.total - before > 1 ? `${data.total - before} new messages` : `New message: ${newest?.body ?? ""}`);
+    if (skip > 0) setWindow({ skip: skip + more, limit });
+    announce(more > 1 || skip > 0 ? plural(more, "new message") : `New message: ${data.rows.at(-1).body}`);
   }, [data?.total]);
 
   if (error) return html`<section class="thread"><p class="problem" role="alert">${error}</p></section>`;
@@ -249,8 +249,8 @@ function Bubble({ row }) {
           ]} />`
         }
         ${row.rules.map(
-          (run) => html`
-          <p class="meta rule" key=${run.rule}><${Icon} name="rules" /><${Run} run=${run} /></p>`,
+          (run, place) => html`
+          <p class="meta rule" key=${place}><${Icon} name="rules" /><${Run} run=${run} /></p>`,
         )}
       </article>
     </li>
@@ -292,11 +292,12 @@ function Reply({ number, answersTo }) {
     event.preventDefault();
     const body = field.current.value;
     if (!body.trim()) return;
+    field.current.value = ""; // at once, for what is typed meanwhile is the next message
     try {
       await order("POST", "inbound", { from: number, body, to, username: account || undefined });
-      field.current.value = "";
       setProblem("");
     } catch (error) {
+      field.current.value ||= body;
       setProblem(error.message);
     }
   };

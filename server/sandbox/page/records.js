@@ -206,7 +206,7 @@ const Runs = ({ runs }) => html`
   <section class="runs">
     <h2>What they did last</h2>
     <ul class="plain">
-      ${runs.map((run) => html`<li key=${`${run.message_id} ${run.rule}`}><${Run} run=${run} /></li>`)}
+      ${runs.map((run, place) => html`<li key=${place}><${Run} run=${run} /></li>`)}
     </ul>
   </section>
 `;
