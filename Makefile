@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check faults load bench clients client-environments bundle collector pictures format snapshots readme constraints clean
+.PHONY: demo test check faults load bench clients client-environments bundle collector pictures format snapshots readme \
+	screenshots constraints clean
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -51,6 +52,9 @@ snapshots: $(VENV)/ready-to-develop  ## accept the tool definitions as they are 
 
 readme: $(VENV)/ready-to-develop   ## write the tables of the README anew
 	@UPDATE_README=1 $(BIN)/python -m pytest -q tests/test_docs.py
+
+screenshots: $(VENV)/ready-to-develop  ## take the pictures of the sandbox's inbox anew; needs Chromium
+	@$(BIN)/python tests/inbox/screenshots.py
 
 bundle: $(VENV)/ready              ## pack dist/clicksend-mcp.mcpb for Claude Desktop; needs npx
 	@$(BIN)/python bundle/pack.py dist/clicksend-mcp.mcpb

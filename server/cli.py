@@ -123,7 +123,7 @@ async def _settings(with_sandbox: bool, *, credentials_needed: bool = True) -> A
 
 
 def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str) -> Settings:
-    print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Controls under /_sandbox/.", file=sys.stderr)
+    print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}", file=sys.stderr)
     credentials = Credentials(sandbox.username, sandbox.api_key)
     policy = settings.policy
     if policy.ledger is None:
@@ -194,6 +194,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
                 f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
                 flush=True,
             )
+            print(f"What would have been sent is shown at {sandbox.inbox}", flush=True)
             await stop_signal()
 
     try:

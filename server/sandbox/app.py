@@ -15,15 +15,19 @@ from server.sandbox import (
     account,
     campaigns,
     control,
+    events,
     inbound,
+    inbox,
     letters,
     lists,
+    page,
     records,
     sending,
     transfer,
 )
 from server.sandbox.answers import Call, Handler, Refusal, bad_request, envelope
 from server.sandbox.calls import parse_json
+from server.sandbox.neighbours import own_pages_only
 from server.sandbox.wire import observed
 from server.sandbox.world import Limits, World
 
@@ -72,13 +76,25 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
 RATE_LIMITED = frozenset({"/v3/account"})
 
 
-def build_app(username: str = "sandbox", api_key: str = "sandbox", *, limits: Limits | None = None) -> Starlette:
-    """A fresh sandbox as an ASGI application, with one ordinary account and the documented test users."""
+def build_app(
+    username: str = "sandbox", api_key: str = "sandbox", *, limits: Limits | None = None, host: str = "127.0.0.1"
+) -> Starlette:
+    """A fresh sandbox as an ASGI application, with one ordinary account and the documented test users.
+
+    `host` is the name or address it is told to listen on.
+    """
     world = World(username, api_key, limits or Limits())
     routes = [Route(path, _endpoint(world, path, handler), methods=[method]) for method, path, handler in OPERATIONS]
     return Starlette(
-        routes=[*routes, Route("/files/{file_id}", _download(world)), *control.routes(world)],
-        middleware=[Middleware(observed, world)],
+        routes=[
+            *routes,
+            Route("/files/{file_id}", _download(world)),
+            *control.routes(world),
+            *inbox.routes(world),
+            *events.routes(world),
+            *page.routes(world),
+        ],
+        middleware=[Middleware(own_pages_only, host), Middleware(observed, world)],
         exception_handlers={HTTPException: _no_such_route},
     )
 

@@ -49,6 +49,7 @@ class CallLog:
         self.newest = newest
         self.calls: deque[RecordedCall] = deque()
         self.size = 0
+        self.first = 1  # the number of the oldest that is kept; they are counted as they come
 
     def add(self, call: RecordedCall) -> None:
         """Record a call."""
@@ -56,11 +57,18 @@ class CallLog:
         self.size += _size(call)
         while len(self.calls) > self.newest or self.size > MAX_BYTES:
             self.size -= _size(self.calls.popleft())
+            self.first += 1
 
     def clear(self) -> None:
         """Forget all calls."""
+        self.first += len(self.calls)
         self.calls.clear()
         self.size = 0
+
+    def find(self, number: int) -> RecordedCall | None:
+        """The call with a number, if it is still kept."""
+        place = number - self.first
+        return self.calls[place] if 0 <= place < len(self.calls) else None
 
 
 def _size(call: RecordedCall) -> int:

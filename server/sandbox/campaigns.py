@@ -87,7 +87,7 @@ def price_campaign(call: Call) -> Answer:
 def update_campaign(call: Call) -> Answer:
     """PUT /v3/sms-campaigns/{sms_campaign_id}: replaces all of it; without a schedule it is sent at once."""
     campaign = _find(call)
-    if _status(campaign, call.world.now()) != "Scheduled":
+    if status(campaign, call.world.now()) != "Scheduled":
         raise bad_request("Only a scheduled campaign can be changed.")
     campaign.plan = _plan(call)
     campaign.total = len(_recipients(campaign.plan))
@@ -98,7 +98,7 @@ def update_campaign(call: Call) -> Answer:
 def cancel_campaign(call: Call) -> Answer:
     """PUT /v3/sms-campaigns/{sms_campaign_id}/cancel: any that is not scheduled is not found."""
     campaign = _find(call)
-    if _status(campaign, call.world.now()) != "Scheduled":
+    if status(campaign, call.world.now()) != "Scheduled":
         raise not_found("No scheduled campaign has this id.")
     campaign.cancelled = True
     return Answer(_row(call, campaign), "The campaign will not be sent.")
@@ -120,7 +120,7 @@ def view_campaigns(call: Call) -> Answer:
 def settle(world: World, account: Account) -> None:
     """Send the campaigns whose time has come, as of that time."""
     now = world.now()
-    scheduled = [item for item in account.campaigns.values() if _status(item, now) == "Scheduled"]
+    scheduled = [item for item in account.campaigns.values() if status(item, now) == "Scheduled"]
     for item in sorted(scheduled, key=lambda item: item.plan.schedule):
         if item.plan.schedule <= now:
             _send(world, account, item)
@@ -198,7 +198,8 @@ def _find(call: Call) -> Campaign:
     return campaign
 
 
-def _status(campaign: Campaign, now: int) -> str:
+def status(campaign: Campaign, now: int) -> str:
+    """The state of a campaign at a moment."""
     if campaign.cancelled:
         return "Cancelled"
     if campaign.failed:
@@ -221,7 +222,7 @@ def _row(call: Call, campaign: Campaign) -> Row:
         "from": plan.sender,
         "body": plan.body,
         "schedule": plan.schedule,
-        "status": _status(campaign, call.world.now()),
+        "status": status(campaign, call.world.now()),
         "date_added": campaign.date_added,
         "custom_string": None,
         "url_to_shorten": plan.url_to_shorten,

@@ -78,20 +78,32 @@ def routes(world: World) -> list[Route]:
         ("PATCH", "settings", change_settings),
         ("POST", "reset", reset),
     )
-    return [Route(f"/_sandbox/{name}", _endpoint(world, action), methods=[method]) for method, name, action in table]
+    return [Route(f"/_sandbox/{name}", endpoint(world, action), methods=[method]) for method, name, action in table]
 
 
-def _endpoint(world: World, action: Action) -> Endpoint:
+def endpoint(world: World, action: Action) -> Endpoint:
+    """What answers a request with an action on the world as it is at that moment."""
+
     async def respond(request: Request) -> Response:
         body = await request.body()
-        for account in world.accounts.values():
-            campaigns.settle(world, account)
+        settle(world)
         try:
             return action(world, request, body)
         except (ControlError, ValidationError) as error:
             return JSONResponse({"error": str(error)}, 400)
+        finally:
+            if request.method != "GET":
+                settle(world)
+                world.changes.note()
 
     return respond
+
+
+def settle(world: World) -> None:
+    """Send the campaigns whose time has come, and note what became of the balances."""
+    for account in world.accounts.values():
+        campaigns.settle(world, account)
+        account.note_balance(world.now())
 
 
 def show_state(world: World, request: Request, body: bytes) -> Response:
@@ -136,7 +148,11 @@ def deliver_inbound(world: World, request: Request, body: bytes) -> Response:
         world, _account(world, order.username), order.sender, order.to, order.body
     )
     afterwards = BackgroundTasks([BackgroundTask(webhook) for webhook in webhooks])
-    content = {"message_id": message.message_id, "rules": [asdict(run) for run in runs]}
+    content = {
+        "message_id": message.message_id,
+        "from": message.sender,
+        "rules": [asdict(run) for run in runs],
+    }
     return JSONResponse(content, background=afterwards)
 
 
@@ -195,6 +211,11 @@ def reset(world: World, request: Request, body: bytes) -> Response:
     """Start over."""
     world.reset()
     return show_state(world, request, body)
+
+
+def chosen_account(world: World, request: Request) -> Account:
+    """The account that the page looks at; the ordinary one also where the one it asks for is gone."""
+    return world.accounts.get(request.query_params.get("account", "")) or world.accounts[world.username]
 
 
 def _account(world: World, username: str | None) -> Account:

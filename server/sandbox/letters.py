@@ -49,14 +49,14 @@ def _judge(call: Call, accepts: Callable[[Call, Letter], bool]) -> Row:
     if not isinstance(recipients, list) or not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise bad_request(f"recipients must be a list of 1 to {MAX_RECIPIENTS} addresses.")
     judged = [
-        (letter, return_id, accepts(call, letter))
-        for letter, return_id in [_letter(call, recipient, file_url) for recipient in recipients]
+        (letter, accepts(call, letter))
+        for letter in [_letter(call, recipient, file_url, options) for recipient in recipients]
     ]
     return {
-        "total_price": tariff.json_number(sum((letter.price for letter, _, yes in judged if yes), Decimal(0))),
+        "total_price": tariff.json_number(sum((letter.price for letter, yes in judged if yes), Decimal(0))),
         "total_count": len(judged),
-        "queued_count": sum(yes for _, _, yes in judged),
-        "recipients": [_row(call, letter, return_id, options, source, yes) for letter, return_id, yes in judged],
+        "queued_count": sum(yes for _, yes in judged),
+        "recipients": [_row(call, letter, source, yes) for letter, yes in judged],
         "_currency": tariff.currency(call.account.country),
     }
 
@@ -92,8 +92,8 @@ def _flag(body: dict[str, Any], name: str) -> int:
     return flag
 
 
-def _letter(call: Call, recipient: Any, file_url: str) -> tuple[Letter, int]:
-    """A letter as asked for, and the id of its return address. Raises Refusal (400, 404)."""
+def _letter(call: Call, recipient: Any, file_url: str, options: dict[str, int]) -> Letter:
+    """A letter as asked for. Raises Refusal (400, 404)."""
     if not isinstance(recipient, dict):
         raise bad_request("Each recipient must be an object.")
     address = {name: required_text(recipient, name) for name in REQUIRED_LINES}
@@ -112,30 +112,30 @@ def _letter(call: Call, recipient: Any, file_url: str) -> tuple[Letter, int]:
     if send_at is None:
         raise bad_request("schedule must be in Unix seconds.")
     free = postal_code in FREE_POSTAL_CODES
-    price = Decimal(0) if free else tariff.letter_price(colour=_flag(call.body, "colour") == 1)
+    price = Decimal(0) if free else tariff.letter_price(colour=options["colour"] == 1)
     custom_string = text_of(recipient, "custom_string", default="")
-    return Letter(new_message_id(), address, file_url, now, send_at, price, custom_string), return_id
+    return Letter(new_message_id(), address, file_url, now, send_at, price, custom_string, options, return_id)
 
 
-def _row(call: Call, letter: Letter, return_id: int, options: dict[str, int], source: str, affordable: bool) -> Row:
+def _row(call: Call, letter: Letter, source: str, affordable: bool) -> Row:
     account = call.account
     return {
         "user_id": account.user_id,
         "subaccount_id": account.subaccount_id,
         "message_id": letter.message_id,
         **letter.address,
-        "return_address_id": return_id,
+        "return_address_id": letter.return_address_id,
         "custom_string": letter.custom_string,
         "schedule": letter.send_at,
         "source": f"{source}.rest.v3",
-        "colour": options["colour"],
-        "duplex": options["duplex"],
+        "colour": letter.options["colour"],
+        "duplex": letter.options["duplex"],
         "post_pages": 1,
         "post_price": tariff.four_places(letter.price if affordable else Decimal(0)),
-        "priority_post": options["priority_post"],
+        "priority_post": letter.options["priority_post"],
         "date_added": letter.date,
         "status": "SUCCESS" if affordable else "INSUFFICIENT_CREDIT",
         "_file_url": letter.file_url,
-        "_return_address": account.return_addresses[return_id],
+        "_return_address": account.return_addresses[letter.return_address_id],
         "_api_username": account.username,
     }

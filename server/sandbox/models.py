@@ -113,6 +113,8 @@ class Letter:
     send_at: int
     price: Decimal
     custom_string: str
+    options: dict[str, int]  # template_used, colour, duplex, priority_post
+    return_address_id: int
 
 
 @dataclass(slots=True)
@@ -173,6 +175,12 @@ class Account:
     inbox: deque[InboundCopy] = field(default_factory=lambda: deque(maxlen=10_000))
     imports: deque[Import] = field(default_factory=lambda: deque(maxlen=1_000))
     rule_runs: deque[RuleRun] = field(default_factory=lambda: deque(maxlen=1_000))
+    balances: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=10_000))  # since which moment
+
+    def note_balance(self, now: int) -> None:
+        """Remember the balance and since when it holds, if it has changed."""
+        if not self.balances or self.balances[-1][1] != self.balance:
+            self.balances.append((now, self.balance))
 
     @property
     def subaccount_id(self) -> int:

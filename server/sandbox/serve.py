@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.listening import BACKLOG, listen, url
+from server.sandbox import page
 from server.sandbox.app import build_app
 
 _IDLE_FOR = 60  # seconds that a connection is kept, as services do; uvicorn's own 5 are less than clients keep theirs
@@ -24,6 +25,11 @@ class RunningSandbox:
     url: str  # "http://127.0.0.1:PORT"
     username: str
     api_key: str
+
+    @property
+    def inbox(self) -> str:
+        """The address of the page that shows what would have been sent."""
+        return f"{self.url}{page.PATH}"
 
 
 class _Protocol(H11Protocol):
@@ -46,7 +52,7 @@ async def running_sandbox(
     listener = listen(host, port)
     running: set[anyio.CancelScope] = set()
     config = uvicorn.Config(
-        _cancellable(build_app(username, api_key), running),
+        _cancellable(build_app(username, api_key, host=host), running),
         http=_Protocol,
         ws="none",
         lifespan="off",

@@ -25,6 +25,8 @@ def observed(app: ASGIApp, world: World) -> ASGIApp:
         scope = {**scope, "path": scope["path"].rstrip("/") or "/"}  # a trailing slash makes no difference
         if scope["path"].startswith(CONTROL_PREFIX):
             await app(scope, receive, send)
+            if scope["method"] != "GET":
+                world.changes.note()  # also what was done after the answer
             return
         request = Request(scope, receive)
         try:
@@ -49,6 +51,7 @@ def observed(app: ASGIApp, world: World) -> ASGIApp:
                 return
             await anyio.sleep(fault.seconds)
         await app(scope, _replay(body), _collect(give))
+        world.changes.note()  # also what was done after the answer, such as an import
 
     return handle
 
@@ -71,6 +74,9 @@ def _record(world: World, request: Request, body: bytes, answer: Response | None
         fault=fault.kind if fault else None,
     )
     world.calls.add(call)
+    if account := world.accounts.get(call.username or ""):
+        account.note_balance(call.at)
+    world.changes.note()
 
 
 def _replay(body: bytes) -> Receive:

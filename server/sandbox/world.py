@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from server.sandbox.calls import CallLog
+from server.sandbox.changes import Changes
 from server.sandbox.faults import Fault
 from server.sandbox.models import Account, Standing
 
@@ -47,6 +48,7 @@ class World:
         self.username = username
         self.api_key = api_key
         self.limits = limits
+        self.changes = Changes()
         self.reset()
 
     def reset(self) -> None:
@@ -90,6 +92,7 @@ class World:
         account = Account(username, api_key, self.next_id("user"), country, balance, standing)
         address = _return_address(self.next_id("return address"), account)
         account.return_addresses[address["return_address_id"]] = address
+        account.note_balance(self.now())
         self.accounts[username] = account
         return account
 

@@ -42,8 +42,13 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: Path) -> Non
     (metadata,) = [folder for folder in folders if folder.endswith(".dist-info")]
     assert folders == {"server", "tools", "schemas", metadata}
     own = [name for name in names if not name.startswith(metadata)]
-    assert [name for name in own if not name.endswith((".py", "py.typed"))] == ["server/view.html"]
+    page = "server/sandbox/page/"
+    others = [name for name in own if not name.startswith(page) and not name.endswith((".py", "py.typed"))]
+    assert others == ["server/view.html"]
     assert {str(path.relative_to(ROOT)) for path in ROOT.glob("server/**/*.py")} <= set(own)
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / page).rglob("*") if path.is_file()}
+    assert len(files) > 10
+    assert files == {name for name in own if name.startswith(page)}
     assert f"{metadata}/licenses/LICENSE" in names
 
 

@@ -1,0 +1,158 @@
+"""The messages of an account by phone number, as the page shows them."""
+
+import re
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from server.sandbox import tariff
+from server.sandbox.answers import Row
+from server.sandbox.control import chosen_account
+from server.sandbox.listings import mentions, page, paged, wanted_words
+from server.sandbox.models import Account, Message, RuleRun
+from server.sandbox.outbound import is_waiting
+from server.sandbox.progress import progress
+from server.sandbox.world import World
+
+SNIPPET = 140  # characters of a message in a list
+
+_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")  # which may stand in a Content-Security-Policy as it is
+_OWN_PICTURE = re.compile(r"/_sandbox/page/[a-z]+\.jpg")  # to fetch these is no call
+
+
+def view_conversations(world: World, request: Request, body: bytes) -> Response:
+    """One row for each phone number, the one that was heard of last first."""
+    account = chosen_account(world, request)
+    threads = list(reversed(_threads(account).items()))
+    if wanted := wanted_words(request):
+        threads = [one for one in threads if mentions(wanted, one[0], _name(one[1])) or _said(wanted, one[1])]
+    now = world.now()
+    return page(request, threads, lambda thread: _thread_row(*thread, now))
+
+
+def _threads(account: Account) -> dict[str, list[Message]]:
+    """The messages of each number as they came, ending with the number of the newest."""
+    threads: dict[str, list[Message]] = {}
+    for message in account.messages.values():
+        number = _number(message)
+        thread = threads.pop(number, [])
+        thread.append(message)
+        threads[number] = thread
+    return threads
+
+
+def _number(message: Message) -> str:
+    """The phone at the other end."""
+    return message.to if message.direction == "out" else message.sender
+
+
+def _said(wanted: str, thread: list[Message]) -> bool:
+    return any(mentions(wanted, one.body, one.subject, one.custom_string) for one in thread)
+
+
+def _name(thread: list[Message]) -> str:
+    """The name of whoever has the phone, if a contact list told it."""
+    for message in reversed(thread):
+        if message.first_name or message.last_name:
+            return f"{message.first_name or ''} {message.last_name or ''}".strip()
+    return ""
+
+
+def _thread_row(number: str, thread: list[Message], now: int) -> Row:
+    last = thread[-1]
+    return {
+        "number": number,
+        "name": _name(thread),
+        "messages": len(thread),
+        "failed": sum(progress(one, now).status == "Failed" for one in thread),
+        "waiting": sum(is_waiting(one, now) for one in thread),
+        "last": {
+            "direction": last.direction,
+            "kind": last.kind,
+            "body": last.body[:SNIPPET],
+            "status": progress(last, now).status,
+            "date": last.date,
+        },
+    }
+
+
+def view_conversation(world: World, request: Request, body: bytes) -> Response:
+    """The messages of one phone `number`, as it shows them: the newest last. `skip` counts from the newest."""
+    account = chosen_account(world, request)
+    number = request.query_params.get("number", "")
+    thread = [message for message in account.messages.values() if _number(message) == number]
+    newest_first = sorted(thread, key=lambda one: one.send_at)[::-1]
+    now, origin = world.now(), request.url.netloc
+    runs = _runs_by_message(account)
+    content = paged(request, newest_first, lambda one: _message_row(account, one, runs, origin, now))
+    content["rows"].reverse()
+    heard_from = next((one for one in newest_first if one.direction == "out" and one.send_at <= now), None)
+    content |= {"name": _name(thread), "answers_to": heard_from.sender if heard_from else None}
+    return JSONResponse(content)
+
+
+def _runs_by_message(account: Account) -> dict[str, list[RuleRun]]:
+    runs: dict[str, list[RuleRun]] = {}
+    for run in account.rule_runs:
+        runs.setdefault(run.message_id, []).append(run)
+    return runs
+
+
+def _message_row(account: Account, message: Message, runs: dict[str, list[RuleRun]], origin: str, now: int) -> Row:
+    state = progress(message, now)
+    campaign = account.campaigns.get(message.campaign_id or 0)
+    return {
+        "id": message.message_id,
+        "kind": message.kind,
+        "direction": message.direction,
+        "from": message.sender,
+        "to": message.to,
+        "body": message.body,
+        "subject": message.subject,
+        "status": state.status,
+        "detail": state.error_text or state.text,
+        "parts": message.parts,
+        "price": tariff.four_places(message.price),
+        "date": message.date,
+        "send_at": message.send_at,
+        "scheduled": message.send_at > message.date,
+        "campaign": campaign.plan.name if campaign else None,
+        "campaign_id": message.campaign_id,
+        "custom_string": message.custom_string,
+        "picture": picture(message, origin),
+        "rules": [run_row(account, run) for run in runs.get(message.message_id, ())],
+    }
+
+
+def picture(message: Message, origin: str) -> Row | None:
+    """Where the picture of a message is; `path` if it is one of the sandbox's own.
+
+    `origin` is the host and port of the sandbox, as the browser calls it.
+    """
+    if message.media_url is None:
+        return None
+    host, path = web_host(message.media_url), urlsplit(message.media_url).path
+    is_own = host == origin.lower() and _OWN_PICTURE.fullmatch(path)
+    return {"url": message.media_url, "host": host, "path": path if is_own else None}
+
+
+def web_host(url: str) -> str | None:
+    """The host and port of a web address in the letters of a policy; None where a browser may see something else."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2].encode("idna").decode().lower()
+        _ = parts.port  # raises for one that is too large
+    except ValueError:  # of which UnicodeError is one
+        return None
+    return host if parts.scheme in ("http", "https") and _HOST.fullmatch(host) else None
+
+
+def run_row(account: Account, run: RuleRun) -> Row:
+    """What a rule did with a message."""
+    rule = account.rules.get(run.rule_id)
+    return {
+        "rule": rule.rule_name if rule else f"rule {run.rule_id}",
+        "action": run.action,
+        "outcome": run.outcome,
+    }
