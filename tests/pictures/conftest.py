@@ -10,7 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
 
-from browsing import Host, Opened, Showing, Shown, browser, host, needs_a_browser
+from picture_browsing import Host, Opened, Showing, Shown, browser, host, needs_a_browser
 from picture_days import MESSAGES, PRICE, STATISTICS, PageAndResult, live_a_month, page_and_result
 from playwright.sync_api import Browser
 

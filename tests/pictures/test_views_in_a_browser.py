@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from browsing import Host, Opened, Shown
+from picture_browsing import Host, Opened, Shown
 from picture_days import CAMPAIGN, PRICE, STATISTICS, PageAndResult
 from playwright.sync_api import expect
 
