@@ -47,6 +47,7 @@ class Database:
         self._url = _url(place)
         self._tables = tables
         self._engine: sa.Engine | None = None
+        self._impatient: sa.Engine | None = None
         self._opening = threading.Lock()
         self._waiting: list[_Write] = []
         self._turn = anyio.Lock(fast_acquire=True)
@@ -62,7 +63,7 @@ class Database:
         with anyio.CancelScope(shield=True):  # others may have taken it along
             if self._url.get_backend_name() != "sqlite":
                 await anyio.to_thread.run_sync(self._transact, [write])
-            else:
+            elif durable or not self._at_once(write):
                 self._waiting.append(write)
                 async with self._turn:
                     if not write.done:
@@ -73,9 +74,23 @@ class Database:
         result: T = write.result
         return result
 
-    def _transact(self, writes: Sequence[_Write]) -> None:
+    def _at_once(self, write: _Write) -> bool:
+        """Write in the event loop: without a wait for the disk that is sooner done than a thread is woken.
+
+        False where somebody else is writing, for whom a thread has to wait.
+        """
+        if self._engine is None or self._turn.locked():
+            return False
+        if self._impatient is None:
+            self._impatient = _engine(self._url, patience=0)
+        self._transact([write], self._impatient)
+        if isinstance(write.fault, LedgerUnavailable):
+            write.fault, write.done = None, False
+        return write.done
+
+    def _transact(self, writes: Sequence[_Write], engine: sa.Engine | None = None) -> None:
         try:
-            with as_unavailable(), self._opened().connect() as link:
+            with as_unavailable(), (engine or self._opened()).connect() as link:
                 if link.dialect.name == "sqlite":
                     _begin(link.connection.driver_connection, durable=any(write.durable for write in writes))
                 for write in writes:
@@ -116,8 +131,9 @@ class Database:
 
     def close(self) -> None:
         """Close its connections."""
-        if self._engine is not None:
-            self._engine.dispose()
+        for engine in (self._engine, self._impatient):
+            if engine is not None:
+                engine.dispose()
 
     def _opened(self) -> sa.Engine:
         with self._opening:  # calls at the same moment, each in its thread, share one engine and its connections
@@ -162,16 +178,18 @@ def _url(place: str) -> sa.URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
 
 
-def _engine(url: sa.URL) -> sa.Engine:
+def _engine(url: sa.URL, patience: int = _BUSY) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _BUSY})
+        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": patience})
     _make_private(Path(str(url.database)))
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY})
+    engine = sa.create_engine(url, connect_args={"timeout": patience})
 
     @sa.event.listens_for(engine, "connect")
     def durable(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # `write` relaxes it where it may
+        if not patience:
+            connection.execute("PRAGMA wal_autocheckpoint=0")  # that would wait for the disk
 
     return engine
 

@@ -239,7 +239,7 @@ def _ledger_failed(told: Told) -> bool:
 
 def _name(call: Call) -> str:
     action = CATALOG[call.slug]
-    return _fingerprint(action, action.input.model_validate(call.arguments))
+    return _fingerprint(action.request(action.input.model_validate(call.arguments)))
 
 
 def _cut(envelope: dict[str, Any] | None) -> str:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,19 @@ async def test_who_is_cancelled_while_waiting_is_written_all_the_same(ledger: Le
     assert len(ledger.entries()) == 3
 
 
+async def test_the_end_of_a_send_waits_for_another_process_without_holding_others_up(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    one, two = await start(ledger, entry()), await start(ledger, entry())
+    await ledger.finish(one.id, "accepted")
+    async with anyio.create_task_group() as tasks:
+        with held(tmp_path):
+            tasks.start_soon(ledger.finish, two.id, "accepted")
+            await anyio.wait_all_tasks_blocked()
+            assert [known.state for known in ledger.entries()] == ["started", "accepted"]
+    assert {known.state for known in ledger.entries()} == {"accepted"}
+
+
 async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(tmp_path: Path) -> None:
     executed: list[str] = []
 
@@ -166,12 +180,11 @@ async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(tmp_path: P
     ledger = Ledger(str(tmp_path / "ledger.sqlite3"))
     sa.event.listen(sa.Engine, "connect", trace)
     try:
-        await ledger.check()
+        one = await start(ledger, entry())
+        await ledger.finish(one.id, "accepted", message_ids=["ID-1"])
+        assert await ledger.use("an approval")
     finally:
         sa.event.remove(sa.Engine, "connect", trace)
-    one = await start(ledger, entry())
-    await ledger.finish(one.id, "accepted", message_ids=["ID-1"])
-    assert await ledger.use("an approval")
-    ledger.close()
-    modes = [line for line in executed if line.startswith("PRAGMA synchronous")]
-    assert modes[-3:] == [f"PRAGMA synchronous={mode}" for mode in ("FULL", "NORMAL", "FULL")]
+        ledger.close()
+    modes = [line for line, following in pairwise(executed) if following == "BEGIN IMMEDIATE"]
+    assert modes == [f"PRAGMA synchronous={mode}" for mode in ("FULL", "NORMAL", "FULL")]
