@@ -79,10 +79,8 @@ class Database:
 
         False where somebody else is writing, for whom a thread has to wait.
         """
-        if self._engine is None or self._turn.locked():
+        if self._impatient is None or self._turn.locked():
             return False
-        if self._impatient is None:
-            self._impatient = _engine(self._url, patience=0)
         self._transact([write], self._impatient)
         if isinstance(write.fault, LedgerUnavailable):
             write.fault, write.done = None, False
@@ -140,6 +138,8 @@ class Database:
             if self._engine is None:
                 engine = _engine(self._url)
                 _create_tables(engine, self._tables)
+                if engine.dialect.name == "sqlite":
+                    self._impatient = _engine(self._url, patience=0)
                 self._engine = engine
             return self._engine
 
