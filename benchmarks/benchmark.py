@@ -16,6 +16,7 @@ import documents
 import report
 import size
 import speed
+import stages
 from machine import description
 from parts import QUICK, Part, Scale
 from peers import ROOT, upstream
@@ -28,6 +29,7 @@ SECTIONS = {
     "batch": speed.batch,
     "soak": size.soak,
     "context": size.context,
+    "stages": stages.stages,
 }
 
 

@@ -9,8 +9,8 @@ from statistics import median
 class Scale:
     """How much is measured."""
 
-    rounds: int = 7
-    starts: int = 15
+    rounds: int = 5
+    starts: int = 11
     calls: int = 100  # of a kind, in a round, one at a time
     seconds: float = 2.0  # of a round with many calls at once
     batches: int = 5  # in a round

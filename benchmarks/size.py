@@ -47,7 +47,11 @@ async def memory(place: Place, scale: Scale) -> Part:
         )
         for way in (STDIO, HTTP)
     ]
-    text = "Resident memory (VmRSS) of a fresh server; the 100 calls are reads and sends in turn."
+    text = (
+        "Resident memory (VmRSS) of a fresh server; the 100 calls are reads and sends in turn. The floor has loaded "
+        "all it ever needs before its first answer; ours loads the client with the first call, and the ledger, which "
+        "the floor has not, with the first send: the last section shows what each takes."
+    )
     return Part("Memory", text, [table], goals, bars)
 
 

@@ -120,7 +120,9 @@ async def latency(place: Place, scale: Scale) -> Part:
             )
     text = (
         "One call after another; the upstream answers at once. A read is a page of 15 of the history, a send is one "
-        "SMS. p95 and p99 are over all rounds. CPU is the server's processor time a call."
+        "SMS. p95 and p99 are over all rounds. CPU is the server's processor time a call. A send of ours is written to "
+        "the ledger, and the disk waited for, before it leaves, which is most of what it takes beyond a read: the last "
+        "section shows the parts."
     )
     return Part("One call at a time", text, [table], goals, bars)
 
@@ -208,6 +210,7 @@ async def batch(place: Place, scale: Scale) -> Part:
     shown = [(f"{name}, {way[0]}".removesuffix(", no MCP"), median(one.halves)) for (name, way), one in found.items()]
     text = (
         "One call with 1,000 messages, all different. Bare httpx posts the same bytes and reads the answer without "
-        "looking at it; a server also takes the call in, checks it, and hands the answer on."
+        "looking at it; a server also takes the call in, checks it, and hands the answer on. The last section shows "
+        "what each step of ours takes."
     )
     return Part("A send of 1,000 messages", text, [table], goals, [Bars("A send of 1,000 messages", "ms", shown)])

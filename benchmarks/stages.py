@@ -1,0 +1,145 @@
+"""Where it goes: the steps of our server one by one in a process of their own, and what the first calls load.
+
+`python stages.py` prints what was measured as JSON: milliseconds of each step, and MiB of what is imported.
+"""
+
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+
+from answers import sent
+from load import SEND, message
+from parts import Part, Scale, Table, number
+from peers import HERE, ROOT, Place
+
+MANY = 1_000
+_TIMES = 30
+_SENDS = 200
+_LOADED = {
+    "the client: httpx with aiohttp's connections": "import server.client",
+    "the ledger: SQLAlchemy and SQLite": "import server.guard.gate, sqlalchemy.dialects.sqlite",
+}
+
+
+async def stages(_: Place, __: Scale) -> Part:
+    """Our own steps."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(HERE / "stages.py"), stdout=PIPE, env={"PYTHONPATH": str(ROOT)}
+    )
+    measured, _errors = await process.communicate()
+    if process.returncode:
+        raise RuntimeError("the steps could not be measured")
+    found: dict[str, dict[str, float]] = json.loads(measured)
+    tables = []
+    for what, rows in found.items():
+        table = Table((what, "MiB" if "MiB" in what else "ms"))
+        table.rows += [(name, number(value)) for name, value in rows.items()]
+        tables.append(table)
+    text = (
+        "Medians, each step by itself in a process that does nothing else, so that they do not add up to a call; the "
+        "SDK's part, the wire and the way to the upstream are not among them. The ledger is SQLite: what is written "
+        "before a send leaves waits for the disk, in a thread; what is written afterwards does neither. A hop is an "
+        "empty piece of work that a thread does for the event loop."
+    )
+    return Part("Where it goes", text, tables)
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(_TIMES):
+        begin = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - begin) * 1000)
+    return median(taken)
+
+
+def _batch() -> dict[str, float]:
+    """The steps of a send of many messages."""
+    from server.cleaning import without_secrets
+    from server.guard.gate import _fingerprint
+    from server.guard.lookup import digest
+    from server.result import render
+    from tools.catalog import CATALOG
+
+    action = CATALOG[SEND]
+    assert action.trace
+    sent_to = action.trace.sent
+    given = {"messages": [message(number) for number in range(MANY)]}
+    valid = action.input.model_validate(given)
+    request = action.request(valid)
+    body = request.body or {}
+    text = sent(json.dumps(given).encode()).decode()
+    answer = json.loads(text)
+    steps: dict[str, Callable[[], object]] = {
+        "check the input": lambda: action.input.model_validate(given),
+        "make the request's body of it": lambda: action.request(valid),
+        "encode it": lambda: json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        "recognise the same call": lambda: _fingerprint(request),
+        "mark each message for a search": lambda: [digest("", *mark) for mark in sent_to(body)],
+        "parse the answer": lambda: json.loads(text, object_hook=without_secrets),
+        "judge it": lambda: action.outcome(valid, answer),
+        "shorten it for the model": lambda: render(answer, action, valid, 20_000),
+    }
+    return {name: _milliseconds(step) for name, step in steps.items()}
+
+
+async def _ledger() -> dict[str, float]:
+    """What the ledger takes of a send, as the event loop sees it."""
+    import anyio.to_thread
+
+    from server.guard.ledger import Entry, Ledger, new_id
+
+    taken: dict[str, list[float]] = {}
+
+    async def timed(what: str, work: Awaitable[object]) -> None:
+        begin = time.perf_counter()
+        await work
+        taken.setdefault(what, []).append((time.perf_counter() - begin) * 1000)
+
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(str(Path(folder) / "ledger.sqlite3"))
+        for _ in range(_SENDS):
+            key = new_id()
+            entry = Entry(account="", caller="", action=SEND, fingerprint=key, recipients=1, marks=(key,), id=key)
+            await timed("written before it leaves", ledger.start(entry, window=600, budget=None, lasts=90))
+            ending = ledger.finish(key, "accepted", message_ids=[key], cost=Decimal("0.0792"))
+            await timed("written afterwards", ending)
+            await timed("a hop to a thread and back", anyio.to_thread.run_sync(int))
+        ledger.close()
+    return {what: median(all_of_them) for what, all_of_them in taken.items()}
+
+
+def _loaded() -> dict[str, float]:
+    """What imports add to a server that has listed its tools."""
+    before = _resident("")
+    return {what: _resident(code) - before for what, code in _LOADED.items()}
+
+
+def _resident(code: str) -> float:
+    program = f"import server.protocol\n{code}\nfrom machine import resident\nimport os\nprint(resident(os.getpid()))"
+    told = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=True)
+    return float(told.stdout)
+
+
+def _measured() -> dict[str, dict[str, float]]:
+    return {
+        f"A send of {MANY:,} messages": _batch(),
+        "The ledger around a send": asyncio.run(_ledger()),
+        "Loaded by the first calls, in MiB": _loaded(),
+    }
+
+
+if __name__ == "__main__":
+    from server.start import OBJECTS
+
+    gc.set_threshold(OBJECTS)  # as in the program
+    json.dump(_measured(), sys.stdout)
