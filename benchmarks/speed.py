@@ -179,8 +179,8 @@ async def throughput(place: Place, scale: Scale) -> Part:
     text = (
         f"{AT_ONCE} calls under way at any time. With an upstream that takes {SLOW} ms no more than "
         f"{CEILING:,.0f} calls a second are possible: the ceiling. A server of one process comes near it only if a "
-        f"call takes it less than {MILLI / CEILING:.2f} ms of processor time; the floor and bare httpx show how much of "
-        "that the SDK and the client take by themselves."
+        f"call takes it less than {MILLI / CEILING:.2f} ms of processor time; the floor and bare httpx show how much "
+        "of that the SDK and the client take by themselves."
     )
     return Part("Many calls at once", text, tables, goals, bars)
 
