@@ -76,9 +76,10 @@ class Policy:
         return chosen and slug not in self.without_tools and (action.read_only or not self.read_only)
 
     @property
-    def shares_ledger(self) -> bool:
-        """Whether other machines can reach the ledger."""
-        return self.ledger is not None and self.ledger.startswith("postgres")
+    def shared_ledger(self) -> str | None:
+        """The URL of the ledger, if it is a database that other machines can reach."""
+        is_shared = self.ledger is not None and "://" in self.ledger and not self.ledger.startswith("sqlite:")
+        return self.ledger if is_shared else None
 
     @property
     def limits_recipients(self) -> bool:

@@ -128,11 +128,12 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
 
 
 def _shared_storage(settings: Settings) -> "SharedStorage | None":
-    if settings.policy.ledger is None or not settings.policy.shares_ledger:
+    place = settings.policy.shared_ledger
+    if place is None:
         return None
     from server.hosting.counters import SharedStorage
 
-    return SharedStorage(settings.policy.ledger)
+    return SharedStorage(place)
 
 
 def _sender(request: Request) -> Sender:
