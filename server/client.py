@@ -91,15 +91,14 @@ class ClickSend:
                 await response.aclose()
 
     def _built(self, request: Request) -> httpx.Request:
-        """The request as it leaves; httpx would take an address apart and put it together three times."""
-        url = f"{self._base_url}{request.path}"
-        if request.query:
-            url = f"{url}?{httpx.QueryParams(request.query)}"
-        if request.body is None:
-            return httpx.Request(request.method, url, headers=self._http.headers)
-        headers = {**self._http.headers, "Content-Type": "application/json"}
-        body = json.dumps(request.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        return httpx.Request(request.method, url, headers=headers, content=body)
+        """The request as it leaves; put together by a client, its address would be taken apart three times."""
+        return httpx.Request(
+            request.method,
+            f"{self._base_url}{request.path}",
+            params=request.query,
+            json=request.body,
+            headers=self._http.headers,
+        )
 
     def _remover(self, credentials: Credentials) -> Callable[[str], str]:
         remover = self._removers.get(credentials)  # kept for as long as somebody holds the credentials
