@@ -100,7 +100,7 @@ def _field_adapter(model: type[Arguments], name: str) -> TypeAdapter[Any]:
 def _forgiven(model: type[Arguments], value: object) -> object:
     """Input as it was before a host turned objects into JSON text, and named fields that are left out."""
     value = from_text(value, "{")
-    if not isinstance(value, (dict, Mapping)) or not (None in value.values() or "" in value.values()):
+    if not isinstance(value, Mapping) or not (None in value.values() or "" in value.values()):
         return value
     never_blank = _never_blank(model)
     return {name: item for name, item in value.items() if item is not None and not (item == "" and name in never_blank)}

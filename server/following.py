@@ -16,8 +16,6 @@ from tools.catalog import CATALOG
 if TYPE_CHECKING:
     from server.guard.lookup import Read
 
-_IMPORT = "CLICKSEND_GET_LISTS_IMPORT"
-_LIST = "/v3/lists/{list_id}"
 _LONGEST = 25  # seconds; many hosts give a call up after 30 or 60
 _FIRST_WAIT = 0.5  # seconds; doubled each time
 _LONGEST_WAIT = 4.0
@@ -30,10 +28,10 @@ async def follow(
 
     `deadline`: seconds that the whole call may take. Its outcome is what it was: ClickSend has taken the import on.
     """
-    if action.slug != _IMPORT or not isinstance(outcome, Envelope) or not outcome.successful:
+    if action.goes_on is None or not isinstance(outcome, Envelope) or not outcome.successful:
         return
-    path = action.request(action.input.model_validate(arguments)).path.removesuffix("/import")
-    request = Request("GET", path, template=_LIST)
+    valid = action.input.model_validate(arguments).model_dump(by_alias=True)
+    request = action.goes_on.fill({name: valid[name] for name in action.goes_on.names})
     tell("Import accepted; ClickSend fetches the file and fills the list")
     began = anyio.current_time()
     with anyio.move_on_after(min(_LONGEST, deadline - age())):

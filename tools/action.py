@@ -93,6 +93,7 @@ class Action:
     `reach`: whom its arguments would contact. `price`: where ClickSend tells the price of the same body.
     `strangers`: the fields of its answers that people outside have written.
     `trace`: how a send whose answer was lost is found in ClickSend's records.
+    `goes_on`: where ClickSend tells how far it has come with what it goes on doing after its answer.
     `picture`: what a host that shows views gets to see of its answers.
     """
 
@@ -107,6 +108,7 @@ class Action:
     price: Route | None = None
     trace: Trace | None = None
     strangers: str | None = None
+    goes_on: Route | None = None
     picture: PictureOf | None = None
 
     @cached_property

@@ -39,6 +39,7 @@ GET_LISTS_IMPORT = Action(
     route=post("/v3/lists/{list_id}/import"),
     effect=Effect.WRITE,
     shown_by="CLICKSEND_GET_LISTS",
+    goes_on=get("/v3/lists/{list_id}"),
 )
 
 GET_LISTS_EXPORT = Action(
