@@ -1,7 +1,5 @@
 """A real browser on the inbox, and a web site of somebody else."""
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,25 +7,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from server.sandbox import page as page_module
 
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
 
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-    # What a web site does that makes its name point at this machine, and a host whose pictures are here too.
-    "--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP pictures.example 127.0.0.1",
-)
+# What a web site does that makes its name point at this machine, and a host whose pictures are here too.
+NAMES = "--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP pictures.example 127.0.0.1"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
 PICTURE = (page_module.FILES / "beach.jpg").read_bytes()
 
@@ -39,25 +26,6 @@ document.addEventListener("securitypolicyviolation", (breach) => {
 });
 window.pwned = () => { caught.handlers += 1; };
 """
-
-
-def browser_program() -> str:
-    """Where Chromium is; without it the test is skipped, unless it has to run."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        if os.environ.get("REQUIRE_SERVICES"):
-            pytest.fail("Chromium is required")
-        pytest.skip("Chromium is not installed")
-    return found
-
-
-@contextmanager
-def launched(program: str) -> Iterator[Browser]:
-    """A browser, which downloads nothing."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @dataclass

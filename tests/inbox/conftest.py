@@ -10,7 +10,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
 sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # sandbox_client
 
-from browsing import Site, Tab, browser_program, elsewhere, launched
+from browsing import NAMES, Site, Tab, elsewhere
+from chromium import browser_program, launched
 from playwright.sync_api import Browser
 from sandbox_client import Sandbox
 from sandbox_process import sandbox_process
@@ -20,7 +21,7 @@ from server.sandbox.serve import RunningSandbox
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with launched(browser_program()) as browser:
+    with launched(browser_program(), NAMES) as browser:
         yield browser
 
 

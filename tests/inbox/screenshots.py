@@ -7,7 +7,8 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting
 sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # sandbox_client
 
-from browsing import DESKTOP, PHONE, Tab, browser_program, launched
+from browsing import DESKTOP, NAMES, PHONE, Tab
+from chromium import browser_program, launched
 from playwright.sync_api import Browser, expect
 from sandbox_client import HOUR, Sandbox
 from sandbox_process import sandbox_process
@@ -78,7 +79,7 @@ def take(browser: Browser, url: str, folder: Path) -> None:
 
 def main(folder: Path = DOCS) -> None:
     """Play the scene and take both pictures."""
-    with sandbox_process() as running, launched(browser_program()) as browser:
+    with sandbox_process() as running, launched(browser_program(), NAMES) as browser:
         picture(running, browser, folder)
 
 

@@ -10,7 +10,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
 
-from picture_browsing import Host, Opened, Showing, Shown, browser, host, needs_a_browser
+from chromium import launched
+from picture_browsing import Host, Opened, Showing, Shown, host, needs_a_browser
 from picture_days import MESSAGES, PRICE, STATISTICS, PageAndResult, live_a_month, page_and_result
 from playwright.sync_api import Browser
 
@@ -20,9 +21,7 @@ from server.sandbox.serve import RunningSandbox, running_sandbox
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """For one module: as long as it is there, Playwright's event loop runs, and no other can on this thread."""
-    needs_a_browser()
-    with browser() as started:
+    with launched(needs_a_browser()) as started:
         yield started
 
 

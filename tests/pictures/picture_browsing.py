@@ -13,41 +13,26 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from chromium import browser_program
+from playwright.sync_api import FrameLocator, Page, expect
 
 HERE = Path(__file__).parent / "host"
+expect.set_options(timeout=30_000)  # milliseconds, for a busy machine
 PLACE = Path(__file__).parents[2] / ".clients" / "pictures"
 # What the specification has hosts allow a view that asks for nothing.
 CSP = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; media-src 'self' data:; connect-src 'none'"
 )
-_SWITCHES = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-sync", "--no-first-run", "--disable-quic"),
-]
 
 
 def needs_a_browser() -> str:
     """The path of Chromium; skips the test, or fails where it must be there."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        assert os.environ.get("REQUIRE_SERVICES") != "1", "REQUIRE_SERVICES=1, and chromium is not there"
-        pytest.skip("needs chromium")
+    program = browser_program()
     if not (PLACE / "ready").exists():
         assert os.environ.get("REQUIRE_CLIENTS") != "1", "REQUIRE_CLIENTS=1, and `make clients` has not been here"
         pytest.skip("needs the host side of MCP Apps: `make client-environments` installs it into .clients/")
-    return chromium
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """Chromium, which is on this machine already."""
-    expect.set_options(timeout=30_000)  # milliseconds, for a busy machine
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=needs_a_browser(), args=_SWITCHES)
-        yield started
-        started.close()
+    return program
 
 
 class _Quiet(SimpleHTTPRequestHandler):
