@@ -8,7 +8,7 @@ from textwrap import fill
 from parts import Part, Scale, Table
 from peers import ROOT
 
-_OURS = ("clicksend-mcp", "mcp", "httpx", "httpx-aiohttp", "aiohttp", "pydantic", "sqlalchemy", "uvicorn")
+_OURS = ("clicksend-mcp", "mcp", "httpx", "httpx-aiohttp", "aiohttp", "pydantic", "uvicorn")
 
 
 def write(parts: Sequence[Part], scale: Scale, machine: str, date: str, *, quick: bool, picture: str) -> str:

@@ -26,7 +26,7 @@ _TIMES = 30
 _SENDS = 200
 _LOADED = {
     "the client: httpx with aiohttp's connections": "import server.client",
-    "the ledger: SQLAlchemy and SQLite": "import server.guard.gate, sqlalchemy.dialects.sqlite",
+    "the ledger, with SQLite": "import server.guard.gate",
 }
 
 

@@ -2,20 +2,27 @@
 
 import time
 
-import sqlalchemy as sa
 from limits.aio.storage import Storage
 
 from server.errors import LedgerUnavailable
-from server.guard.database import Database, upsert
+from server.guard.database import Database, Link
 
-_metadata = sa.MetaData()
-_counters = sa.Table(
-    "counters",
-    _metadata,
-    sa.Column("key", sa.String(200), primary_key=True),
-    sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("until", sa.Float, nullable=False),
-)
+_TABLES = {
+    "counters": (
+        """CREATE TABLE IF NOT EXISTS counters (
+            key VARCHAR(200) NOT NULL PRIMARY KEY,
+            count INTEGER NOT NULL,
+            until FLOAT NOT NULL
+        )""",
+    )
+}
+_COUNT = """
+    INSERT INTO counters (key, count, until) VALUES (:key, :amount, :ends)
+    ON CONFLICT (key) DO UPDATE SET
+        count = CASE WHEN counters.until <= :now THEN :amount ELSE counters.count + :amount END,
+        until = CASE WHEN counters.until <= :now THEN :ends ELSE counters.until END
+    RETURNING count
+"""
 _SWEPT_EVERY = 60  # seconds
 
 
@@ -26,7 +33,7 @@ class SharedStorage(Storage):
 
     def __init__(self, place: str) -> None:
         super().__init__()
-        self._database = Database(place, _metadata)
+        self._database = Database(place, _TABLES)
         self._sweep_at = 0.0
 
     @property
@@ -36,22 +43,18 @@ class SharedStorage(Storage):
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count; a new window of `expiry` seconds begins where the last one has ended."""
-        return await self._database.in_thread(lambda: self._incr(key, expiry, amount))
-
-    def _incr(self, key: str, expiry: int, amount: int) -> int:
         now = time.time()
-        with self._database.begin() as link:
-            if now > self._sweep_at:
-                self._sweep_at = now + _SWEPT_EVERY
-                link.execute(sa.delete(_counters).where(_counters.c.until <= now))
-            insert = upsert(link.dialect.name, _counters).values(key=key, count=amount, until=now + expiry)
-            ended = _counters.c.until <= now
-            change = {
-                "count": sa.case((ended, amount), else_=_counters.c.count + amount),
-                "until": sa.case((ended, now + expiry), else_=_counters.c.until),
-            }
-            statement = insert.on_conflict_do_update(index_elements=["key"], set_=change).returning(_counters.c.count)
-            return int(link.execute(statement).scalar_one())
+        sweeps = now > self._sweep_at
+        if sweeps:
+            self._sweep_at = now + _SWEPT_EVERY
+        values = {"key": key, "amount": amount, "now": now, "ends": now + expiry}
+
+        def work(link: Link) -> int:
+            if sweeps:
+                link.execute("DELETE FROM counters WHERE until <= :now", {"now": now})
+            return int(link.execute(_COUNT, values).fetchone()["count"])
+
+        return await self._database.run(work)
 
     async def get(self, key: str) -> int:
         """The count of the window that lasts."""
@@ -62,10 +65,10 @@ class SharedStorage(Storage):
         return (await self._row(key))[1]
 
     async def _row(self, key: str) -> tuple[int, float]:
-        chosen = sa.select(_counters.c.count, _counters.c.until).where(_counters.c.key == key)
-        row = await self._database.fetch(lambda link: link.execute(chosen).first())
+        statement = "SELECT count, until FROM counters WHERE key = :key"
+        row = await self._database.run(lambda link: link.execute(statement, {"key": key}).fetchone())
         now = time.time()
-        return (int(row[0]), float(row[1])) if row is not None and row[1] > now else (0, now)
+        return (int(row["count"]), float(row["until"])) if row is not None and row["until"] > now else (0, now)
 
     async def check(self) -> bool:
         """Whether the database can be read."""
@@ -77,12 +80,12 @@ class SharedStorage(Storage):
 
     async def reset(self) -> int:
         """Forget all counts; how many there were."""
-        return await self._database.in_thread(lambda: self._database.execute(sa.delete(_counters)))
+        return await self._database.run(lambda link: link.execute("DELETE FROM counters").rowcount)
 
     async def clear(self, key: str) -> None:
         """Forget one count."""
-        change = sa.delete(_counters).where(_counters.c.key == key)
-        await self._database.in_thread(lambda: self._database.execute(change))
+        statement = "DELETE FROM counters WHERE key = :key"
+        await self._database.run(lambda link: link.execute(statement, {"key": key}))
 
     def close(self) -> None:
         """Close its connections."""

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
+import sqlite3
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import sqlalchemy as sa
 from hosting import HELLO, Program, calling, running
+from psycopg.rows import dict_row
 
 from schemas.envelope import Envelope
 from server.dispatch import Dispatcher
@@ -37,14 +39,17 @@ class Place:
     """Where a ledger is, as the operator says it, and a look at it from another connection."""
 
     text: str
-    _url: str = field(repr=False)
 
     def run(self, statement: str, **values: Any) -> list[dict[str, Any]]:
-        """Execute one statement, and its rows if it has any."""
-        engine = sa.create_engine(self._url, poolclass=sa.pool.NullPool)
-        with engine.begin() as link:
-            result = link.execute(sa.text(statement), values)
-            return [dict(row) for row in result.mappings()] if result.returns_rows else []
+        """Execute one statement, in which a value stands as `:name`, and its rows if it has any."""
+        if "://" in self.text:
+            named = re.sub(r":(\w+)", r"%(\1)s", statement)
+            with psycopg.connect(self.text, row_factory=dict_row) as link:
+                result = link.execute(named, values)
+                return result.fetchall() if result.description else []
+        with closing(sqlite3.connect(self.text, isolation_level=None)) as file:
+            file.row_factory = sqlite3.Row
+            return [dict(row) for row in file.execute(statement, values)]
 
     def rows(self) -> list[dict[str, Any]]:
         """The sends in it, the oldest first."""
@@ -67,7 +72,7 @@ class Place:
 @contextmanager
 def sqlite_place(file: Path) -> Iterator[Place]:
     """A ledger in a file that does not exist yet."""
-    yield Place(str(file), f"sqlite:///{file}")
+    yield Place(str(file))
 
 
 @contextmanager
@@ -82,8 +87,7 @@ def postgres_place() -> Iterator[Place]:
     with link:
         link.execute(f"CREATE SCHEMA {schema}")
         try:
-            address = f"{POSTGRES}?options=-csearch_path%3D{schema}&application_name={schema}"
-            yield Place(address, address.replace("postgresql://", "postgresql+psycopg://"))
+            yield Place(f"{POSTGRES}?options=-csearch_path%3D{schema}&application_name={schema}")
         finally:
             link.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 

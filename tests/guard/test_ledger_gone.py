@@ -40,7 +40,7 @@ def unusable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             place = "postgresql://postgres@127.0.0.1:5432/no_such_database"
         case _:
             place = "mysql://root@127.0.0.1/test"  # the start of a real process refuses it already
-    yield Place(place, "")
+    yield Place(place)
 
 
 async def test_every_paid_call_is_refused_and_all_others_go_on(unusable: Place, sandbox: RunningSandbox) -> None:

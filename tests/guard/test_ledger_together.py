@@ -2,18 +2,18 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import pytest
-import sqlalchemy as sa
 
 from server.errors import LedgerUnavailable
-from server.guard.ledger import Duplicate, Entry, Ledger, OverBudget, new_id
+from server.guard.ledger import _BEFORE, Duplicate, Entry, Ledger, OverBudget, new_id
 
 pytestmark = pytest.mark.anyio
 
@@ -38,26 +38,36 @@ async def start(ledger: Ledger, one: Entry, budget: str | None = None) -> Entry:
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> Any:
+async def ledger(tmp_path: Path, watched: list[str]) -> Any:
     ledger = Ledger(str(tmp_path / "ledger.sqlite3"))
     await ledger.check()
+    watched.clear()
     yield ledger
     ledger.close()
 
 
-@contextmanager
-def watched(event: str) -> Iterator[list[Any]]:
-    """What SQLAlchemy's engines tell while this lasts."""
-    told: list[Any] = []
+class Watched(sqlite3.Connection):
+    """A connection of which it is known what it executed; its disk can fail."""
 
-    def listener(*arguments: Any) -> None:
-        told.append(arguments)
+    executed: ClassVar[list[str]] = []
+    broken: ClassVar[bool] = False
 
-    sa.event.listen(sa.Engine, event, listener)
-    try:
-        yield told
-    finally:
-        sa.event.remove(sa.Engine, event, listener)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.set_trace_callback(self.executed.append)
+
+    def commit(self) -> None:
+        if self.broken:
+            raise sqlite3.OperationalError("disk I/O error")
+        super().commit()
+
+
+@pytest.fixture(autouse=True)
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is executed on all connections that are opened from now on."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+    monkeypatch.setattr(Watched, "executed", [])
+    return Watched.executed
 
 
 @contextmanager
@@ -71,20 +81,19 @@ def held(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         other.close()
 
 
-async def test_those_that_wait_are_written_together(ledger: Ledger, tmp_path: Path) -> None:
+async def test_those_that_wait_are_written_together(ledger: Ledger, tmp_path: Path, watched: list[str]) -> None:
     ended: list[Entry] = []
 
     async def send() -> None:
         ended.append(await start(ledger, entry()))
 
-    with watched("commit") as commits:
-        async with anyio.create_task_group() as tasks:
-            with held(tmp_path):
-                for _ in range(MANY):
-                    tasks.start_soon(send)
-                await anyio.wait_all_tasks_blocked()
+    async with anyio.create_task_group() as tasks:
+        with held(tmp_path):
+            for _ in range(MANY):
+                tasks.start_soon(send)
+            await anyio.wait_all_tasks_blocked()
     assert len(ended) == len(ledger.entries()) == MANY
-    assert len(commits) == 2  # the one that was first, and all the others
+    assert watched.count("COMMIT") == 2  # the one that was first, and all the others
 
 
 async def test_of_the_same_call_many_times_at_once_one_is_written(ledger: Ledger) -> None:
@@ -120,10 +129,9 @@ async def test_those_together_do_not_exceed_the_budget(ledger: Ledger) -> None:
     assert len(refused) == MANY - 7
 
 
-async def test_where_the_disk_fails_nobody_who_went_along_believes_to_be_written(ledger: Ledger) -> None:
-    def broken(*_: Any) -> None:
-        raise sa.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
-
+async def test_where_the_disk_fails_nobody_who_went_along_believes_to_be_written(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed: list[LedgerUnavailable] = []
 
     async def send() -> None:
@@ -132,13 +140,11 @@ async def test_where_the_disk_fails_nobody_who_went_along_believes_to_be_written
         except LedgerUnavailable as fault:
             failed.append(fault)
 
-    sa.event.listen(sa.Engine, "commit", broken)
-    try:
-        async with anyio.create_task_group() as tasks:
-            for _ in range(MANY):
-                tasks.start_soon(send)
-    finally:
-        sa.event.remove(sa.Engine, "commit", broken)
+    monkeypatch.setattr(Watched, "broken", True)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(MANY):
+            tasks.start_soon(send)
+    monkeypatch.setattr(Watched, "broken", False)
     assert len(failed) == MANY
     assert ledger.entries() == []
     await start(ledger, entry())
@@ -171,20 +177,19 @@ async def test_the_end_of_a_send_waits_for_another_process_without_holding_other
     assert {known.state for known in ledger.entries()} == {"accepted"}
 
 
-async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(tmp_path: Path) -> None:
-    executed: list[str] = []
-
-    def trace(connection: sqlite3.Connection, _: Any) -> None:
-        connection.set_trace_callback(executed.append)
-
-    ledger = Ledger(str(tmp_path / "ledger.sqlite3"))
-    sa.event.listen(sa.Engine, "connect", trace)
-    try:
-        one = await start(ledger, entry())
-        await ledger.finish(one.id, "accepted", message_ids=["ID-1"])
-        assert await ledger.use("an approval")
-    finally:
-        sa.event.remove(sa.Engine, "connect", trace)
-        ledger.close()
-    modes = [line for line, following in pairwise(executed) if following == "BEGIN IMMEDIATE"]
+async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(ledger: Ledger, watched: list[str]) -> None:
+    one = await start(ledger, entry())
+    await ledger.finish(one.id, "accepted", message_ids=["ID-1"])
+    assert await ledger.use("an approval")
+    modes = [line for line, following in pairwise(watched) if following == "BEGIN IMMEDIATE"]
     assert modes == [f"PRAGMA synchronous={mode}" for mode in ("FULL", "NORMAL", "FULL")]
+
+
+async def test_a_long_ledger_is_not_searched_for_sends_that_are_still_open(ledger: Ledger, tmp_path: Path) -> None:
+    await start(ledger, entry())
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as file:
+        values = {"caller": "caller", "fingerprint": "", "ended": 0, "since": 0}
+        plan = " ".join(row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {_BEFORE}", values))
+    assert "sends_open (caller=? AND at<?)" in plan
+    assert "sends_of_fingerprint (caller=? AND fingerprint=? AND at>?)" in plan
+    assert "SCAN" not in plan

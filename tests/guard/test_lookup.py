@@ -217,7 +217,7 @@ OTHERS = (
 async def test_another_message_is_not_taken_for_the_lost_one(
     case: Other, ledger: Place, sandbox: RunningSandbox, tmp_path: Any
 ) -> None:
-    elsewhere = Place(str(tmp_path / "another.sqlite3"), "")  # sent by another server, or in the dashboard
+    elsewhere = Place(str(tmp_path / "another.sqlite3"))  # sent by another server, or in the dashboard
     control(sandbox, "POST", "clock", {"advance": -case.seconds_earlier})
     async with guarded(sandbox, elsewhere) as call:
         data(await call("CREATE_SMS_SEND", **case.arguments))

@@ -162,7 +162,7 @@ def _machine() -> str:
     with psycopg.connect(POSTGRES) as link:
         number = link.info.server_version
     nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr.strip().partition("/")[2]
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("mcp", "uvicorn", "httpx", "sqlalchemy", "psycopg"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("mcp", "uvicorn", "httpx", "psycopg"))
     return (
         f"Machine: {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}; {libraries};\n"
         f"nginx {nginx}; PostgreSQL {number // 10_000}.{number % 10_000}."

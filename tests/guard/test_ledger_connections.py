@@ -1,0 +1,111 @@
+"""The ledger's connections to PostgreSQL: few, good, and for a role that may do no more than it has to."""
+
+import uuid
+from collections.abc import Iterator
+
+import anyio
+import psycopg
+import pytest
+from guarding import POSTGRES, Place
+from scripted import PATIENCE
+
+from server.errors import LedgerUnavailable
+from server.guard.ledger import Entry, Ledger, new_id
+
+pytestmark = pytest.mark.anyio
+
+AT_MOST, KEPT = 15, 5
+MANY = 40
+
+
+async def send(ledger: Ledger) -> None:
+    number = new_id()
+    entry = Entry(account="", caller="caller", action="", fingerprint=number, recipients=1, id=number)
+    await ledger.start(entry, window=600, budget=None, lasts=60)
+
+
+def connections(place: Place) -> int:
+    """How many there are, besides the one that asks."""
+    ours = place.text.rpartition("=")[2]
+    query = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = :ours AND pid <> pg_backend_pid()"
+    return int(place.run(query, ours=ours)[0]["n"])
+
+
+async def become(place: Place, count: int) -> None:
+    """Wait until there are so many."""
+    with anyio.fail_after(PATIENCE):
+        while connections(place) != count:  # noqa: ASYNC110 - bounded above
+            await anyio.sleep(0.01)
+
+
+async def test_many_sends_at_once_share_a_few_connections(postgres: Place) -> None:
+    ledger = Ledger(postgres.text)
+    await send(ledger)
+    with psycopg.connect(postgres.text) as other:
+        other.execute("SELECT * FROM callers FOR UPDATE")  # holds up all of them
+        async with anyio.create_task_group() as tasks:
+            for _ in range(MANY):
+                tasks.start_soon(send, ledger)
+            await become(postgres, AT_MOST + 1)  # and the other one
+            other.rollback()
+    assert len(ledger.entries()) == MANY + 1
+    await become(postgres, KEPT)
+    ledger.close()
+    await become(postgres, 0)
+
+
+async def test_a_database_that_was_restarted_is_connected_to_again(postgres: Place) -> None:
+    ledger = Ledger(postgres.text)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(send, ledger)
+    ours = postgres.text.rpartition("=")[2]
+    query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :ours"
+    postgres.run(f"{query} AND pid <> pg_backend_pid()", ours=ours)
+    await send(ledger)
+    assert len(postgres.rows()) == 4
+    ledger.close()
+
+
+@pytest.fixture
+def restricted(postgres: Place) -> Iterator[Place]:
+    """The same ledger for a role that may read and write rows, and create nothing."""
+    schema = postgres.text.rpartition("=")[2]
+    role = f"role_{uuid.uuid4().hex}"
+    with psycopg.connect(POSTGRES, autocommit=True) as link:
+        link.execute(f"CREATE ROLE {role} LOGIN")
+        link.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        link.execute(
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
+        )
+        try:
+            yield Place(postgres.text.replace("postgres@", f"{role}@"))
+        finally:
+            link.execute(f"DROP OWNED BY {role}")
+            link.execute(f"DROP ROLE {role}")
+
+
+async def test_who_may_not_create_tables_can_use_those_that_are_there(postgres: Place, restricted: Place) -> None:
+    ledger = Ledger(restricted.text)
+    with pytest.raises(LedgerUnavailable, match="InsufficientPrivilege"):
+        await send(ledger)
+    owner = Ledger(postgres.text)
+    await owner.check()
+    owner.close()
+    await send(ledger)
+    assert len(postgres.rows()) == 1
+    ledger.close()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+async def test_a_url_may_say_postgresql_in_each_usual_way(scheme: str, postgres: Place) -> None:
+    ledger = Ledger(postgres.text.replace("postgresql", scheme, 1))
+    await ledger.check()
+    ledger.close()
+
+
+async def test_a_file_may_be_given_as_a_url(ledger: Place) -> None:
+    as_url = Ledger(f"sqlite:///{ledger.text}")
+    await send(as_url)
+    as_url.close()
+    assert len(ledger.rows()) == 1
