@@ -16,7 +16,6 @@ from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget,
 from server.guard.lookup import Found, Read, digest, look_up
 from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
-from server.guard.recipients import BeyondLimits, check
 from server.progress import tell
 from server.result import compact
 from tools.action import Action, Effect, Request
@@ -77,8 +76,6 @@ class Guard:
         """Let a call go on, or ask for a person's approval first. Raises Stopped if it must not."""
         try:
             return await self._admit(action, arguments, approved)
-        except BeyondLimits as refusal:
-            raise Stopped(refusal.reason) from None
         except LedgerUnavailable as fault:
             raise Stopped(
                 f"The ledger of sends cannot be used ({fault}), and nothing is sent unrecorded: a person has to see to "
@@ -129,8 +126,7 @@ class Guard:
         self._stop_unseen(action, reach)
         everybody: Sequence[Outgoing] = reach.outgoing
         if self._policy.limits_recipients and action.reach:
-            everybody = await self._everybody(reach)
-            check(everybody, self._policy)
+            everybody = await self._within_limits(reach)
             tell(f"Checked {len(everybody):,} recipients against the limits")
         if action.effect is not Effect.SEND:
             if action.effect is Effect.DELETE and self._policy.approval.deletes:
@@ -232,11 +228,25 @@ class Guard:
             raise Stopped("This approval was used already; ask again for another one")
         return None
 
+    async def _within_limits(self, reach: Reach) -> Sequence[Outgoing]:
+        """Everybody who would be contacted; raises Stopped unless they all may be."""
+        from server.guard.recipients import BeyondLimits, check  # with the numbering plans of the world
+
+        everybody = await self._everybody(reach)
+        try:
+            check(everybody, self._policy)
+        except BeyondLimits as refusal:
+            raise Stopped(refusal.reason) from None
+        return everybody
+
     async def _everybody(self, reach: Reach) -> Sequence[Outgoing]:
         """Every single message that would go out, a contact list taken apart."""
         if reach.list_id is None:
             if any(one.to is None and one.country is None for one in reach.outgoing):
-                raise BeyondLimits("it cannot be told who would be contacted", "on recipients")
+                raise Stopped(
+                    "it cannot be told who would be contacted (limit on recipients; only the operator of this server "
+                    "can change it)"
+                )
             return reach.outgoing
         (pattern,) = reach.outgoing
         outgoing: list[Outgoing] = []
