@@ -135,6 +135,7 @@ def _stdio(arguments: argparse.Namespace) -> int:
     import anyio
 
     from server.logs import configure
+    from server.memory import settle
     from server.protocol import build_server, serve_stdio
 
     async def serve() -> int:
@@ -142,6 +143,7 @@ def _stdio(arguments: argparse.Namespace) -> int:
             configure(settings.log_level, settings.log_format)
             return await serve_stdio(build_server(settings))
 
+    settle()
     try:
         status = anyio.run(serve)
     except* (BrokenPipeError, anyio.BrokenResourceError):  # the host is gone: nobody to tell
@@ -156,6 +158,7 @@ def _http(arguments: argparse.Namespace) -> int:
     from server.hosting.serve import serve_http
     from server.listening import listen
     from server.logs import configure
+    from server.memory import settle
 
     hosting = from_environment(os.environ, credentials_needed=False).hosting
     if not is_loopback(arguments.host):
@@ -177,6 +180,7 @@ def _http(arguments: argparse.Namespace) -> int:
         listener = listen(arguments.host, arguments.port)
     except OSError as fault:
         return _fail(f"cannot listen on {arguments.host} port {arguments.port}: {fault.strerror}")
+    settle()
     anyio.run(serve)
     return 0
 

@@ -22,6 +22,7 @@ _CREATING = 10  # tries to create the tables
 _PAUSE = 0.02  # seconds between them
 _WAL = "PRAGMA journal_mode=WAL"  # the file keeps it
 _BUSY = 10  # seconds to wait for another process's write, or for a connection
+_CACHE = 512  # KiB of a file that are kept in memory
 T = TypeVar("T")
 
 
@@ -208,6 +209,7 @@ def _open(file: Path) -> sqlite3.Connection:
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # for the user alone
     link = sqlite3.connect(file, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     link.row_factory = sqlite3.Row
+    link.execute(f"PRAGMA cache_size=-{_CACHE}")
     return link
 
 
