@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import gc
 import json
 import subprocess
 import sys
@@ -139,7 +138,7 @@ def _measured() -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    from server.start import OBJECTS
+    from server.memory import settle
 
-    gc.set_threshold(OBJECTS)  # as in the program
+    settle()  # as in the program
     json.dump(_measured(), sys.stdout)
