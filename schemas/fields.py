@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from schemas.base import from_text, refuse
-from schemas.text import MAX_PARTS, measure
+from schemas.text import MAX_PARTS, NEVER_CUT, measure
 
 _LARGEST: Final = 2**63 - 1
 _MILLISECONDS: Final = 10**11  # as seconds this is the year 5138
@@ -19,6 +19,10 @@ _CAMPAIGN_HORIZON: Final = timedelta(days=123)  # four months, counted as the lo
 _SEPARATORS = re.compile(r"[\s()\[\]\-\u2010-\u2013]+")
 _TRUNK_PREFIX = re.compile(r"[(\[]\s*0+\s*[)\]]")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
+_OWN_NUMBER = re.compile(r"\+?[0-9]{3,15}")
+_BLANK = re.compile(r"\s")
+_LETTER = re.compile(r"[^\W\d]")
+_COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]{1,19}\s*")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -145,7 +149,10 @@ def _not_blank(text: str) -> str:
 
 
 def _sendable(text: str) -> str:
-    length = measure(_not_blank(text))
+    _not_blank(text)
+    if len(text) <= NEVER_CUT:
+        return text
+    length = measure(text)
     if length.parts > MAX_PARTS:
         alphabet = "Unicode" if length.unicode else "GSM"
         raise refuse(
@@ -192,6 +199,8 @@ def phone_number(value: object) -> str:
     """Take spaces, hyphens and brackets out of an international number; refuse what is none."""
     if not isinstance(value, str):
         raise refuse('must be text, such as "+61411111111"')
+    if _INTERNATIONAL.fullmatch(value):
+        return value
     if _TRUNK_PREFIX.search(value):
         raise refuse("must be an international number: leave the (0) out, it is not dialled after a country code")
     number = _SEPARATORS.sub("", value)
@@ -209,9 +218,9 @@ Recipient = Annotated[PhoneNumber, Field(description="E.164, e.g. +61411111111")
 def _sender(value: str) -> str:
     """A number, or a business name."""
     number = _SEPARATORS.sub("", value)
-    if re.fullmatch(r"\+?[0-9]{3,15}", number):
+    if _OWN_NUMBER.fullmatch(number):
         return number
-    if len(value) > 11 or re.search(r"\s", value) or not re.search(r"[^\W\d]", value) or not value.isprintable():
+    if len(value) > 11 or _BLANK.search(value) or not _LETTER.search(value) or not value.isprintable():
         raise refuse("must be a number of yours, or a name of at most 11 characters without spaces")
     return value
 
@@ -224,7 +233,7 @@ Sender = Annotated[
 
 
 def _country(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}", value):
+    if not _COUNTRY_CODE.fullmatch(value):
         raise refuse("must be a country code of 2 capital letters, such as AU")
     return value
 

@@ -3,6 +3,7 @@
 Source: GSM 03.38, and ClickSend's table of message lengths (160/153 for GSM, 70/67 for Unicode).
 """
 
+import re
 from dataclasses import dataclass
 
 GSM_BASIC = frozenset(
@@ -10,9 +11,14 @@ GSM_BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 GSM_EXTENDED = frozenset("\f^{}\\[~]|€")  # sent as two units each
-_GSM = GSM_BASIC | GSM_EXTENDED
+_GSM_TEXT = re.compile(f"[{re.escape(''.join(sorted(GSM_BASIC | GSM_EXTENDED)))}]*")
+_EXTENDED = re.compile(f"[{re.escape(''.join(sorted(GSM_EXTENDED)))}]")
 
 MAX_PARTS = 8  # ClickSend cuts what is longer, in silence
+_JOINED_GSM = 153  # units of a part where there are several
+_JOINED_UNICODE = 67
+_MOST_UNITS = 2  # of one character, whichever it is
+NEVER_CUT = MAX_PARTS * _JOINED_UNICODE // _MOST_UNITS  # characters that fit into the parts, whichever they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,11 @@ class TextLength:
 
 def measure(text: str) -> TextLength:
     """Measure a text as it would be sent by SMS; an empty text has 0 units and 1 part."""
-    characters = set(text)
-    if characters <= _GSM:
-        units = len(text) + sum(text.count(character) for character in characters & GSM_EXTENDED)
-        return TextLength(unicode=False, units=units, parts=_parts(units, single=160, joined=153))
+    if _GSM_TEXT.fullmatch(text):
+        units = len(text) + len(_EXTENDED.findall(text))
+        return TextLength(unicode=False, units=units, parts=_parts(units, single=160, joined=_JOINED_GSM))
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    return TextLength(unicode=True, units=units, parts=_parts(units, single=70, joined=67))
+    return TextLength(unicode=True, units=units, parts=_parts(units, single=70, joined=_JOINED_UNICODE))
 
 
 def _parts(units: int, single: int, joined: int) -> int:

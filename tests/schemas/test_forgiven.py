@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from schemas.fields import phone_number
 from schemas.refusal import explain
 from tools.action import Request
 from tools.catalog import CATALOG
@@ -177,6 +180,15 @@ def request(slug: str, arguments: Any) -> Request:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_input_that_arrives_like_this_is_taken_for_what_it_means(case: Case) -> None:
     assert request(case.slug, case.given) == request(case.slug, case.meant)
+
+
+@given(st.from_regex(r"\A\+[1-9][0-9]{6,14}\Z"), st.text(" -\n\u00a0\u2011", min_size=1, max_size=3), st.data())
+@settings(deadline=None, derandomize=True)
+def test_a_number_is_the_same_with_and_without_separators(plain: str, between: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(plain)))
+
+    assert phone_number(plain) == plain
+    assert phone_number(plain[:at] + between + plain[at:]) == plain
 
 
 def test_what_is_meant_stands_in_the_request_as_it_was_written() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.text import GSM_BASIC, GSM_EXTENDED, TextLength, measure
+from schemas.text import GSM_BASIC, GSM_EXTENDED, MAX_PARTS, NEVER_CUT, TextLength, measure
 
 CURLY = "\u2019"  # the apostrophe that phones and word processors put in by themselves
 
@@ -99,6 +99,18 @@ def test_the_parts_hold_the_text_and_one_fewer_would_not(text: str) -> None:
 def test_text_of_the_gsm_alphabet_is_never_sent_as_unicode(text: str) -> None:
     assert not measure(text).unicode
     assert len(text) <= measure(text).units <= 2 * len(text)
+
+
+@rules
+@given(st.text() | GSM_TEXT)
+def test_so_many_characters_fit_into_the_parts_whichever_they_are(pattern: str) -> None:
+    text = (pattern * NEVER_CUT)[:NEVER_CUT]
+    assert measure(text).parts <= MAX_PARTS
+
+
+def test_one_character_more_would_be_cut_if_all_were_emoji() -> None:
+    assert measure("👋" * NEVER_CUT).parts == MAX_PARTS
+    assert measure("👋" * (NEVER_CUT + 1)).parts > MAX_PARTS
 
 
 @rules
