@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from schemas.base import Arguments
+from schemas.base import JointArguments
 from schemas.fields import Choice, Flag, Text, is_email_address, is_web_address, phone_number
 
 InboundAction = Literal[
@@ -32,7 +32,7 @@ _DedicatedNumber = Annotated[
 ]
 
 
-class CreateInboundRule(Arguments):
+class CreateInboundRule(JointArguments):
     """Create a rule for what to do with matching inbound SMS. Action POLL fills CLICKSEND_GET_SMS_INBOUND."""
 
     action: InboundAction

@@ -1,5 +1,6 @@
 """Arguments: the strict base of every input, and the portable JSON schema it publishes."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Self, get_args
@@ -37,36 +38,38 @@ class Arguments(BaseModel):
         str_min_length=0,  # any bound makes pydantic refuse text that cannot be encoded, such as half a surrogate pair
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _forgive(cls, value: object) -> object:
+        return _forgiven(cls, value)
+
+
+class JointArguments(Arguments):
+    """Arguments that are also judged together."""
+
     @model_validator(mode="wrap")
     @classmethod
-    def _validate(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Forgive what hosts do, and judge the fields together even where some are wrong: all is told at once."""
-        value = _forgiven(cls, value)
+    def _judged(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Judge the fields together even where some are wrong: all is told at once."""
         problems: list[InitErrorDetails] = []
         model = None
         try:
             model = handler(value)
-            if not _is_judged_jointly(cls):
-                return model
             sound = {name: getattr(model, name) for name in cls.model_fields}
         except ValidationError as error:
             found = error.errors(include_url=False)
             problems = [_again(problem) for problem in found]
-            sound = _sound_fields(cls, value, wrong={problem["loc"][0] for problem in found if problem["loc"]})
+            wrong = {problem["loc"][0] for problem in found if problem["loc"]}
+            sound = _sound_fields(cls, _forgiven(cls, value), wrong)
         problems += [InitErrorDetails(type=refuse(reason), loc=(), input=None) for reason in cls.joint_problems(sound)]
         if problems or model is None:
             raise ValidationError.from_exception_data(cls.__name__, problems, hide_input=True)
         return model
 
     @classmethod
+    @abstractmethod
     def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong with the fields together; `sound` has those that are right by themselves."""
-        yield from ()
-
-
-@cache
-def _is_judged_jointly(model: type[Arguments]) -> bool:
-    return any("joint_problems" in vars(base) for base in model.__mro__[: model.__mro__.index(Arguments)])
 
 
 def _again(problem: ErrorDetails) -> InitErrorDetails:
@@ -100,7 +103,8 @@ def _field_adapter(model: type[Arguments], name: str) -> TypeAdapter[Any]:
 def _forgiven(model: type[Arguments], value: object) -> object:
     """Input as it was before a host turned objects into JSON text, and named fields that are left out."""
     value = from_text(value, "{")
-    if not isinstance(value, Mapping) or not (None in value.values() or "" in value.values()):
+    # A dict is named by itself because it is told far quicker than what else may be a mapping.
+    if not isinstance(value, (dict, Mapping)) or not (None in value.values() or "" in value.values()):
         return value
     never_blank = _never_blank(model)
     return {name: item for name, item in value.items() if item is not None and not (item == "" and name in never_blank)}

@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.base import Arguments
+from schemas.base import Arguments, JointArguments
 from schemas.fields import CampaignLimit, CampaignSchedule, Id, PageNumber, Search, Sender, SmsText, Text, Url
 
 _SHORT_LINKS = ("smsg.io/xxxxx", "smsg.us/xxxxx")
 
 
-class Campaign(Arguments):
+class Campaign(JointArguments):
     """What a campaign consists of."""
 
     body: SmsText = Field(

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.base import Arguments
+from schemas.base import Arguments, JointArguments
 from schemas.fields import Country, Email, Id, Limit, PageNumber, PhoneNumber, UnixTime
 
 
@@ -30,7 +30,7 @@ class Contact(Arguments):
     fax_number: PhoneNumber | None = Field(default=None, description="E.164")
 
 
-class CreateContact(Contact):
+class CreateContact(Contact, JointArguments):
     """Add a contact to a list; needs phone_number, email or fax_number. A duplicate is not refused."""
 
     @classmethod

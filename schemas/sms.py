@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from schemas.base import Arguments, refuse
+from schemas.base import Arguments, JointArguments, refuse
 from schemas.fields import (
     ArrayFromText,
     Country,
@@ -67,7 +67,7 @@ class CancelScheduledSms(Arguments):
         return reference
 
 
-class SmsHistory(Arguments):
+class SmsHistory(JointArguments):
     """SMS sent and received in the last 4 months, with status and price: shows whether an SMS went out."""
 
     q: Search | None = Field(

@@ -276,6 +276,12 @@ CASES = (
     ),
     case("a name with line breaks", LISTS, {"a\n\u2028b": 1}, "a b is not an input here"),
     case("a name of half an emoji", LISTS, {"\ud83d": 1}, "arguments is not valid Unicode text"),
+    case(
+        "a name of half an emoji beside a fault",
+        SMS,
+        {"messages": [], "\ud83d": 1},
+        "arguments is not valid Unicode text",
+    ),
     # Wrong shapes.
     case("text for messages", SMS, {"messages": SECRET}, "messages must be a list"),
     case("one message without its list", SMS, {"messages": GOOD[0]}, "messages must be a list"),
