@@ -361,9 +361,13 @@ def _fingerprint(request: Request) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         # What makes no difference to who gets what and when makes no other call either.
-        return {name: _canonical(item) for name, item in value.items() if item not in ("", 0) and name not in _LABELS}
+        return {
+            name: item if isinstance(item, str) else _canonical(item)
+            for name, item in value.items()
+            if item and name not in _LABELS
+        }
     if isinstance(value, list):
         return sorted(compact(_canonical(item)) for item in value)
     return value
