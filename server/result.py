@@ -45,8 +45,9 @@ def render(answer: Mapping[str, Any] | None, action: Action, arguments: Argument
     text = without_unseen(compact(shown))
     if _fits(text, limit):
         return text
+    path = _longest_list(shown)
     for longest in _LONGEST_STRINGS:
-        text = without_unseen(_shortened(shown, longest, action, arguments, limit))
+        text = without_unseen(_shortened(shown, path, longest, action, arguments, limit))
         if text and _fits(text, limit):
             return text
     return text or compact({"_left_out": f"everything, the answer is too large to show{_elsewhere(action, arguments)}"})
@@ -73,7 +74,8 @@ def _fits(text: str, limit: int) -> bool:
 
 def _weight(text: str) -> int:
     """Bytes of compact JSON as the model receives it: inside JSON, quotes escaped."""
-    return len(text.encode("utf-8", "replace")) + text.count('"') + text.count("\\")
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    return size + text.count('"') + text.count("\\")
 
 
 def _with_short_strings(value: Any, longest: int) -> Any:
@@ -86,9 +88,10 @@ def _with_short_strings(value: Any, longest: int) -> Any:
     return value
 
 
-def _shortened(answer: dict[str, Any], longest: int, action: Action, arguments: Arguments, limit: int) -> str:
-    """The answer with short strings, and as much of its longest list as fits; "" if not even the rest does."""
-    path = max(_lists(answer), key=lambda path: len(compact(_at(answer, path))), default=None)
+def _shortened(
+    answer: dict[str, Any], path: tuple[str, ...] | None, longest: int, action: Action, arguments: Arguments, limit: int
+) -> str:
+    """The answer with short strings, and as much as fits of the list at `path`; "" if not even the rest does."""
     rest = _with_short_strings(_replaced(answer, path, []) if path else answer, longest)
     budget = limit - _weight(compact(rest)) - _ROOM_FOR_NOTE
     if budget < 0:
@@ -133,6 +136,14 @@ def _lists(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tupl
             yield from _lists(value, (*path, name))
 
 
+def _longest_list(answer: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The path to the list that takes most room; None if there is no list."""
+    paths = list(_lists(answer))
+    if len(paths) > 1:
+        return max(paths, key=lambda path: len(compact(_at(answer, path))))
+    return paths[0] if paths else None
+
+
 def _at(node: Mapping[str, Any], path: tuple[str, ...]) -> list[Any]:
     return reduce(getitem, path, node)  # type: ignore[arg-type]
 
@@ -148,11 +159,14 @@ def _fitting(items: Sequence[Any], longest: int, budget: int) -> list[Any]:
     """As many items from the front, with short strings, as fit into a number of bytes."""
     fitting = []
     for item in items:
-        short = _with_short_strings(item, longest)
-        budget -= _weight(compact(short)) + len(",")
+        text = compact(item)
+        if len(text) > longest:  # else no string in it is any longer
+            item = _with_short_strings(item, longest)
+            text = compact(item)
+        budget -= _weight(text) + len(",")
         if budget < 0:
             break
-        fitting.append(short)
+        fitting.append(item)
     return fitting
 
 
