@@ -201,6 +201,18 @@ def test_a_thousand_refused_with_long_references_all_stay_slim() -> None:
     assert max(len(json.dumps(row)) for row in rows) < 150
 
 
+@pytest.mark.parametrize("hidden", ["", "\u200b" * 20], ids=["plain", "with unseen characters"])
+@pytest.mark.parametrize("total", [400, 401, 1000])
+def test_a_long_list_is_whole_exactly_as_long_as_it_fits(total: int, hidden: str) -> None:
+    answer = sent(total, 0)
+    whole = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    for row in answer["data"]["messages"]:
+        row["body"] += hidden
+    fits = -(-(len(whole) + whole.count('"')) // 3)
+    assert rendered(answer, SEND, fits) == whole
+    assert "_left_out" in json.loads(rendered(answer, SEND, fits - 1))
+
+
 def test_a_giant_text_is_cut_and_says_by_how_much() -> None:
     text = rendered(envelope({"account_name": "x" * 500_000, "balance": "1.00"}))
     assert json.loads(text)["data"] == {
