@@ -71,7 +71,7 @@ class Pace:
         wait = max(0.0, self._free_at - anyio.current_time())
         if wait:
             tell(f"Waiting {math.ceil(wait)} s for a turn: ClickSend has refused too many calls")
-        await anyio.sleep(wait)
+            await anyio.sleep(wait)
 
     def learn(self, fault: ClickSendError | None) -> None:
         """Take note of how a call ended; None is well."""
