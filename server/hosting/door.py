@@ -55,9 +55,10 @@ class Door:
                 await response(scope, receive, _lingering(sending, receive) if turned.status == 413 else sending)
 
     async def _admit(self, scope: Scope, headers: Headers, request_id: str, receive: Receive, send: Send) -> None:
-        names = [name.decode("latin-1") for name, _ in scope["headers"]]
-        if several := [name for name in _ONCE if names.count(name) > 1]:
-            raise Turned(400, f"Send one {several[0]} header.")
+        if len(headers) < len(scope["headers"]):
+            names = [name.decode("latin-1") for name, _ in scope["headers"]]
+            if several := [name for name in _ONCE if names.count(name) > 1]:
+                raise Turned(400, f"Send one {several[0]} header.")
         admitted = await self._identify(headers)
         await self._traffic.count(admitted.principal)
         scope = {**scope, CALLER: admitted.caller, REQUEST_ID: request_id}
