@@ -65,7 +65,7 @@ class ClickSend:
 
         Raises NeverReached, Declined or NoUsableAnswer. A 204 is answered with an empty mapping.
         """
-        await anyio.lowlevel.checkpoint()  # a call that is cancelled already does not leave at all
+        await anyio.lowlevel.checkpoint_if_cancelled()  # a call that is cancelled already does not leave at all
         seconds = self._total_timeout if seconds is None else seconds
         with watched(leaving) as departure:
             try:

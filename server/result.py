@@ -63,10 +63,12 @@ def _with_nulls_named_once(answer: Mapping[str, Any]) -> dict[str, Any]:
     rows = page.get("data")
     if not isinstance(rows, list) or len(rows) < 2 or not all(isinstance(row, dict) for row in rows):
         return dict(answer)
-    names = [name for name in rows[0] if all(row.get(name, "") is None for row in rows)]
+    names = [name for name, value in rows[0].items() if value is None]
+    names = [name for name in names if all(row.get(name, "") is None for row in rows)]
     if not names:
         return dict(answer)
-    shorter = [{name: value for name, value in row.items() if name not in names} for row in rows]
+    left_out = frozenset(names)
+    shorter = [{name: value for name, value in row.items() if name not in left_out} for row in rows]
     return {**answer, "data": {**page, "_always_null": names, "data": shorter}}
 
 
