@@ -135,7 +135,7 @@ def _stdio(arguments: argparse.Namespace) -> int:
     import anyio
 
     from server.logs import configure
-    from server.memory import settle
+    from server.memory import keep_large_apart, settle
     from server.protocol import build_server, serve_stdio
 
     async def serve() -> int:
@@ -144,6 +144,7 @@ def _stdio(arguments: argparse.Namespace) -> int:
             return await serve_stdio(build_server(settings))
 
     settle()
+    keep_large_apart()  # over HTTP requests too come through sockets, and it would cost a call a twentieth of its time
     try:
         status = anyio.run(serve)
     except* (BrokenPipeError, anyio.BrokenResourceError):  # the host is gone: nobody to tell
