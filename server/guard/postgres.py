@@ -10,8 +10,10 @@ from psycopg.rows import DictRow, dict_row
 
 def connect(url: str, patience: int) -> psycopg.Connection[DictRow]:
     """A connection; `patience`: seconds to wait for it. Raises psycopg.Error."""
-    url = url.replace("+psycopg:", ":", 1)
-    return psycopg.connect(url, connect_timeout=patience, row_factory=dict_row, cursor_factory=_Cursor)
+    scheme, address = url.split(":", 1)  # a scheme may name the driver after a plus
+    return psycopg.connect(
+        f"{scheme.partition('+')[0]}:{address}", connect_timeout=patience, row_factory=dict_row, cursor_factory=_Cursor
+    )
 
 
 class _Cursor(psycopg.Cursor[DictRow]):
