@@ -41,6 +41,18 @@ log = logging.getLogger("clicksend_mcp")
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A call as it came in, with the answer to an earlier question about it, and its name in the log."""
+
+    action: Action
+    arguments: Mapping[str, Any]
+    approved: Approved | None
+    caller: Caller
+    request_id: str
+    passage: "_Passage"
+
+
+@dataclass(frozen=True)
 class _Call:
     """A validated call on its way. `guard` is there only if it needs one."""
 
@@ -130,17 +142,16 @@ class Dispatcher:
         A cancelled read ends at once. What may change something runs in a task of its own, which a cancellation
         stops only as long as its request has not left: it must not be cut in half.
         """
-        caller = caller or self._only_caller
-        request_id = request_id or secrets.token_hex(8)
+        caller, passage = caller or self._only_caller, _Passage()
+        asked = _Asked(action, arguments, approved, caller, request_id or secrets.token_hex(8), passage)
         if action.read_only:
-            return await self._reported(action, arguments, None, _Passage(), caller, request_id)
-        passage = _Passage()
+            return await self._reported(asked)
         done = anyio.Event()
         outcomes: list[Envelope | Question] = []
 
         async def to_the_end() -> None:
             with passage.scope:
-                outcomes.append(await self._reported(action, arguments, approved, passage, caller, request_id))
+                outcomes.append(await self._reported(asked))
             done.set()
 
         self._tasks.start_soon(to_the_end)
@@ -156,19 +167,12 @@ class Dispatcher:
             await follow(action, arguments, outcomes[0], read, self._settings.total_timeout)
         return outcomes[0]
 
-    async def _reported(
-        self,
-        action: Action,
-        arguments: Mapping[str, Any],
-        approved: Approved | None,
-        passage: _Passage,
-        caller: Caller,
-        request_id: str,
-    ) -> Envelope | Question:
+    async def _reported(self, asked: _Asked) -> Envelope | Question:
         """The envelope of a call, also of one that fails in a way nobody has foreseen, and a line in the log."""
+        action, passage = asked.action, asked.passage
         started = time.monotonic()
         try:
-            envelope = await self._call(action, arguments, approved, passage, caller)
+            envelope = await self._call(asked)
         except Exception as fault:
             # The text of an unforeseen exception may hold anything, so its kind has to do.
             log.error("%s: %s inside this server", action.slug, type(fault).__name__)
@@ -178,33 +182,26 @@ class Dispatcher:
         else:
             outcome = "awaits-approval"
         fields = {
-            "request": request_id,
+            "request": asked.request_id,
             "action": action.slug,
             "outcome": outcome,
             "ms": round((time.monotonic() - started) * 1000),
-            "caller": caller.name,
+            "caller": asked.caller.name,
             "cost": passage.cost,
         }
         log.info("call", extra={"fields": {name: value for name, value in fields.items() if value not in (None, "")}})
         return envelope
 
-    async def _call(
-        self,
-        action: Action,
-        arguments: Mapping[str, Any],
-        approved: Approved | None,
-        passage: _Passage,
-        caller: Caller,
-    ) -> Envelope | Question:
-        credentials = caller.credentials
+    async def _call(self, asked: _Asked) -> Envelope | Question:
+        action, caller, credentials = asked.action, asked.caller, asked.caller.credentials
         if caller.problem or credentials is None:
             return Envelope.failure(f"{caller.problem}.{wording.nothing_happened(action)}")
         try:
-            valid = action.input.model_validate(arguments)
+            valid = action.input.model_validate(asked.arguments)
         except ValidationError as refused:
             return Envelope.failure(without_unseen(wording.wrong_input(action, explain(refused, action.input))))
-        call = _Call(action, valid, caller, credentials, passage)
-        envelope = await (self._ask(call, None) if _is_free(call) else self._guarded(call, approved))
+        call = _Call(action, valid, caller, credentials, asked.passage)
+        envelope = await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
         if isinstance(envelope, Envelope) and envelope.error is not None:
             return Envelope.failure(without_unseen(envelope.error), envelope.data)
         return envelope
