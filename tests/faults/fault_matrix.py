@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,7 +30,6 @@ from fault_servers import listen_to_logs
 from server.sandbox.serve import running_sandbox
 
 SEED = 20261123
-DATE = "2026-11-23"
 RUNS = {"sqlite": 5000, "postgres": 1000}
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 _WORKERS = 2
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write("\n".join(line for one in results for line in (*one.story, *one.violations)) + "\n")
     elif set(ledgers) == set(RUNS):
         PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(fault_report.write(parts, arguments.seed, DATE, _database()))
+        PAGE.write_text(fault_report.write(parts, arguments.seed, date.today().isoformat(), _database()))
     return int(any(one.violations for one in results))
 
 
