@@ -1,6 +1,5 @@
 """Memory: what lets a server that runs for months stay as small as it was after its first calls."""
 
-import ctypes
 import gc
 import sys
 
@@ -21,6 +20,12 @@ def keep_large_apart() -> None:
     A buffer to read a socket into is large. By itself glibc puts all but the first into the heap, where smaller things
     settle in the gaps that they leave, and the heap grows.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:  # other C libraries have none
-        mallopt(_MMAP_THRESHOLD, _LARGE)
+    if sys.platform != "linux":
+        return
+    try:
+        import ctypes
+
+        mallopt = ctypes.CDLL(None).mallopt
+    except (ImportError, OSError, AttributeError):  # a Python without ctypes, or another C library
+        return
+    mallopt(_MMAP_THRESHOLD, _LARGE)

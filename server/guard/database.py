@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -59,11 +59,12 @@ class _Write:
     durable: bool
     done: bool = False
     result: Any = None
-    fault: Exception | None = None
+    fault: Exception | None = field(default_factory=lambda: LedgerUnavailable("not written"))
 
     def run(self, link: Link) -> None:
         try:
             self.result = self.work(link)
+            self.fault = None
         except _faults():
             raise
         except Exception as fault:
@@ -83,7 +84,8 @@ class Database:
         self._has_tables = False
         self._creating = threading.Lock()
         self._idle: list[Any] = []
-        self._limit = anyio.CapacityLimiter(_CONNECTIONS)
+        self._free = anyio.Semaphore(_CONNECTIONS, fast_acquire=True)
+        self._threads = anyio.CapacityLimiter(_CONNECTIONS)
         self._waiting: list[_Write] = []
         self._turn = anyio.Lock(fast_acquire=True)
 
@@ -103,7 +105,10 @@ class Database:
                 async with self._turn:
                     if not write.done:
                         together, self._waiting = self._waiting, []
-                        await self._in_thread(lambda: self._transact(together))
+                        try:
+                            await self._in_thread(lambda: self._transact(together))
+                        except LedgerUnavailable as fault:  # it was not even tried
+                            _end(together, fault)
         if write.fault is not None:
             raise write.fault
         result: T = write.result
@@ -116,6 +121,8 @@ class Database:
     def run_sync(self, work: Callable[[Link], T]) -> T:
         """The same without an event loop."""
         with self._link() as link:
+            if not self.shared:
+                link.execute("BEGIN")
             return work(link)
 
     def close(self) -> None:
@@ -124,7 +131,18 @@ class Database:
             self._idle.pop().close()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(work, limiter=self._limit)
+        """Do some work with a connection, as soon as not too many are in use."""
+        try:
+            with anyio.fail_after(_BUSY):
+                await self._free.acquire()
+        except TimeoutError as fault:
+            raise LedgerUnavailable(type(fault).__name__) from None
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._threads)
+        except RuntimeError as fault:  # the system gives no further thread
+            raise LedgerUnavailable(type(fault).__name__) from None
+        finally:
+            self._free.release()
 
     def _at_once(self, write: _Write) -> bool:
         """Write in the event loop: without a wait for the disk that is sooner done than a thread is woken.
@@ -134,29 +152,36 @@ class Database:
         if not self._idle or self._turn.locked():
             return False
         self._transact([write], at_once=True)
-        if isinstance(write.fault, LedgerUnavailable):
-            write.fault, write.done = None, False
+        write.done = not isinstance(write.fault, LedgerUnavailable)
         return write.done
 
     def _transact(self, writes: Sequence[_Write], *, at_once: bool = False) -> None:
         try:
-            with self._link() as link:
+            with self._link(at_once=at_once) as link:
                 if not self.shared:
-                    _begin(link, durable=any(write.durable for write in writes), at_once=at_once)
+                    durable = any(write.durable for write in writes)
+                    link.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                    link.execute("BEGIN IMMEDIATE")
                 for write in writes:
                     write.run(link)
         except Exception as fault:  # whatever it was, nothing is written
+            _end(writes, fault)
+        else:
             for write in writes:
-                write.fault = fault
-        for write in writes:
-            write.done = True
+                write.done = True
 
     @contextmanager
-    def _link(self) -> Iterator[Link]:
-        """A connection for one transaction, which is undone if anything is raised. Raises LedgerUnavailable."""
+    def _link(self, *, at_once: bool = False) -> Iterator[Link]:
+        """A connection for one transaction, which is undone if anything is raised. Raises LedgerUnavailable.
+
+        `at_once`: without any waiting, for others or for the disk; of SQLite alone.
+        """
         try:
             link = self._ready()
             try:
+                if not self.shared:
+                    link.execute(f"PRAGMA busy_timeout={0 if at_once else _BUSY * 1000}")
+                    link.execute(f"PRAGMA wal_autocheckpoint={0 if at_once else 1000}")
                 yield link
                 link.commit()
             except BaseException:
@@ -200,8 +225,13 @@ class Database:
 
 def _faults() -> tuple[type[Exception], ...]:
     """What a database that fails raises."""
-    psycopg = sys.modules.get("psycopg")  # loaded where one is used
-    return (sqlite3.Error, OSError, ImportError, *([psycopg.Error] if psycopg else []))
+    postgres = getattr(sys.modules.get("psycopg"), "Error", None)  # loaded where one is used
+    return (sqlite3.Error, OSError, ImportError, *([postgres] if postgres else []))
+
+
+def _end(writes: Iterable[_Write], fault: Exception) -> None:
+    for write in writes:
+        write.fault, write.done = fault, True
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -211,14 +241,6 @@ def _open(file: Path) -> sqlite3.Connection:
     link.row_factory = sqlite3.Row
     link.execute(f"PRAGMA cache_size=-{_CACHE}")
     return link
-
-
-def _begin(link: Link, *, durable: bool, at_once: bool) -> None:
-    """Take the right to write in SQLite; `at_once`: without any waiting, for others or for the disk."""
-    link.execute(f"PRAGMA busy_timeout={0 if at_once else _BUSY * 1000}")
-    link.execute(f"PRAGMA wal_autocheckpoint={0 if at_once else 1000}")
-    link.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    link.execute("BEGIN IMMEDIATE")
 
 
 def _answers(link: Link) -> bool:
@@ -231,6 +253,7 @@ def _answers(link: Link) -> bool:
 
 def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], before: Sequence[str]) -> None:
     """Create the tables unless they are there, even if other processes do so at the same moment."""
+    until = time.monotonic() + _BUSY
     for left in reversed(range(_CREATING)):
         try:
             for statement in before:
@@ -243,7 +266,7 @@ def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], before: Seque
             return
         except _faults():
             link.rollback()
-            if not left:
+            if not left or time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)
 

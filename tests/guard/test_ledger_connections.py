@@ -10,6 +10,7 @@ from guarding import POSTGRES, Place
 from scripted import PATIENCE
 
 from server.errors import LedgerUnavailable
+from server.guard import database
 from server.guard.ledger import Entry, Ledger, new_id
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +53,25 @@ async def test_many_sends_at_once_share_a_few_connections(postgres: Place) -> No
     await become(postgres, KEPT)
     ledger.close()
     await become(postgres, 0)
+
+
+async def test_who_finds_all_connections_in_use_is_told_in_the_end(
+    postgres: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY", 0.5)
+    ledger = Ledger(postgres.text)
+    await send(ledger)
+    with psycopg.connect(postgres.text) as other:
+        other.execute("SELECT * FROM callers FOR UPDATE")
+        async with anyio.create_task_group() as tasks:
+            for _ in range(AT_MOST):
+                tasks.start_soon(send, ledger)
+            await become(postgres, AT_MOST + 1)
+            with pytest.raises(LedgerUnavailable, match="TimeoutError"):
+                await ledger.check()
+            other.rollback()
+    assert len(ledger.entries()) == AT_MOST + 1
+    ledger.close()
 
 
 async def test_a_database_that_was_restarted_is_connected_to_again(postgres: Place) -> None:

@@ -92,8 +92,9 @@ async def test_those_that_wait_are_written_together(ledger: Ledger, tmp_path: Pa
             for _ in range(MANY):
                 tasks.start_soon(send)
             await anyio.wait_all_tasks_blocked()
+    commits = watched.count("COMMIT")
     assert len(ended) == len(ledger.entries()) == MANY
-    assert watched.count("COMMIT") == 2  # the one that was first, and all the others
+    assert commits == 2  # the one that was first, and all the others
 
 
 async def test_of_the_same_call_many_times_at_once_one_is_written(ledger: Ledger) -> None:
@@ -149,6 +150,54 @@ async def test_where_the_disk_fails_nobody_who_went_along_believes_to_be_written
     assert ledger.entries() == []
     await start(ledger, entry())
     assert len(ledger.entries()) == 1
+
+
+async def test_where_no_thread_can_be_had_nobody_believes_to_be_written(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is refused a thread when others have come to wait for the same turn."""
+    in_thread, refused, told = anyio.to_thread.run_sync, anyio.Event(), []
+
+    async def refusing(*arguments: Any, **options: Any) -> Any:
+        if not refused.is_set():
+            await anyio.wait_all_tasks_blocked()
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        return await in_thread(*arguments, **options)
+
+    async def send() -> None:
+        try:
+            told.append(await start(ledger, entry()))
+        except LedgerUnavailable as fault:
+            told.append(fault)
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", refusing)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(MANY):
+            tasks.start_soon(send)
+    written = {one.id for one in told if isinstance(one, Entry)}
+    assert written == {one.id for one in ledger.entries()}
+    assert len(told) == MANY
+    assert all(isinstance(one, Entry | LedgerUnavailable) for one in told)
+    assert len(written) < MANY
+    await start(ledger, entry())
+
+
+async def test_the_end_of_a_send_leaves_a_connection_as_patient_as_before(ledger: Ledger, tmp_path: Path) -> None:
+    """A connection that wrote the end of a send, which waits for nobody, waits again for what comes next."""
+    one = await start(ledger, entry())
+    await ledger.finish(one.id, "accepted")
+    pruned: list[int] = []
+
+    async def prune() -> None:
+        pruned.append(await anyio.to_thread.run_sync(ledger.prune, 0.0))
+
+    async with anyio.create_task_group() as tasks:
+        with held(tmp_path):
+            tasks.start_soon(prune)
+            await anyio.sleep(0.2)
+            assert pruned == []
+    assert pruned == [0]
 
 
 async def test_who_is_cancelled_while_waiting_is_written_all_the_same(ledger: Ledger, tmp_path: Path) -> None:
