@@ -78,8 +78,7 @@ class Policy:
     @property
     def shared_ledger(self) -> str | None:
         """The URL of the ledger, if it is a database that other machines can reach."""
-        is_shared = self.ledger is not None and "://" in self.ledger and not self.ledger.startswith("sqlite:")
-        return self.ledger if is_shared else None
+        return self.ledger if self.ledger is not None and is_shared(self.ledger) else None
 
     @property
     def limits_recipients(self) -> bool:
@@ -156,6 +155,11 @@ def _key(text: str) -> str:
     if len(text.encode()) < 32:
         raise WrongSetting("must have at least 32 bytes")
     return text
+
+
+def is_shared(place: str) -> bool:
+    """Whether the place of a ledger is a database that other machines can reach, and no file."""
+    return "://" in place and not place.startswith("sqlite:")
 
 
 def _place(text: str) -> str:

@@ -33,6 +33,11 @@ _NEXT_STEP = {
 }
 
 
+def beyond(reason: str, limit: str) -> str:
+    """What the operator's limits forbid; `limit`: the setting it is."""
+    return f"{reason} (limit {limit}; only the operator of this server can change it)"
+
+
 def nothing_happened(action: Action) -> str:
     """A sentence that a call which did not reach its end had no effect; "" for reads."""
     match action.effect:

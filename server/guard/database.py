@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 
 from server.errors import LedgerUnavailable
+from server.policy import is_shared
 
 _CONNECTIONS = 15  # at most
 _IDLE = 5  # of them are kept
@@ -78,7 +79,7 @@ class Database:
     """
 
     def __init__(self, place: str, tables: Mapping[str, Sequence[str]]) -> None:
-        self.shared = "://" in place and not place.startswith("sqlite:")
+        self.shared = is_shared(place)
         self._place = place.removeprefix("sqlite:///")
         self._tables = tables
         self._has_tables = False

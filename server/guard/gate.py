@@ -18,6 +18,7 @@ from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
 from server.progress import tell
 from server.result import compact
+from server.wording import beyond
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
 from tools.reach import Outgoing, Reach
@@ -206,10 +207,8 @@ class Guard:
     def _check_cost(self, quote: Quote) -> None:
         limit = self._policy.max_cost_per_call
         if limit is not None and quote.cost > limit:
-            raise Stopped(
-                f"It costs {quote.cost} {quote.currency}, more than {limit} (limit CLICKSEND_MCP_MAX_COST_PER_CALL; "
-                "only the operator of this server can change it)"
-            )
+            reason = f"It costs {quote.cost} {quote.currency}, more than {limit}"
+            raise Stopped(beyond(reason, "CLICKSEND_MCP_MAX_COST_PER_CALL"))
 
     def _must_ask(self, quote: Quote) -> bool:
         above = self._policy.approval.above
@@ -243,10 +242,7 @@ class Guard:
         """Every single message that would go out, a contact list taken apart."""
         if reach.list_id is None:
             if any(one.to is None and one.country is None for one in reach.outgoing):
-                raise Stopped(
-                    "it cannot be told who would be contacted (limit on recipients; only the operator of this server "
-                    "can change it)"
-                )
+                raise Stopped(beyond("it cannot be told who would be contacted", "on recipients"))
             return reach.outgoing
         (pattern,) = reach.outgoing
         outgoing: list[Outgoing] = []
@@ -338,10 +334,8 @@ class Guard:
 
 
 def _stopped_by(over: OverBudget) -> Stopped:
-    return Stopped(
-        f"It costs {over.cost}, and of the {over.budget} for 24 hours {over.spent} are spent or reserved "
-        "(limit CLICKSEND_MCP_MAX_COST_PER_DAY; only the operator of this server can change it)"
-    )
+    reason = f"It costs {over.cost}, and of the {over.budget} for 24 hours {over.spent} are spent or reserved"
+    return Stopped(beyond(reason, "CLICKSEND_MCP_MAX_COST_PER_DAY"))
 
 
 def _how_to_differ(slug: str) -> str:

@@ -10,6 +10,7 @@ import phonenumbers
 from phonenumbers import timezone as phone_timezone
 
 from server.policy import SHARED, Policy
+from server.wording import beyond
 from tools.reach import Outgoing
 
 _NAMED = 5  # offenders that a refusal names
@@ -21,7 +22,7 @@ class BeyondLimits(Exception):
 
     def __init__(self, reason: str, variable: str) -> None:
         super().__init__(reason)
-        self.reason = f"{reason} (limit {variable}; only the operator of this server can change it)"
+        self.reason = beyond(reason, variable)
 
 
 def check(outgoing: Collection[Outgoing], policy: Policy) -> None:

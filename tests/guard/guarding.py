@@ -12,10 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import psycopg
 import pytest
-from hosting import HELLO, Program, calling, running
+from hosting import HELLO, PATIENCE, Program, calling, running
 from psycopg.rows import dict_row
 
 from schemas.envelope import Envelope
@@ -59,6 +60,14 @@ class Place:
         """The only send in it."""
         (row,) = self.rows()
         return row
+
+    async def become(self, connections: int) -> None:
+        """Wait until there are so many connections to it, besides the one that asks; PostgreSQL's take time to end."""
+        ours = self.text.rpartition("=")[2]
+        query = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = :ours AND pid <> pg_backend_pid()"
+        with anyio.fail_after(PATIENCE):
+            while self.run(query, ours=ours)[0]["n"] != connections:  # noqa: ASYNC110 - bounded above
+                await anyio.sleep(0.01)
 
     def age(self, seconds: float) -> None:
         """Let all that stands in it have happened so much earlier."""

@@ -7,7 +7,6 @@ import anyio
 import psycopg
 import pytest
 from guarding import POSTGRES, Place
-from scripted import PATIENCE
 
 from server.errors import LedgerUnavailable
 from server.guard import database
@@ -25,20 +24,6 @@ async def send(ledger: Ledger) -> None:
     await ledger.start(entry, window=600, budget=None, lasts=60)
 
 
-def connections(place: Place) -> int:
-    """How many there are, besides the one that asks."""
-    ours = place.text.rpartition("=")[2]
-    query = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = :ours AND pid <> pg_backend_pid()"
-    return int(place.run(query, ours=ours)[0]["n"])
-
-
-async def become(place: Place, count: int) -> None:
-    """Wait until there are so many."""
-    with anyio.fail_after(PATIENCE):
-        while connections(place) != count:  # noqa: ASYNC110 - bounded above
-            await anyio.sleep(0.01)
-
-
 async def test_many_sends_at_once_share_a_few_connections(postgres: Place) -> None:
     ledger = Ledger(postgres.text)
     await send(ledger)
@@ -47,12 +32,12 @@ async def test_many_sends_at_once_share_a_few_connections(postgres: Place) -> No
         async with anyio.create_task_group() as tasks:
             for _ in range(MANY):
                 tasks.start_soon(send, ledger)
-            await become(postgres, AT_MOST + 1)  # and the other one
+            await postgres.become(AT_MOST + 1)  # and the other one
             other.rollback()
     assert len(ledger.entries()) == MANY + 1
-    await become(postgres, KEPT)
+    await postgres.become(KEPT)
     ledger.close()
-    await become(postgres, 0)
+    await postgres.become(0)
 
 
 async def test_who_finds_all_connections_in_use_is_told_in_the_end(
@@ -66,7 +51,7 @@ async def test_who_finds_all_connections_in_use_is_told_in_the_end(
         async with anyio.create_task_group() as tasks:
             for _ in range(AT_MOST):
                 tasks.start_soon(send, ledger)
-            await become(postgres, AT_MOST + 1)
+            await postgres.become(AT_MOST + 1)
             with pytest.raises(LedgerUnavailable, match="TimeoutError"):
                 await ledger.check()
             other.rollback()
