@@ -20,8 +20,7 @@ from server.policy import is_shared
 _CONNECTIONS = 15  # at most
 _IDLE = 5  # of them are kept
 _CREATING = 10  # tries to create the tables
-_PAUSE = 0.02  # seconds between them
-_WAL = "PRAGMA journal_mode=WAL"  # the file keeps it
+_PAUSE = 0.02  # seconds between tries
 _BUSY = 10  # seconds to wait for another process's write, or for a connection
 _CACHE = 512  # KiB of a file that are kept in memory
 T = TypeVar("T")
@@ -216,7 +215,9 @@ class Database:
         try:
             with self._creating:
                 if not self._has_tables:
-                    _create_tables(link, self._tables, before=() if self.shared else [_WAL])
+                    if not self.shared:
+                        _log_ahead(link)
+                    _create_tables(link, self._tables, begin="" if self.shared else "BEGIN IMMEDIATE")
                     self._has_tables = True
         except BaseException:
             link.close()
@@ -252,14 +253,32 @@ def _answers(link: Link) -> bool:
     return True
 
 
-def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], before: Sequence[str]) -> None:
-    """Create the tables unless they are there, even if other processes do so at the same moment."""
+def _log_ahead(link: sqlite3.Connection) -> None:
+    """Have the file written by a write-ahead log from now on.
+
+    While another process does the same at this moment, SQLite does not wait by itself.
+    """
     until = time.monotonic() + _BUSY
+    while True:
+        try:
+            link.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], begin: str) -> None:
+    """Create the tables unless they are there, even if other processes do so at the same moment.
+
+    `begin`: the statement that begins a transaction, "" where the driver does.
+    """
     for left in reversed(range(_CREATING)):
         try:
-            for statement in before:
-                link.execute(statement)
             if not _are_there(link, tables):
+                if begin:
+                    link.execute(begin)
                 for statements in tables.values():
                     for statement in statements:
                         link.execute(statement)
@@ -267,7 +286,7 @@ def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], before: Seque
             return
         except _faults():
             link.rollback()
-            if not left or time.monotonic() > until:
+            if not left:
                 raise
             time.sleep(_PAUSE)
 

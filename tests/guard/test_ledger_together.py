@@ -200,6 +200,17 @@ async def test_the_end_of_a_send_leaves_a_connection_as_patient_as_before(ledger
     assert pruned == [0]
 
 
+async def test_a_ledger_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """On a slow disk that takes a while; until it is done, SQLite turns others away rather than have them wait."""
+    ledger = Ledger(str(tmp_path / "ledger.sqlite3"))
+    async with anyio.create_task_group() as tasks:
+        with held(tmp_path):
+            tasks.start_soon(start, ledger, entry())
+            await anyio.sleep(1)
+    assert len(ledger.entries()) == 1
+    ledger.close()
+
+
 async def test_who_is_cancelled_while_waiting_is_written_all_the_same(ledger: Ledger, tmp_path: Path) -> None:
     async def send() -> None:
         await start(ledger, entry())
