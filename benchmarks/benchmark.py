@@ -13,6 +13,7 @@ from pathlib import Path
 
 import chart
 import documents
+import layers
 import report
 import size
 import speed
@@ -29,6 +30,7 @@ SECTIONS = {
     "batch": speed.batch,
     "soak": size.soak,
     "context": size.context,
+    "layers": layers.layers,
     "stages": stages.stages,
 }
 

@@ -20,7 +20,10 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Work:
-    """What to do: `kind` is read, send, mixed or batch; either `calls` in all, or as many as fit into `seconds`."""
+    """What to do: `kind` is read, send, mixed, batch or wrong; either `calls` in all, or as many as fit into `seconds`.
+
+    A wrong call is refused by the server itself, and never comes to the upstream.
+    """
 
     kind: str
     in_flight: int = 1
@@ -50,7 +53,9 @@ def message(number: int) -> Arguments:
 def calls_of(kind: str) -> Calls:
     """Tools and arguments without end."""
     for turn in count():
-        if kind == "read" or (kind == "mixed" and turn % 2):
+        if kind == "wrong":
+            yield READ, {"limit": 15, "oder_by": "date"}
+        elif kind == "read" or (kind == "mixed" and turn % 2):
             yield READ, {"limit": 15}
         else:
             yield SEND, {"messages": [message(next(_numbers)) for _ in range(1000 if kind == "batch" else 1)]}

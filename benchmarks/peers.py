@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from load import Measured, Work, calls_of, run
-from wire import CallFailed, Pipes, Web, greet, insist, result_of
+from wire import CallFailed, Pipes, Web, greet, insist, insist_on_refusal, result_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -74,10 +74,11 @@ class Server:
         return result_of(await self._wire.ask("tools/call", {"name": slug, "arguments": arguments}))
 
     async def measure(self, work: Work) -> Measured:
-        """Make calls; each has to succeed."""
+        """Make calls; each has to end as it should."""
+        check = insist_on_refusal if work.kind == "wrong" else insist
 
         async def call(slug: str, arguments: dict[str, Any]) -> None:
-            insist(await self._wire.ask("tools/call", {"name": slug, "arguments": arguments}))
+            check(await self._wire.ask("tools/call", {"name": slug, "arguments": arguments}))
 
         try:
             return await run(call, calls_of(work.kind), work)
@@ -104,11 +105,11 @@ class Place:
         return int(answer)
 
     async def measure(self, subject: Subject, work: Work) -> Measured:
-        """Have work done, and look whether the upstream was called once for each call."""
+        """Have work done, and look whether the upstream was called once for each call that is right."""
         before = await self.control("GET /_served")
         measured = await subject.measure(work)
         served = await self.control("GET /_served") - before
-        if served != measured.made or not measured.latencies:
+        if served != (0 if work.kind == "wrong" else measured.made) or not measured.latencies:
             raise CallFailed(f"{measured.made} calls of {work} made {served} calls upstream")
         return measured
 

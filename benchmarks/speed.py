@@ -18,6 +18,7 @@ KINDS = ("read", "send")
 AT_ONCE = 64
 SLOW = 50  # milliseconds
 CEILING = AT_ONCE / (SLOW / 1000)
+SHARE = 0.8  # of the ceiling, to be reached
 MILLI = 1000
 
 
@@ -37,6 +38,11 @@ class Series:
     def rates(self) -> list[float]:
         """Calls a second of each round."""
         return [one.answered / one.seconds for one in self.rounds]
+
+    @property
+    def middle(self) -> float:
+        """The median of the rounds' processor times."""
+        return median(self.processor)
 
     def at(self, part: float) -> float:
         """A percentile over all rounds in milliseconds."""
@@ -166,7 +172,7 @@ async def throughput(place: Place, scale: Scale) -> Part:
                 series = found[wait, OURS.name, way, kind]
                 against = _against(found[wait, FLOOR.name, way, kind], wait, series)
                 what = f"{kind.capitalize()}s a second, {upstream}, {' '.join(way)}"
-                limit, whom = (1.5, FLOOR.name) if wait == 0 else (0.8, "ceiling")
+                limit, whom = (1.5, FLOOR.name) if wait == 0 else (SHARE, "ceiling")
                 goals.append(compared(what, series.rates, against, limit, "/s", against=whom, least=True))
             for transport in (STDIO, HTTP):
                 shown = [

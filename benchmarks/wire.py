@@ -68,6 +68,12 @@ def insist(answer: bytes) -> None:
         raise CallFailed(answer[:800].decode("utf-8", "replace"))
 
 
+def insist_on_refusal(answer: bytes) -> None:
+    """Look whether a call was refused for what it was."""
+    if b'"isError":true' not in answer or b"oder_by" not in answer:
+        raise CallFailed(answer[:800].decode("utf-8", "replace"))
+
+
 class Pipes:
     """Over stdio: many requests under way, answers matched by their ids."""
 
