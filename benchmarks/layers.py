@@ -36,7 +36,7 @@ async def layers(place: Place, scale: Scale) -> Part:
             table.rows.append((name, kind, *map(number, (whole, refused, called, whole - refused - called))))
     text = (
         f"Processor time of our server for a call, {AT_ONCE} at once, with an upstream of {SLOW} ms. A call that is "
-        "refused at once has a wrong argument: it goes the whole way through the transport, the SDK and our checks, and "
+        "refused at once has a wrong argument: it goes all the way through the transport, the SDK and our checks, and "
         "never comes to the client. The rest is what the guard, the ledger with its threads, the answer's size and the "
         f"waiting of {AT_ONCE} tasks add. The goal for {SLOW} ms, {SHARE} of the ceiling, leaves a call "
         f"{MILLI / CEILING / SHARE:.2f} ms in all."

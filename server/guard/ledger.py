@@ -18,6 +18,7 @@ from server.guard.database import Database, Link
 State = Literal["started", "accepted", "partly", "refused", "unknown"]
 DAY = 86_400  # seconds
 
+_CROWD = 5  # sends under way; where there are more, they are written together
 _MILLIONTHS = Decimal(1_000_000)  # money is kept as whole millionths of the account's currency
 
 _TABLES = {
@@ -148,6 +149,7 @@ class Ledger:
 
     def __init__(self, place: str) -> None:
         self._database = Database(place, _TABLES)
+        self._open: set[str] = set()  # sends that are under way
 
     async def start(self, entry: Entry, *, window: float, budget: Decimal | None, lasts: float) -> Entry:
         """Write an entry as started, and reserve its cost; the entry as it was written, with its time.
@@ -163,7 +165,9 @@ class Ledger:
                 link.execute(_LOCK, {"caller": entry.caller, "touched": now})
             return _start(link, replace(entry, at=now), window, budget, lasts)
 
-        return await self._database.write(work)
+        written = await self._database.write(work, crowded=self._is_crowded())
+        self._open.add(written.id)
+        return written
 
     async def finish(
         self,
@@ -185,7 +189,9 @@ class Ledger:
             "cost": _millionths(cost),
             "recipients": recipients,
         }
-        await self._database.write(lambda link: link.execute(_FINISH, values), durable=False)
+        crowded = self._is_crowded()
+        self._open.discard(entry_id)
+        await self._database.write(lambda link: link.execute(_FINISH, values), durable=False, crowded=crowded)
 
     async def same(self, entry: Entry, *, window: float) -> Entry | None:
         """The newest entry of the same call within the window that was not refused."""
@@ -231,6 +237,9 @@ class Ledger:
     def close(self) -> None:
         """Close its connections."""
         self._database.close()
+
+    def _is_crowded(self) -> bool:
+        return len(self._open) > _CROWD
 
 
 def default_place() -> str:

@@ -1,5 +1,6 @@
 """Sends at the same moment: SQLite takes one write at a time, so those that wait go in together."""
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -95,6 +96,55 @@ async def test_those_that_wait_are_written_together(ledger: Ledger, tmp_path: Pa
     commits = watched.count("COMMIT")
     assert len(ended) == len(ledger.entries()) == MANY
     assert commits == 2  # the one that was first, and all the others
+
+
+async def test_where_many_are_under_way_the_first_waits_for_the_others(ledger: Ledger, watched: list[str]) -> None:
+    ended: list[Entry] = []
+
+    async def send() -> None:
+        ended.append(await start(ledger, entry()))
+
+    async def end(one: Entry) -> None:
+        await ledger.finish(one.id, "accepted")
+
+    for crowd in (False, True):
+        watched.clear()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(MANY):
+                tasks.start_soon(send)
+        assert watched.count("COMMIT") == (1 if crowd else 2)
+    watched.clear()
+    async with anyio.create_task_group() as tasks:
+        for one in ended:
+            tasks.start_soon(end, one)
+    assert watched.count("COMMIT") < MANY  # the last few are not crowded any more
+    assert {one.state for one in ledger.entries()} == {"accepted"}
+    assert len(ledger.entries()) == 2 * MANY
+
+
+async def test_who_is_torn_away_leaves_nobody_waiting(ledger: Ledger, tmp_path: Path) -> None:
+    told: list[Entry | LedgerUnavailable] = []
+
+    async def send() -> None:
+        try:
+            told.append(await start(ledger, entry()))
+        except LedgerUnavailable as fault:
+            told.append(fault)
+
+    async with anyio.create_task_group() as tasks:
+        with held(tmp_path):
+            tasks.start_soon(send)  # waits in its thread
+            await anyio.wait_all_tasks_blocked()
+            torn = asyncio.create_task(send())  # goes next, and takes along who comes after it
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(send)
+            await anyio.wait_all_tasks_blocked()
+            torn.cancel()  # past every shield
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(send)
+            await anyio.wait_all_tasks_blocked()
+    assert sum(isinstance(one, Entry) for one in told) == len(ledger.entries()) == 2
+    assert len(told) == 3
 
 
 async def test_of_the_same_call_many_times_at_once_one_is_written(ledger: Ledger) -> None:
