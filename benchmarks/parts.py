@@ -23,7 +23,7 @@ QUICK = Scale(rounds=2, starts=2, calls=15, seconds=0.4, batches=1, soak=600, wa
 
 @dataclass(frozen=True)
 class Goal:
-    """A goal, the figure, what it is compared with, and whether it was met."""
+    """A goal, the figure, what it is compared with, and whether it was met; `why` it is hard to meet."""
 
     what: str
     figure: str
@@ -31,6 +31,7 @@ class Goal:
     limit: str
     ratio: str
     met: bool
+    why: str = ""
 
 
 @dataclass
@@ -86,6 +87,7 @@ def compared(
     unit: str,
     *,
     against: str,
+    why: str,
     least: bool = False,
 ) -> Goal:
     """A goal on the ratio of two series; `least`: it has to reach the limit rather than keep below it."""
@@ -97,6 +99,7 @@ def compared(
         f"{'≥' if least else '≤'} {limit:.2f}",
         shown_ratio(ours, theirs),
         ratio >= limit if least else ratio <= limit,
+        why,
     )
 
 

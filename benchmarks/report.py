@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from textwrap import fill
 
-from parts import Part, Scale, Table
+from parts import Goal, Part, Scale, Table
 from peers import ROOT
 
 _OURS = ("clicksend-mcp", "mcp", "httpx", "httpx-aiohttp", "aiohttp", "pydantic", "uvicorn")
@@ -43,6 +43,7 @@ stopped the benchmark.
 
 {_goals(parts)}
 
+{_reasons(goals)}
 {chr(10).join(_part(part) for part in parts)}"""
 
 
@@ -61,6 +62,18 @@ def _goals(parts: Sequence[Part]) -> str:
             met = "met" if goal.met else "**not met**"
             table.rows.append((goal.what, goal.figure, goal.against, goal.ratio, goal.limit, met))
     return markdown(table)
+
+
+def _reasons(goals: Sequence[Goal]) -> str:
+    """Why goals were not met, each reason once."""
+    missed: dict[str, list[str]] = {}
+    for goal in goals:
+        if not goal.met:
+            missed.setdefault(goal.why, []).append(goal.what)
+    if not missed:
+        return ""
+    items = [fill(f"- {'; '.join(names)}. {why}", 120, subsequent_indent="  ") for why, names in missed.items()]
+    return "\n".join(["What was not met, and why:\n", *items, ""])
 
 
 def _part(part: Part) -> str:
