@@ -260,7 +260,7 @@ def _end(writes: Iterable[_Write], fault: Exception) -> None:
 def _open(file: Path) -> sqlite3.Connection:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # for the user alone
-    link = sqlite3.connect(file, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+    link = sqlite3.connect(file.absolute(), timeout=_BUSY, isolation_level=None, check_same_thread=False)
     link.row_factory = sqlite3.Row
     link.execute(f"PRAGMA cache_size=-{_CACHE}")
     return link

@@ -1,7 +1,10 @@
-"""The ledger's connections to PostgreSQL: few, good, and for a role that may do no more than it has to."""
+"""The ledger's connections: few, good, and to PostgreSQL for a role that may do no more than it has to."""
 
+import os
+import socket
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import psycopg
@@ -10,6 +13,7 @@ from guarding import POSTGRES, Place
 
 from server.errors import LedgerUnavailable
 from server.guard import database
+from server.guard import postgres as postgresql
 from server.guard.ledger import Entry, Ledger, new_id
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +47,7 @@ async def test_many_sends_at_once_share_a_few_connections(postgres: Place) -> No
 async def test_who_finds_all_connections_in_use_is_told_in_the_end(
     postgres: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_BUSY", 0.5)
+    monkeypatch.setattr(database, "_BUSY", 1)
     ledger = Ledger(postgres.text)
     await send(ledger)
     with psycopg.connect(postgres.text) as other:
@@ -114,3 +118,24 @@ async def test_a_file_may_be_given_as_a_url(ledger: Place) -> None:
     await send(as_url)
     as_url.close()
     assert len(ledger.rows()) == 1
+
+
+async def test_memory_is_not_taken_for_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To SQLite that name is a database that ends with its connection."""
+    monkeypatch.chdir(tmp_path)
+    ledger = Ledger(":memory:")
+    await send(ledger)
+    ledger.close()
+    assert len(Place(str(tmp_path / ":memory:")).rows()) == 1
+
+
+@pytest.mark.parametrize(("said", "milliseconds"), [("", 10_000), ("&tcp_user_timeout=3000", 3_000)])
+async def test_a_machine_that_is_gone_is_given_up_in_time(said: str, milliseconds: int, postgres: Place) -> None:
+    """The system does it, which can only be seen where packets are lost; so whether it was told to."""
+    with (
+        postgresql.connect(f"{postgres.text}{said}", 10) as link,
+        socket.socket(fileno=os.dup(link.fileno())) as ours,
+    ):
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
