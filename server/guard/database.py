@@ -22,6 +22,7 @@ _IDLE = 5  # of them are kept
 _CREATING = 10  # tries to create the tables
 _PAUSE = 0.02  # seconds between tries
 _BUSY = 10  # seconds to wait for another process's write, or for a connection
+_TOGETHER = 16  # writes in a transaction at most
 _GATHERING = 0.0005  # seconds in which further writes may join one, where many are on their way
 _CACHE = 512  # KiB of a file that are kept in memory
 T = TypeVar("T")
@@ -148,9 +149,10 @@ class Database:
         """Write with all others who come before it is their turn: SQLite takes one write at a time.
 
         Together they wait for the disk once. Where it is crowded, a short wait for others saves more time than it
-        takes, as with PostgreSQL's commit_delay.
+        takes, as with PostgreSQL's commit_delay. Not all go together: they would leave together from then on, come back
+        together, and be idle together.
         """
-        if self._next is not None:
+        if self._next is not None and len(self._next.writes) < _TOGETHER:
             group = self._next
             group.writes.append(write)
             await group.ended.wait()
@@ -160,14 +162,18 @@ class Database:
             async with self._turn:
                 if crowded:
                     await anyio.sleep(_GATHERING)
-                self._next = None
+                self._seal(group)
                 await self._in_thread(lambda: self._transact(group.writes))
         except LedgerUnavailable as fault:  # it was not even tried
             _end(group.writes, fault)
         finally:
-            if self._next is group:
-                self._next = None
+            self._seal(group)
             group.ended.set()
+
+    def _seal(self, group: _Group) -> None:
+        """Let nobody else join."""
+        if self._next is group:
+            self._next = None
 
     def _at_once(self, write: _Write) -> bool:
         """Write in the event loop: without a wait for the disk that is sooner done than a thread is woken.

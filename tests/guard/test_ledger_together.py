@@ -18,7 +18,8 @@ from server.guard.ledger import _BEFORE, Duplicate, Entry, Ledger, OverBudget, n
 
 pytestmark = pytest.mark.anyio
 
-MANY = 30
+MANY = 15
+AT_MOST = 16  # together
 
 
 def entry(fingerprint: str = "", cost: str | None = None) -> Entry:
@@ -120,6 +121,17 @@ async def test_where_many_are_under_way_the_first_waits_for_the_others(ledger: L
     assert watched.count("COMMIT") < MANY  # the last few are not crowded any more
     assert {one.state for one in ledger.entries()} == {"accepted"}
     assert len(ledger.entries()) == 2 * MANY
+
+
+async def test_not_all_go_together(ledger: Ledger, tmp_path: Path, watched: list[str]) -> None:
+    """Others would wait for the last of very many."""
+    async with anyio.create_task_group() as tasks:
+        with held(tmp_path):
+            for _ in range(1 + 2 * AT_MOST):
+                tasks.start_soon(start, ledger, entry())
+            await anyio.wait_all_tasks_blocked()
+    assert watched.count("COMMIT") == 3
+    assert len(ledger.entries()) == 1 + 2 * AT_MOST
 
 
 async def test_who_is_torn_away_leaves_nobody_waiting(ledger: Ledger, tmp_path: Path) -> None:
