@@ -21,19 +21,21 @@ CEILING = AT_ONCE / (SLOW / 1000)
 SHARE = 0.8  # of the ceiling, to be reached
 MILLI = 1000
 _STARTING = "Both load the SDK, which is nearly all of it; ours makes the definitions from its models besides."
-_WRITTEN_FIRST = (
-    "A send of ours is written to the ledger, and the disk waited for in a thread, before it leaves; the floor writes "
-    'nothing. The section "Where it goes" shows what that takes.'
-)
-_CHECKED = "Ours checks, cleans and shortens what the floor hands on as it is."
+_REASONS = {
+    "read": "Ours checks, cleans and shortens what the floor hands on as it is.",
+    "send": (
+        "A send of ours is written to the ledger, and the disk waited for in a thread, before it leaves; the floor "
+        'writes nothing. The section "Where it goes" shows what that takes.'
+    ),
+}
 _STREAM = (
     'Over HTTP the SDK answers the older protocol with an event stream, ours and the floor alike: the section "What a '
     'call is made of" shows how much a call takes that is refused at once, in either protocol.'
 )
 _ONE_CORE = (
-    'A server of one process has one core, and a call has to do with 0.98 ms of it; the section "What a call is made '
-    'of" shows what takes how much. Sends that were written together leave together and, as the upstream takes '
-    "exactly 50 ms, come back together, with nothing to do in between."
+    f"A server of one process has one core, and a call has to do with {MILLI / CEILING / SHARE:.2f} ms of it; the "
+    'section "What a call is made of" shows what takes how much. Sends that were written together leave together and, '
+    "as the upstream takes exactly 50 ms, come back together, with nothing to do in between."
 )
 _LOOKED_AT = (
     "Bare httpx looks at nothing. A server takes 1,000 messages in and hands 1,000 answers on, which is what the floor "
@@ -145,8 +147,8 @@ async def latency(place: Place, scale: Scale) -> Part:
         for way in WAYS:
             ours, theirs = found[OURS.name, way, kind].halves, found[FLOOR.name, way, kind].halves
             what = f"p50 of a {kind}, {' '.join(way)}"
-            limit, why = (1.0, _CHECKED) if kind == "read" else (1.4, _WRITTEN_FIRST)
-            goals.append(compared(what, ours, theirs, limit, "ms", against=FLOOR.name, why=why))
+            limit = 1.0 if kind == "read" else 1.4
+            goals.append(compared(what, ours, theirs, limit, "ms", against=FLOOR.name, why=_REASONS[kind]))
         for transport in (STDIO, HTTP):
             shown = [(name, series) for (name, way, of), series in found.items() if _pictured(way, of, transport, kind)]
             bars.append(
@@ -201,7 +203,7 @@ async def throughput(place: Place, scale: Scale) -> Part:
                 against = _against(found[wait, FLOOR.name, way, kind], wait, series)
                 what = f"{kind.capitalize()}s a second, {upstream}, {' '.join(way)}"
                 limit, whom = (1.5, FLOOR.name) if wait == 0 else (SHARE, "ceiling")
-                why = _ONE_CORE if wait else _STREAM if way == (HTTP, LEGACY) else _WRITTEN_FIRST
+                why = _ONE_CORE if wait else _STREAM if way == (HTTP, LEGACY) else _REASONS[kind]
                 goals.append(compared(what, series.rates, against, limit, "/s", against=whom, why=why, least=True))
             for transport in (STDIO, HTTP):
                 shown = [
