@@ -301,6 +301,7 @@ def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], begin: str) -
 
     `begin`: the statement that begins a transaction, "" where the driver does.
     """
+    until = time.monotonic() + _BUSY
     for left in reversed(range(_CREATING)):
         try:
             if not _are_there(link, tables):
@@ -313,7 +314,7 @@ def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], begin: str) -
             return
         except _faults():
             link.rollback()
-            if not left:
+            if not left or time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)
 
