@@ -262,9 +262,9 @@ class Dispatcher:
         except NoUsableAnswer as fault:
             return await self._unknown(call, permit, wording.tried(fault), fault.answer)
         except anyio.get_cancelled_exc_class():
-            # Only a call whose request has not left is cancelled.
+            # Only a call whose request has not left is stopped; what did leave for all that must not look undone.
             with anyio.CancelScope(shield=True):
-                await _settle(call, permit, "refused")
+                await _settle(call, permit, "unknown" if call.passage.left else "refused")
             raise
         if not attempted.answer and action.may_answer_nothing:
             return Envelope.success("")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from anyio.lowlevel import checkpoint_if_cancelled
 from httpx_aiohttp import AiohttpTransport
 
 _IDLE_FOR = 15  # seconds that a connection is kept for the next call
@@ -67,6 +68,8 @@ def _tracing() -> aiohttp.TraceConfig:
         _departure.get().queued = False
 
     async def leaves(*_: Any) -> None:
+        # A cancellation reaches a task where it waits, and so far it may have waited for nothing.
+        await checkpoint_if_cancelled()
         departure = _departure.get()
         departure.left = True
         departure.leaving()

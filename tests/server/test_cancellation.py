@@ -167,6 +167,27 @@ async def test_a_call_that_is_cancelled_before_it_begins_never_leaves() -> None:
     assert upstream.connections == 0
 
 
+async def test_whatever_the_moment_it_never_leaves_or_is_brought_to_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Also between the end of a wait and the moment when who waited for it goes on."""
+    caplog.set_level("INFO", logger="clicksend_mcp")
+    left = 0
+    for turns in range(80):
+        caplog.clear()
+        async with scripted(says(good({"list_id": 1}))) as upstream:
+            async with Dispatcher(upstream.settings()) as dispatcher:
+                calling = asyncio.create_task(
+                    dispatcher.call(CATALOG["CLICKSEND_CREATE_LISTS"], {"list_name": "Guests"})
+                )
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                calling.cancel()
+            await wait_all_tasks_blocked()
+            ended = sum(record.message == "call" for record in caplog.records)
+            assert len(upstream.requests) == ended, f"after {turns} turns of the loop"
+            left += ended
+    assert 0 < left < 80
+
+
 async def test_a_send_that_is_refused_is_not_repeated_once_it_is_cancelled() -> None:
     async with (
         scripted(says_when_released(refusal(429, "TOO_MANY"))) as upstream,
