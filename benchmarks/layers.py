@@ -1,44 +1,40 @@
 """What of a call's processor time is whose: the SDK's and the wire's, the client's, and the rest."""
 
 from collections import defaultdict
-from contextlib import AsyncExitStack
+from statistics import median
 
 from load import Work
 from parts import Part, Scale, Table, number
-from peers import BARE, OURS, Place, Subject, bare, server
-from speed import AT_ONCE, CEILING, KINDS, MILLI, SHARE, SLOW, WAYS, Series, measure
+from peers import OURS, Place
+from speed import AT_ONCE, BUDGET, KINDS, NO_MCP, SHARE, SLOW, WAYS, Series, Way, everybody, measure
 
 _CLIENT = "httpx on our connections"
 
 
 async def layers(place: Place, scale: Scale) -> Part:
     """Calls that are refused at once, bare calls to the upstream, and whole calls."""
-    found: dict[tuple[str, str], Series] = defaultdict(Series)
-    async with AsyncExitStack() as stack:
-        servers: dict[str, Subject] = {}
-        for way in WAYS:
-            servers[" ".join(way)] = await stack.enter_async_context(server(place, OURS, *way))
-        client = await stack.enter_async_context(bare(place, BARE[_CLIENT]))
-        for subject in (*servers.values(), client):
-            await place.measure(subject, Work("mixed", in_flight=8, calls=100))
+    found: dict[tuple[str, Way, str], Series] = defaultdict(Series)
+    async with everybody(place, peers=(OURS,)) as subjects:
         await place.control(f"PUT /_latency/{SLOW}")
         for _ in range(scale.rounds):
             for kind in (*KINDS, "wrong"):
                 work = Work(kind, in_flight=AT_ONCE, seconds=scale.seconds)
-                for name, subject in servers.items():
-                    await measure(place, subject, work, found[name, kind])
-                if kind in KINDS:
-                    await measure(place, client, work, found[_CLIENT, kind])
+                for (name, way), subject in subjects.items():
+                    if name == OURS.name or (name == _CLIENT and kind in KINDS):
+                        await measure(place, subject, work, found[name, way, kind])
+    taken = {key: median(series.processor) for key, series in found.items()}
     table = Table(("Way", "Call", "CPU ms", "refused at once", _CLIENT, "the rest"))
-    for name in servers:
+    for way in WAYS:
+        refused = taken[OURS.name, way, "wrong"]
         for kind in KINDS:
-            whole, refused, called = (found[key].middle for key in ((name, kind), (name, "wrong"), (_CLIENT, kind)))
-            table.rows.append((name, kind, *map(number, (whole, refused, called, whole - refused - called))))
+            whole, called = taken[OURS.name, way, kind], taken[_CLIENT, NO_MCP, kind]
+            figures = (whole, refused, called, whole - refused - called)
+            table.rows.append((" ".join(way), kind, *map(number, figures)))
     text = (
         f"Processor time of our server for a call, {AT_ONCE} at once, with an upstream of {SLOW} ms. A call that is "
         "refused at once has a wrong argument: it goes all the way through the transport, the SDK and our checks, and "
         "never comes to the client. The rest is what the guard, the ledger with its threads, the answer's size and the "
         f"waiting of {AT_ONCE} tasks add. The goal for {SLOW} ms, {SHARE} of the ceiling, leaves a call "
-        f"{MILLI / CEILING / SHARE:.2f} ms in all."
+        f"{BUDGET:.2f} ms in all."
     )
     return Part("What a call is made of", text, [table])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from load import Measured, Work, calls_of, run
-from wire import CallFailed, Pipes, Web, greet, insist, insist_on_refusal, result_of
+from wire import CallFailed, Pipes, Web, greet, insist, result_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -75,10 +75,10 @@ class Server:
 
     async def measure(self, work: Work) -> Measured:
         """Make calls; each has to end as it should."""
-        check = insist_on_refusal if work.kind == "wrong" else insist
 
         async def call(slug: str, arguments: dict[str, Any]) -> None:
-            check(await self._wire.ask("tools/call", {"name": slug, "arguments": arguments}))
+            answer = await self._wire.ask("tools/call", {"name": slug, "arguments": arguments})
+            insist(answer, refused=work.kind == "wrong")
 
         try:
             return await run(call, calls_of(work.kind), work)

@@ -9,17 +9,19 @@ from statistics import median
 from load import Measured, Work
 from machine import processor_seconds
 from parts import Bars, Part, Scale, Table, compared, number, percentile, shown_ratio
-from peers import BARE, FLOOR, HTTP, OURS, PEERS, STDIO, Place, Subject, bare, server
+from peers import BARE, FLOOR, HTTP, OURS, PEERS, STDIO, Peer, Place, Subject, bare, server
 from wire import ERAS, LEGACY, MODERN
 
 Way = tuple[str, str]  # the transport and the era
 WAYS: tuple[Way, ...] = tuple((way, era) for way in (STDIO, HTTP) for era in ERAS)
+NO_MCP: Way = ("no MCP", "")
 KINDS = ("read", "send")
 AT_ONCE = 64
 SLOW = 50  # milliseconds
 CEILING = AT_ONCE / (SLOW / 1000)
 SHARE = 0.8  # of the ceiling, to be reached
 MILLI = 1000
+BUDGET = MILLI / CEILING / SHARE  # milliseconds of processor time that leaves a call
 _STARTING = "Both load the SDK, which is nearly all of it; ours makes the definitions from its models besides."
 _REASONS = {
     "read": "Ours checks, cleans and shortens what the floor hands on as it is.",
@@ -33,7 +35,7 @@ _STREAM = (
     'call is made of" shows how much a call takes that is refused at once, in either protocol.'
 )
 _ONE_CORE = (
-    f"A server of one process has one core, and a call has to do with {MILLI / CEILING / SHARE:.2f} ms of it; the "
+    f"A server of one process has one core, and a call has to do with {BUDGET:.2f} ms of it; the "
     'section "What a call is made of" shows what takes how much. Sends that were written together leave together and, '
     "as the upstream takes exactly 50 ms, come back together, with nothing to do in between."
 )
@@ -60,11 +62,6 @@ class Series:
         """Calls a second of each round."""
         return [one.answered / one.seconds for one in self.rounds]
 
-    @property
-    def middle(self) -> float:
-        """The median of the rounds' processor times."""
-        return median(self.processor)
-
     def at(self, part: float) -> float:
         """A percentile over all rounds in milliseconds."""
         return percentile([latency for one in self.rounds for latency in one.latencies], part) * MILLI
@@ -79,15 +76,17 @@ async def measure(place: Place, subject: Subject, work: Work, series: Series) ->
 
 
 @asynccontextmanager
-async def everybody(place: Place, ways: tuple[Way, ...] = WAYS) -> AsyncIterator[Mapping[tuple[str, Way], Subject]]:
+async def everybody(
+    place: Place, ways: tuple[Way, ...] = WAYS, peers: tuple[Peer, ...] = PEERS
+) -> AsyncIterator[Mapping[tuple[str, Way], Subject]]:
     """All servers in all ways and bare httpx, running and warm."""
     async with AsyncExitStack() as stack:
         subjects: dict[tuple[str, Way], Subject] = {}
         for way in ways:
-            for peer in PEERS:
+            for peer in peers:
                 subjects[peer.name, way] = await stack.enter_async_context(server(place, peer, *way))
         for name, kind in BARE.items():
-            subjects[name, ("no MCP", "")] = await stack.enter_async_context(bare(place, kind))
+            subjects[name, NO_MCP] = await stack.enter_async_context(bare(place, kind))
         for subject in subjects.values():
             await place.measure(subject, Work("mixed", in_flight=8, calls=100))
         yield subjects
@@ -165,7 +164,7 @@ async def latency(place: Place, scale: Scale) -> Part:
 
 def _pictured(way: Way, of: str, transport: str, kind: str) -> bool:
     """The newer protocol stands in the picture, and bare httpx beside it."""
-    return of == kind and way in ((transport, MODERN), ("no MCP", ""))
+    return of == kind and way in ((transport, MODERN), NO_MCP)
 
 
 def _mean(values: list[float]) -> float:

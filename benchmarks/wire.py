@@ -62,15 +62,11 @@ def result_of(answer: bytes) -> dict[str, Any]:
     return result
 
 
-def insist(answer: bytes) -> None:
-    """Look whether a call succeeded, without reading all of the answer."""
-    if b'"result":' not in answer or b'"isError":true' in answer or b"SUCCESS" not in answer:
-        raise CallFailed(answer[:800].decode("utf-8", "replace"))
-
-
-def insist_on_refusal(answer: bytes) -> None:
-    """Look whether a call was refused for what it was."""
-    if b'"isError":true' not in answer or b"oder_by" not in answer:
+def insist(answer: bytes, *, refused: bool = False) -> None:
+    """Look whether a call succeeded, or was refused for what it was, without reading all of the answer."""
+    failed = b'"isError":true' in answer
+    as_it_should = failed and b"oder_by" in answer if refused else not failed and b"SUCCESS" in answer
+    if b'"result":' not in answer or not as_it_should:
         raise CallFailed(answer[:800].decode("utf-8", "replace"))
 
 
