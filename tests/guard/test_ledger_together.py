@@ -39,6 +39,14 @@ async def start(ledger: Ledger, one: Entry, budget: str | None = None) -> Entry:
     return await ledger.start(one, window=600, budget=None if budget is None else Decimal(budget), lasts=60)
 
 
+async def try_to_start(ledger: Ledger, told: list[Entry | LedgerUnavailable]) -> None:
+    """Start another send, and keep what its caller is told."""
+    try:
+        told.append(await start(ledger, entry()))
+    except LedgerUnavailable as fault:
+        told.append(fault)
+
+
 @pytest.fixture
 async def ledger(tmp_path: Path, watched: list[str]) -> Any:
     ledger = Ledger(str(tmp_path / "ledger.sqlite3"))
@@ -137,23 +145,17 @@ async def test_not_all_go_together(ledger: Ledger, tmp_path: Path, watched: list
 async def test_who_is_torn_away_leaves_nobody_waiting(ledger: Ledger, tmp_path: Path) -> None:
     told: list[Entry | LedgerUnavailable] = []
 
-    async def send() -> None:
-        try:
-            told.append(await start(ledger, entry()))
-        except LedgerUnavailable as fault:
-            told.append(fault)
-
     async with anyio.create_task_group() as tasks:
         with held(tmp_path):
-            tasks.start_soon(send)  # waits in its thread
+            tasks.start_soon(try_to_start, ledger, told)  # waits in its thread
             await anyio.wait_all_tasks_blocked()
-            torn = asyncio.create_task(send())  # goes next, and takes along who comes after it
+            torn = asyncio.create_task(try_to_start(ledger, told))  # goes next, and takes along who comes after it
             await anyio.wait_all_tasks_blocked()
-            tasks.start_soon(send)
+            tasks.start_soon(try_to_start, ledger, told)
             await anyio.wait_all_tasks_blocked()
             torn.cancel()  # past every shield
             await anyio.wait_all_tasks_blocked()
-            tasks.start_soon(send)
+            tasks.start_soon(try_to_start, ledger, told)
             await anyio.wait_all_tasks_blocked()
     assert sum(isinstance(one, Entry) for one in told) == len(ledger.entries()) == 2
     assert len(told) == 3
@@ -227,16 +229,10 @@ async def test_where_no_thread_can_be_had_nobody_believes_to_be_written(
             raise RuntimeError("can't start new thread")
         return await in_thread(*arguments, **options)
 
-    async def send() -> None:
-        try:
-            told.append(await start(ledger, entry()))
-        except LedgerUnavailable as fault:
-            told.append(fault)
-
     monkeypatch.setattr(anyio.to_thread, "run_sync", refusing)
     async with anyio.create_task_group() as tasks:
         for _ in range(MANY):
-            tasks.start_soon(send)
+            tasks.start_soon(try_to_start, ledger, told)
     written = {one.id for one in told if isinstance(one, Entry)}
     assert written == {one.id for one in ledger.entries()}
     assert len(told) == MANY
