@@ -75,8 +75,8 @@ def test_nothing_imports_upward(folder: str) -> None:
     assert not {path for path, tree in files(folder).items() if above & set(map(top, imports(tree)))}
 
 
-def test_schemas_need_pydantic_and_nothing_else() -> None:
-    assert not foreign("schemas", {"pydantic", "pydantic_core"})
+def test_schemas_need_pydantic_and_the_numbering_plans_and_nothing_else() -> None:
+    assert not foreign("schemas", {"pydantic", "pydantic_core", "phonenumbers"})
 
 
 def test_tools_need_schemas_and_nothing_else() -> None:

@@ -1,0 +1,21 @@
+"""Money as ClickSend writes it: one reader for quotes, answers and records."""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+_MOST: Final = 10**9  # of any currency; a call that costs as much is a mistake in the answer
+_PLAIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
+
+
+def amount(value: object) -> Decimal | None:
+    """An amount of money in the account's currency, which ClickSend gives as a number or as text.
+
+    None for whatever is not finite, negative, a billion or more, or text of other than plain digits.
+    """
+    if isinstance(value, str):
+        return Decimal(value) if _PLAIN.fullmatch(value) else None
+    # The bounds come first: the digits of a huge number take seconds to write.
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 0 <= value < _MOST:
+        return None
+    return Decimal(str(value))
