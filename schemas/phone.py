@@ -54,10 +54,7 @@ def e164(text: str, country: str | None = None) -> str | None:
     number = plain(text)
     if number is None:
         return None
-    parsed = None
-    if country and not number.startswith("+"):
-        parsed = _parsed(number, country)  # which knows how that country dials abroad: 0011 in Australia
-        parsed = parsed if parsed is not None and _is_possible(parsed) else None
+    parsed = _as_dialled_in(number, country) if country and not number.startswith("+") else None
     if parsed is None and number.startswith("00"):
         number = f"+{number[2:]}"
     if number.startswith("+"):
@@ -93,6 +90,16 @@ def _parsed(number: str, country: str | None = None) -> "PhoneNumber | None":
         return None
     # What the plan cannot make a number of stays as it was written.
     return parsed if country or _formatted(parsed) == number or _is_possible(parsed) else None
+
+
+def _as_dialled_in(number: str, country: str) -> "PhoneNumber | None":
+    """A number as it is dialled in a country: national, or with that country's own prefix for calls abroad."""
+    import phonenumbers
+
+    if number.startswith("00") and (parsed := _parsed(f"+{number[2:]}")) and phonenumbers.is_valid_number(parsed):
+        return parsed
+    parsed = _parsed(number, country)
+    return parsed if parsed is not None and _is_possible(parsed) else None
 
 
 def _is_possible(parsed: "PhoneNumber") -> bool:

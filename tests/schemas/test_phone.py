@@ -53,6 +53,8 @@ def test_a_zero_that_is_dialled_stays(written: str, number: str) -> None:
         ("06 1234 5678", "IT", "+390612345678"),
         ("011 61 411 111 232", "US", "+61411111232"),
         ("0011 61 411 111 232", "AU", "+61411111232"),
+        ("0061 411 111 232", "AU", "+61411111232"),
+        ("0044 20 7946 0958", "US", "+442079460958"),
     ],
 )
 def test_a_national_number_is_read_by_its_country(written: str, country: str, number: str) -> None:
