@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from schemas.base import Arguments
+from server.result import compact
 from tools.action import Action
 from tools.outcome import Verdict, ids_of, total_price
 
@@ -32,11 +33,15 @@ def open_ids(verdict: Verdict | None, answer: Mapping[str, Any] | None) -> froze
 def with_records(
     action: Action, answer: Mapping[str, Any] | None, found: "Found", verdict: Verdict, reason: str
 ) -> Mapping[str, Any]:
-    """ClickSend's answer with a note on what its records show; the records themselves where there was no answer."""
+    """ClickSend's answer with a note on what its records show, and with the records where it lacks their ids.
+
+    Without an answer the records stand where ClickSend would have put them.
+    """
     what = "what was accepted" if verdict.refused else "that all of it was accepted"
     note = f"{reason or 'the answer was not clear'}; ClickSend's records show {what}"
-    if answer and answer.get("data"):
-        return {**answer, "_found": note}
-    things = action.trace.things if action.trace else None
     rows = list(found.rows)
+    if answer and answer.get("data"):
+        told = compact(answer)
+        return {**answer, "_found": note, **({} if all(number in told for number in found.ids) else {"_records": rows})}
+    things = action.trace.things if action.trace else None
     return {"data": {things: rows} if things else rows[0], "_found": note}

@@ -88,7 +88,7 @@ async def look_up(
 async def _recent(entry: Entry, trace: Trace, read: Read, known: Collection[str]) -> list[Mapping[str, Any]] | None:
     """The records since an entry was written, until each of its messages may be among them."""
     wanted = Counter(entry.marks)
-    found: list[Mapping[str, Any]] = []
+    found: dict[str, Mapping[str, Any]] = {}  # by id: what is recorded meanwhile moves a row to the next page
     for page in range(1, _PAGES + 1):
         records = await _records(entry, trace, page, read)
         if records is None:
@@ -98,15 +98,15 @@ async def _recent(entry: Entry, trace: Trace, read: Read, known: Collection[str]
         recent = [
             row
             for row, time in zip(records, times, strict=True)
-            if (time is not None and time >= since) or _id(trace, row) in known
+            if ((time is not None and time >= since) or _id(trace, row) in known) and _id(trace, row) not in found
         ]
-        found += [row for row in recent if trace.stands(row)]
+        found |= {_id(trace, row): row for row in recent if trace.stands(row)}
         wanted -= Counter(digest(entry.id, *trace.seen(row)) for row in recent)
         # A time that cannot be read says nothing about how far back a page goes.
         older = all(time < since for time in times if time is not None) and any(time is not None for time in times)
         if not records or (older and not recent) or not wanted:
             break
-    return found
+    return list(found.values())
 
 
 def _may_be_of(other: Entry, trace: Trace, row: Mapping[str, Any]) -> bool:
