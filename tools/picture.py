@@ -255,13 +255,18 @@ def _room(unicode: bool, parts: int) -> int:
 
 
 def _cut(clusters: Iterable[str], length: TextLength) -> list[list[str]]:
-    """The characters of each part, as `measure` counts them."""
+    """The characters of each part, as `measure` counts them; a cluster stands where its first character is sent."""
     width = _room(length.unicode, length.parts) // length.parts
     parts: list[list[str]] = [[] for _ in range(length.parts)]
-    at = 0
+    part = used = 0
     for cluster in clusters:
-        parts[min(at // width, length.parts - 1)].append(cluster)
-        at += sum(_units(character, length.unicode) for character in cluster)
+        begins_in = None
+        for units in (_units(character, length.unicode) for character in cluster):
+            if used + units > width:
+                part, used = part + 1, 0
+            used += units
+            begins_in = part if begins_in is None else begins_in
+        parts[begins_in or 0].append(cluster)
     return parts
 
 
