@@ -27,6 +27,8 @@ def plain(text: str) -> str | None:
 
     Blanks, brackets, dots, slashes, dashes and invisible characters are taken out, digits of other scripts translated.
     """
+    if _DIGITS.fullmatch(text):
+        return text
     text = "".join(character for character in text if category(character) not in ("Cf", "Cc") or character.isspace())
     text = text.strip()
     if _FLOAT.search(text) or text.count("/") > 1 or _SHORT_TAIL.search(text):

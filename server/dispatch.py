@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from schemas.base import Arguments
 from schemas.envelope import Envelope
 from schemas.refusal import explain
+from schemas.web import context_of
 from server import wording
 from server.callers import Caller, only_caller
 from server.cleaning import without_unseen
@@ -178,7 +179,7 @@ class Dispatcher:
         if caller.problem or credentials is None:
             return Envelope.failure(f"{caller.problem}.{wording.nothing_happened(action)}")
         try:
-            valid = action.input.model_validate(asked.arguments)
+            valid = action.input.model_validate(asked.arguments, context=context_of(self._settings.base_url))
         except ValidationError as refused:
             return Envelope.failure(without_unseen(wording.wrong_input(action, explain(refused, action.input))))
         call = _Call(action, valid, caller, credentials, asked.passage)
