@@ -118,9 +118,9 @@ class JointArguments(Arguments):
 
 @dataclass(frozen=True)
 class Narrows:
-    """Marks the one field that narrows something destructive: only if it is left out is all of it meant.
+    """Marks a field that holds back what cannot be undone: null is no way to leave it out.
 
-    `names`: what its value names. `without`: what happens without it, as the end of "leave it out".
+    `names`: what its value is. `without`: what happens without it, as the end of "leave it out".
     """
 
     names: str
@@ -187,7 +187,7 @@ class _Shape(NamedTuple):
     """The names of a model's fields, and what counts as left out under each."""
 
     names: frozenset[str]
-    never_null: frozenset[str]  # that narrow something destructive
+    never_null: frozenset[str]  # that hold back what cannot be undone
     never_blank: frozenset[str]  # optional texts of a form, such as a URL: ClickSend's own answers leave them blank
     filters: frozenset[str]  # all that is optional in a read
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from schemas.addresses import Sender, Url
-from schemas.base import Arguments, JointArguments, Problem, Query
+from schemas.base import Arguments, JointArguments, Narrows, Problem, Query
 from schemas.fields import CampaignLimit, CampaignSchedule, Id, PageNumber, SmsText, Text, search_by
 
 _SHORT_LINKS = ("smsg.io/xxxxx", "smsg.us/xxxxx")
@@ -44,6 +44,8 @@ class UpdateCampaign(Campaign):
     """Replace a campaign that is still scheduled. WITHOUT schedule, or with 0, IT IS SENT AT ONCE to the whole
     list, paid, and cannot be changed again: repeat the old schedule to keep it."""
 
+    # A time that was lost on its way must not send at once what was to wait.
+    schedule: Annotated[CampaignSchedule | None, Narrows("its time", "to send it AT ONCE")] = None
     sms_campaign_id: Id
 
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final, NamedTuple
 from unicodedata import normalize
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 # Without it a validation is as strict as ClickSend itself needs it to be.
 ON_THIS_MACHINE: Final = {"clicksend_on_this_machine": True}
 
 LONGEST_URL: Final = 2_000  # characters; browsers and proxies cut longer ones
 
-_NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f]")
+_NOT_IN_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")  # programs disagree on where a host ends before a backslash
 _PART_OF_IPV4 = re.compile(r"0x[0-9a-f]{0,8}|[0-9]{1,11}")
 # Names that mean something inside one network only, and those that the DNS is never to know.
 _INSIDE = re.compile(
@@ -96,7 +96,7 @@ def out_of_reach(url: str, context: Mapping[str, Any] | None) -> str | None:
     """Why ClickSend cannot reach the host of a URL, as the end of a sentence; None if it may."""
     if context is not None and context.items() >= ON_THIS_MACHINE.items():
         return None
-    host = normalize("NFKC", urlsplit(url).hostname or "").lower().rstrip(".")
+    host = _as_looked_up(urlsplit(url).hostname or "")
     address = _ip(host)
     if address is None and not _INSIDE.fullmatch(host) and "." in host:
         return None
@@ -121,6 +121,11 @@ def ending(url: str) -> str:
     """The ending of the file that a URL names, in small letters; "" where it has none."""
     name = urlsplit(url).path.rpartition("/")[2]
     return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def _as_looked_up(host: str) -> str:
+    """A host as programs read it that take percent signs, wide letters and the full stops of other scripts."""
+    return normalize("NFKC", unquote(host)).replace("\u3002", ".").lower().rstrip(".")
 
 
 def _asks_for_file(parts: SplitResult, page: _Page) -> bool:

@@ -209,7 +209,7 @@ AGAIN = (
     Again("a reference", sms(ANA, BO, custom_string="second copy"), False),
     Again("another text", sms(ANA, BO, body="Hello!"), False),
     Again("fewer", sms(ANA), False),
-    Again("one twice", sms(ANA, BO, BO), False),
+    Again("one twice", {"messages": [*sms(ANA, BO)["messages"], *sms(BO, custom_string="again")["messages"]]}, False),
 )
 
 

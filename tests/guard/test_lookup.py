@@ -243,7 +243,8 @@ async def test_the_same_text_sent_before_by_this_ledger_is_not_taken_for_it(
 async def test_two_equal_messages_of_one_call_need_two_records(ledger: Place, sandbox: RunningSandbox) -> None:
     fault(sandbox, "drop", when="after", path=SEND)
     async with guarded(sandbox, ledger) as call:
-        envelope = await call("CREATE_SMS_SEND", **sms(ANA, ANA))
+        twice = [*sms(custom_string="a")["messages"], *sms(custom_string="b")["messages"]]
+        envelope = await call("CREATE_SMS_SEND", messages=twice)
     assert envelope.successful
     assert len(set(ids(ledger))) == len(sent(sandbox)) == 2
 
