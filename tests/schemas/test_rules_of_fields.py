@@ -33,6 +33,10 @@ from asking import (
     sms,
 )
 
+from schemas.base import Query
+from tools.action import Effect
+from tools.catalog import CATALOG
+
 NOW = int(time.time())
 LATE, EARLY_ENOUGH = NOW + 124 * 86_400, NOW + 122 * 86_400
 
@@ -143,6 +147,14 @@ NOTHING = ("", " ", "\t", 0, 0.0, "0", " 0 ", "null", "None", "undefined", None)
 def test_what_a_proxy_fills_in_for_a_read_is_left_out(slug: str, needed: Any, names: Any, nothing: object) -> None:
     """D12."""
     assert request(slug, {**needed, **dict.fromkeys(names, nothing)}) == request(slug, needed)
+
+
+def test_blanks_are_left_out_of_reads_alone() -> None:
+    """D12: what is sent, changed or deleted says what it means."""
+    forgiving = [action for action in CATALOG.values() if issubclass(action.input, Query)]
+
+    assert len(forgiving) == 6
+    assert {(action.effect, action.route.method) for action in forgiving} == {(Effect.READ, "GET")}
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "0", 0, "null"], ids=repr)
