@@ -56,19 +56,19 @@ def _what_is_wrong(value: str, country: str | None, or_give: str | None) -> str:
         return "it has no country code, so begin with + and that code" + (f", or give {or_give}" if or_give else "")
     if number.lstrip("+").startswith("0"):
         return "a country code does not begin with 0"
-    return f"it has 7 to 15 digits, not {len(number.lstrip('+'))}"
+    return f"a number has 7 to 15 digits, not {len(number.lstrip('+'))}"
 
 
 def _why_no_digits(value: str) -> str:
     if not any(character.isalnum() for character in value):
-        return "it is empty"
+        return "it has no digits"
     if _SPREADSHEET.search(value):
         return "it is written as spreadsheets write amounts, so write out its digits"
     if any(category(character).startswith("L") for character in value):
         return "it holds letters"
     if _NUMBERS_JOINED.search(value):
         return "it holds several numbers, and one goes here"
-    return f"it has 7 to 15 digits, not {sum(character.isdecimal() for character in value)}"
+    return f"a number has 7 to 15 digits, not {sum(character.isdecimal() for character in value)}"
 
 
 def _number_beside(field: str) -> BeforeValidator:
@@ -80,7 +80,6 @@ def _number_beside(field: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-PhoneNumber = Annotated[str, BeforeValidator(lambda value: phone_number(value))]
 ContactNumber = Annotated[str, _number_beside("address_country")]
 Recipient = Annotated[str, _number_beside("country"), Field(description="E.164, e.g. +61411111111")]
 

@@ -101,7 +101,9 @@ def _as_dialled_in(number: str, country: str) -> "PhoneNumber | None":
     if number.startswith("00") and (parsed := _parsed(f"+{number[2:]}")) and phonenumbers.is_valid_number(parsed):
         return parsed
     parsed = _parsed(number, country)
-    return parsed if parsed is not None and _is_possible(parsed) else None
+    # A number without its area code, which is dialled in one town alone, would be another's abroad.
+    reason = None if parsed is None else phonenumbers.is_possible_number_with_reason(parsed)
+    return parsed if reason == phonenumbers.ValidationResult.IS_POSSIBLE else None
 
 
 def _is_possible(parsed: "PhoneNumber") -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 # Without it a validation is as strict as ClickSend itself needs it to be.
 ON_THIS_MACHINE: Final = {"clicksend_on_this_machine": True}
 
-LONGEST_URL: Final = 2_000  # characters; browsers and proxies cut longer ones
+LONGEST_URL: Final = 4_000  # characters; signed links to a cloud's storage have up to 3,000
 
 _NOT_IN_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")  # programs disagree on where a host ends before a backslash
 _PART_OF_IPV4 = re.compile(r"0x[0-9a-f]{0,8}|[0-9]{1,11}")

@@ -87,15 +87,16 @@ def test_a_national_fax_number_beside_a_wrong_field_breaks_nothing() -> None:
 @pytest.mark.parametrize(
     ("written", "wrong"),
     [
-        ("", "it is empty"),
-        ("\u200b \u202a", "it is empty"),
+        ("", "it has no digits"),
+        ("\u200b \u202a", "it has no digits"),
+        ("+*#", "it has no digits"),
         ("+1 800 FLOWERS", "it holds letters"),
         ("null", "it holds letters"),
         ("0411 111 232", "it has no country code, so begin with + and that code, or give country"),
         ("61411111111", "it has no country code, so begin with + and that code, or give country"),
         ("+0411111111", "a country code does not begin with 0"),
-        ("+61411", "it has 7 to 15 digits, not 5"),
-        ("+61 411 111 111 111 111", "it has 7 to 15 digits, not 17"),
+        ("+61411", "a number has 7 to 15 digits, not 5"),
+        ("+61 411 111 111 111 111", "a number has 7 to 15 digits, not 17"),
         ("+61411111111, +61422222222", "it holds several numbers, and one goes here"),
         ("+61411111111;+61422222222", "it holds several numbers, and one goes here"),
         ("+61411111111/+61422222222", "it holds several numbers, and one goes here"),
@@ -114,7 +115,9 @@ def test_what_is_no_number_is_told_why(written: str, wrong: str) -> None:
 
 def test_a_number_of_another_country_is_told_as_such() -> None:
     """D4."""
-    assert refusal(SMS, sms(to="12345", country="US")).endswith(": it is not a number of US")
+    for number in ("12345", "555-0132", "61411111111", "020 7946 0958"):  # the second lacks its area code
+        assert refusal(SMS, sms(to=number, country="US")).endswith(": it is not a number of US")
+        assert refusal(CONTACT, contact(phone_number=number, address_country="US")).endswith(" is not a number of US")
     assert refusal(CONTACT, contact(phone_number="0411 111 232")).endswith("or give address_country")
     assert refusal(RULE, rule(dedicated_number="0411 111 232")).endswith("begin with + and that code")
 

@@ -327,7 +327,7 @@ def test_a_name_and_a_url_stay_as_they_were_written() -> None:
         (SMS, sms(source="x" * 1001)),
         (SMS, sms(from_email="x" * 250 + "@example.com")),
         (SMS, sms(from_="x" * 1001)),
-        (LETTER, letter("https://example.com/" + "x" * 2001)),
+        (LETTER, letter("https://example.com/" + "x" * 4001)),
         (LETTER, letter(address_line_2="x" * 1001)),
         (LETTER, letter(address_state="x" * 1001)),
     ],
