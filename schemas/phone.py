@@ -5,7 +5,7 @@ ITU-T E.164 for the lengths.
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 from unicodedata import category
 
@@ -60,7 +60,7 @@ def e164(text: str, country: str | None = None) -> str | None:
     if parsed is None and number.startswith("00"):
         number = f"+{number[2:]}"
     if number.startswith("+"):
-        parsed = _parsed(number)
+        parsed = _parsed(number) if _may_have_trunk_prefix(number) else None
     found = number if parsed is None else _formatted(parsed)
     return found if _E164.fullmatch(found) else None
 
@@ -80,6 +80,27 @@ def phone_key(number: str) -> str:
     if match := re.fullmatch(r"\+521([0-9]{10})", found):
         return f"+52{match[1]}"
     return found
+
+
+def _may_have_trunk_prefix(number: str) -> bool:
+    """Whether an international number may hold digits that are not dialled; parsing it takes ten times as long."""
+    for end in (2, 3, 4):  # a country code has 1 to 3 digits, and none begins with another
+        prefix = _trunk_prefix(int(number[1:end] or 0))
+        if prefix is not None:
+            return prefix.match(number, end) is not None
+    return True
+
+
+@cache  # of at most a thousand codes
+def _trunk_prefix(country_code: int) -> re.Pattern[str] | None:
+    """What the plan of a country code takes away before a national number; None where the code is no country's."""
+    import phonenumbers
+
+    region = phonenumbers.region_code_for_country_code(country_code)
+    if region == phonenumbers.UNKNOWN_REGION:
+        return None
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(country_code, region)
+    return re.compile((metadata and metadata.national_prefix_for_parsing) or "(?!)")
 
 
 def _parsed(number: str, country: str | None = None) -> "PhoneNumber | None":
