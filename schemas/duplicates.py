@@ -7,6 +7,9 @@ from schemas.base import Problem
 from schemas.phone import phone_key
 from schemas.refusal import positions
 
+_LONGEST = 80  # characters
+_TOLD = 15  # positions
+
 
 def same_messages(messages: Iterable[Any], *texts: str) -> Iterator[Problem]:
     """For messages by phone: one phone, in whichever spelling, and the same in all fields named by `texts`."""
@@ -35,7 +38,13 @@ def _repeated(field: str, items: Iterable[Any], key: Callable[[Any], Hashable], 
     for at in groups.values():
         if len(at) > 1:
             reason = f"{what}: keep one of them, or give each its own custom_string if all are meant"
-            yield Problem((f"{field}{positions(at)}",), reason)
+            yield Problem((f"{field}{_first(at)}",), reason)
+
+
+def _first(at: list[int]) -> str:
+    """Positions as they are told elsewhere; of many that are scattered, the first."""
+    told = positions(at)
+    return told if len(told) <= _LONGEST else f"{positions(at[:_TOLD])[:-1]},...]"
 
 
 def _words(text: str) -> str:

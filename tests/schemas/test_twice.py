@@ -125,3 +125,13 @@ def test_wrong_messages_are_told_before_repeated_ones() -> None:
     error = refused(SMS, messages(message(), message(), message(to="x")))
 
     assert error.error_count() == 1
+
+
+def test_of_many_scattered_positions_the_first_are_told() -> None:
+    """D2: the refusal stays short."""
+    other = message(body="Bye")
+
+    told = refusal(SMS, messages(*(message() if n % 2 else other for n in range(1000))))
+
+    assert told.startswith("messages[0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,...] say the same to one phone: ")
+    assert len(told) < 400
