@@ -12,12 +12,12 @@ import anyio
 from schemas.base import Arguments
 from server.callers import Caller
 from server.errors import ClickSendError, LedgerUnavailable
+from server.guard.fingerprint import digest, exactly, fingerprint
 from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
-from server.guard.lookup import Found, Read, digest, look_up
-from server.guard.preview import Quote, describe, quote_of
+from server.guard.lookup import Found, Read, look_up
+from server.guard.preview import Quote, describe, quote_of, whole_request
 from server.guard.questions import Approved, Question
 from server.progress import tell
-from server.result import compact
 from server.wording import beyond, how_to_differ, in_the_records, two_ways_on
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
@@ -28,7 +28,7 @@ _CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
 _CONTACTS_A_PAGE = 100
 _MOST_CONTACTS = 20_000  # of a campaign
 _IDS_NAMED = 20
-_LABELS = ("source", "country")  # of a message; its number is international
+_LONGEST_QUESTION = 10_000  # characters that a person may be asked to read
 
 log = logging.getLogger("clicksend_mcp")
 
@@ -137,16 +137,18 @@ class Guard:
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())
         self._stop_unseen(action, reach)
-        everybody: Sequence[Outgoing] = reach.outgoing
-        if self._policy.limits_recipients and action.reach:
-            everybody = await self._within_limits(reach)
-            tell(f"Checked {len(everybody):,} recipients against the limits")
         if action.effect is not Effect.SEND:
             if action.effect is Effect.DELETE and self._policy.approval.deletes:
-                what = arguments.model_dump_json(by_alias=True, exclude_none=True)
-                question = self._question(f"{action.title} {what}, for good?", action, arguments, None)
+                question = self._question(
+                    f"{whole_request(action, action.request(arguments))}\nFor good?", action, arguments
+                )
                 return await self._with_approval(question, approved) or Permit()
             return Permit()
+        everybody: Sequence[Outgoing] = reach.outgoing
+        if action.reach and (self._policy.limits_recipients or self._may_ask):
+            everybody = await self._everybody(reach)
+            self._check_recipients(everybody)
+            tell(f"Checked {len(everybody):,} recipients against the limits")
         counted = reach.list_id is None or everybody is not reach.outgoing
         entry = self._entry(action, arguments, len(everybody) if counted else 0)
         if self._policy.needs_price:
@@ -155,14 +157,16 @@ class Guard:
             entry = replace(entry, cost=quote.cost)
             tell(f"Priced at {quote.cost} {quote.currency}")
             self._check_cost(quote)
-            preview = describe(action, everybody, quote, self._account_name, _whole(reach, everybody))
+            whole = _whole(reach, everybody)
             if self._policy.dry_run:
                 await self._check_budget(entry)
+                preview = describe(action, everybody, quote, self._account_name, whole)
                 raise Stopped(
                     f"DRY RUN (CLICKSEND_MCP_DRY_RUN): checked and priced, not sent.\n{preview}", quote.answer
                 )
             if self._must_ask(quote):
-                question = self._question(f"{preview}\nSend this?", action, arguments, quote)
+                told = describe(action, everybody, quote, self._account_name, whole, action.request(arguments))
+                question = self._question(f"{told}\nSend this?", action, arguments, quote, everybody)
                 if asked := await self._with_approval(question, approved):
                     return asked
         permit = Permit(await self._record(entry))
@@ -170,11 +174,11 @@ class Guard:
         return permit
 
     def _stop_unseen(self, action: Action, reach: Reach) -> None:
-        """Refuse what would be sent later without this server: to a list as it is then, or by a rule, unpriced."""
+        """Refuse what would be sent later without this server: by a rule, or to a list as it is then."""
         if not self._policy.limited or not reach.outgoing:
             return
-        if action.effect is not Effect.SEND and self._policy.needs_price:
-            raise Stopped("A rule that sends by itself would spend later, past the limits of this server")
+        if action.effect is not Effect.SEND:
+            raise Stopped("A rule that sends by itself would send later, unseen and past the limits of this server")
         limits = self._policy.limits_recipients or self._policy.limits_cost
         if limits and reach.list_id is not None and any(one.at for one in reach.outgoing):
             raise Stopped(
@@ -226,9 +230,27 @@ class Guard:
         above = self._policy.approval.above
         return self._policy.approval.always or (above is not None and quote.cost > above)
 
-    def _question(self, text: str, action: Action, arguments: Arguments, quote: Quote | None) -> Question:
+    @property
+    def _may_ask(self) -> bool:
+        return self._policy.approval.always or self._policy.approval.above is not None
+
+    def _question(
+        self,
+        text: str,
+        action: Action,
+        arguments: Arguments,
+        quote: Quote | None = None,
+        everybody: Sequence[Outgoing] = (),
+    ) -> Question:
+        """A question about exactly this request, price and recipients. Raises Stopped if it is too long."""
+        if len(text) > _LONGEST_QUESTION:
+            raise Stopped(
+                f"This needs a person's approval, and what it would send does not fit into one question "
+                f"({len(text):,} characters, at most {_LONGEST_QUESTION:,}): split it into several calls"
+            )
         price = "" if quote is None else str(quote.cost)
-        token = digest(self._caller, _fingerprint(action.request(arguments)), price, text)
+        numbers = sorted(one.to or "" for one in everybody)
+        token = digest(self._caller, exactly(action.request(arguments)), price, text, *numbers)
         return Question(text, token)
 
     async def _with_approval(self, question: Question, approved: Approved | None) -> Question | None:
@@ -239,22 +261,20 @@ class Guard:
             raise Stopped("This approval was used already; ask again for another one")
         return None
 
-    async def _within_limits(self, reach: Reach) -> Sequence[Outgoing]:
-        """Everybody who would be contacted; raises Stopped unless they all may be."""
+    def _check_recipients(self, everybody: Sequence[Outgoing]) -> None:
+        """Raise Stopped unless everybody who would be contacted may be."""
+        if not self._policy.limits_recipients:
+            return
         from server.guard.recipients import BeyondLimits, check  # with the numbering plans of the world
 
-        everybody = await self._everybody(reach)
         try:
             check(everybody, self._policy)
         except BeyondLimits as refusal:
             raise Stopped(refusal.reason) from None
-        return everybody
 
     async def _everybody(self, reach: Reach) -> Sequence[Outgoing]:
         """Every single message that would go out, a contact list taken apart."""
         if reach.list_id is None:
-            if any(one.to is None and one.country is None for one in reach.outgoing):
-                raise Stopped(beyond("it cannot be told who would be contacted", "on recipients"))
             return reach.outgoing
         (pattern,) = reach.outgoing
         outgoing: list[Outgoing] = []
@@ -264,7 +284,7 @@ class Guard:
             query = {"page": page, "limit": _CONTACTS_A_PAGE}
             data = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
             numbers = [row.get("phone_number") for row in data["data"] if isinstance(row, dict)]
-            outgoing += [pattern._replace(to=number) for number in numbers if number]
+            outgoing += [pattern._replace(to=str(number)) for number in numbers if number]
             read, total = read + len(data["data"]), data.get("total")
             of = f" of {total:,}" if isinstance(total, int) else ""
             tell(f"Read {read:,}{of} contacts, to check them against the limits", read, total if of else None)
@@ -305,7 +325,7 @@ class Guard:
             caller=self._caller,
             caller_name=self._caller_name,
             action=action.slug,
-            fingerprint=_fingerprint(request),
+            fingerprint=fingerprint(request),
             recipients=recipients,
             marks=marks,
             request=json.dumps(body, ensure_ascii=False) if self._policy.ledger_keeps_texts else None,
@@ -357,24 +377,6 @@ def _whole(reach: Reach, everybody: Sequence[Outgoing]) -> str:
         return ""
     counted = f", {len(everybody)} contacts" if everybody is not reach.outgoing else ""
     return f"everybody on contact list {reach.list_id}{counted}"
-
-
-def _fingerprint(request: Request) -> str:
-    """The same for the same input, in whatever order its messages come; names come in the order of their models."""
-    return digest(request.method, request.path, compact(_canonical(request.body)))
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, dict):
-        # What makes no difference to who gets what and when makes no other call either.
-        return {
-            name: item if isinstance(item, str) else _canonical(item)
-            for name, item in value.items()
-            if item and name not in _LABELS
-        }
-    if isinstance(value, list):
-        return sorted(compact(_canonical(item)) for item in value)
-    return value
 
 
 def _booked(state: State, quote: Decimal | None, price: Decimal | None, verdict: Verdict | None) -> Decimal | None:

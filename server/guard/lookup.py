@@ -1,6 +1,5 @@
 """The look-up: what of a send, whose answer was lost or unclear, stands in ClickSend's records."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from server.errors import ClickSendError
+from server.guard.fingerprint import digest
 from server.guard.ledger import Entry
 from tools.action import Action, Request
 from tools.catalog import CATALOG
@@ -46,11 +46,6 @@ class Found:
         missing = max(0, verdict.missing - spare)
         accepted = verdict.accepted + len(verdict.unclear) - len(unclear) + verdict.missing - missing
         return Verdict(accepted, verdict.refused, tuple(unclear), missing, verdict.contradiction if unclear else "")
-
-
-def digest(*texts: str) -> str:
-    """A digest of some texts and of where one ends and the next begins."""
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 async def look_up(

@@ -57,7 +57,7 @@ BY_NAME: dict[str, Strategy] = {
     "email": _EMAIL,
     "from_email": _EMAIL,
     "message_id": mostly(st.uuids().map(str), TEXT | st.just("../account")),
-    "media_file": _URLS,
+    "media_file": mostly(st.sampled_from(["https://example.com/a.jpg", "http://example.com:8080/a?b=c&d"]), _URLS),
     "file_url": _URLS,
     "url_to_shorten": _URLS,
     "schedule": _SCHEDULE,
