@@ -2,17 +2,19 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from schemas.envelope import Envelope
-from server.settings import VARIABLES, Credentials, Settings, from_environment
+from server import usage
+from server.settings import Credentials, Settings, from_environment
+from server.streams import Unwritten, complain, errors_lost, first, reason
 from server.variables import WrongSetting, is_loopback
 from tools.catalog import CATALOG
 
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command and exit with its status: 0 is good, 1 a failure, 2 a wrong use."""
-    parser = _parser()
+    """Run a command and exit with its status, which `usage.STATUSES` explains."""
+    parser, commands = _parser()
+    argv = sys.argv[1:] if argv is None else argv
+    if wrong := usage.command_in(argv, commands):
+        parser.error(wrong)
     arguments, rest = parser.parse_known_args(argv)
     if len(rest) == 1 and arguments.run is _call and arguments.arguments is None and not rest[0].startswith("--"):
         arguments.arguments = rest.pop()  # argparse before 3.13 does not look for it after an option
+    own = next((commands[one] for one in argv if one in commands), parser)
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        own.error(f"unrecognized arguments: {' '.join(rest)}")
     if arguments.sandbox and arguments.run not in (_stdio, _http, _call):
         parser.error(
             "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call`"
@@ -40,55 +46,75 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[usage.Parser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of the commands by their names."""
     from importlib.metadata import version
 
-    settings = "\n".join(f"  {one.name:32} {one.meaning} (default: {one.default})" for one in VARIABLES)
-    parser = argparse.ArgumentParser(
+    parser = usage.Parser(
         prog="clicksend-mcp",
-        description="ClickSend for AI agents. Without a command: serve MCP over stdio, as hosts start it.",
-        epilog=f"environment:\n{settings}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=usage.described(
+            "ClickSend for AI agents. Without a command: serve MCP over stdio, as hosts start it."
+        ),
+        epilog=usage.described("\n".join((usage.EXAMPLE, usage.STATUSES, usage.SETTINGS))),
     )
     parser.add_argument("--version", action="version", version=version("clicksend-mcp"))
-    sandbox = argparse.ArgumentParser(add_help=False)
+    sandbox = usage.Parser(add_help=False)
     _add_sandbox(sandbox, default=argparse.SUPPRESS)
     _add_sandbox(parser, default=False)
     parser.set_defaults(run=_stdio)
-    commands = parser.add_subparsers(title="commands", metavar="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    http = commands.add_parser("http", help="serve MCP over Streamable HTTP at /mcp", parents=[sandbox])
-    _add_address(http, port=8000)
-    http.set_defaults(run=_http)
-
-    own = commands.add_parser("sandbox", help="serve the simulated ClickSend as an HTTP API")
-    _add_address(own, port=8799)
-    own.set_defaults(run=_sandbox)
+    commands.add_parser("demo", help="watch an agent's day against the sandbox").set_defaults(run=_demo)
+    check = commands.add_parser(
+        "check", aliases=["doctor"], help="check the set-up: account, balance, ledger, limits that are on"
+    )
+    check.set_defaults(run=_check)
 
     tools = commands.add_parser("tools", help="show the catalogue of tools")
     tools.add_argument("--json", action="store_true", help="as JSON: name, title, description, inputs")
     tools.set_defaults(run=_tools)
 
-    call = commands.add_parser("call", help="call one tool, as an agent would, and print its result", parents=[sandbox])
-    call.add_argument("action", choices=sorted(CATALOG), metavar="ACTION", help="name of the tool")
-    call.add_argument("arguments", nargs="?", help="its inputs as a JSON object, - for stdin")
+    call = commands.add_parser(
+        "call",
+        help="call one tool, as an agent would, and print its result",
+        epilog=usage.described(usage.CALL),
+        parents=[sandbox],
+    )
+    call.add_argument("action", type=usage.action, metavar="TOOL", help="name of the tool, in capitals or not")
+    call.add_argument("arguments", nargs="?", metavar="JSON", help="its inputs as a JSON object, - for stdin")
+    call.add_argument("--data", action="store_true", help="print ClickSend's answer alone; errors go to stderr")
     call.set_defaults(run=_call)
 
-    token = commands.add_parser("token", help="make a token for a caller over HTTP")
-    token.add_argument("name", help="name of the caller, as the ledger and the log show it")
+    http = commands.add_parser("http", help="serve MCP over Streamable HTTP at /mcp", parents=[sandbox])
+    _add_address(http, port=8000)
+    http.set_defaults(run=_http)
+
+    token = commands.add_parser(
+        "token", help="make a token for a caller over HTTP", epilog=usage.described(usage.TOKEN)
+    )
+    token.add_argument("name", metavar="NAME", help="name of the caller, as the ledger and the log show it")
     token.set_defaults(run=_token)
 
-    commands.add_parser("check", help="check the credentials: account and balance").set_defaults(run=_check)
+    own = commands.add_parser("sandbox", help="serve the simulated ClickSend as an HTTP API")
+    _add_address(own, port=8799)
+    own.set_defaults(run=_sandbox)
+
     ledger = commands.add_parser("ledger", help="show what was sent, and what became of it")
     ledger.add_argument("--days", type=float, default=7.0, help="of the last days (default: %(default)g)")
-    ledger.add_argument("--state", choices=("started", "accepted", "partly", "refused", "unknown"))
-    ledger.add_argument("--action", choices=sorted(CATALOG), metavar="ACTION", help="only sends by this tool")
+    ledger.add_argument(
+        "--state",
+        choices=("started", "accepted", "partly", "refused", "unknown"),
+        help="only sends that this became of",
+    )
+    ledger.add_argument("--action", type=usage.action, metavar="TOOL", help="only sends by this tool")
     ledger.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
     ledger.add_argument("--prune", type=float, metavar="DAYS", help="delete what is older than so many days")
     ledger.set_defaults(run=_ledger)
 
-    commands.add_parser("demo", help="watch an agent's day against the sandbox").set_defaults(run=_demo)
-    return parser
+    commands.add_parser("settings", help="list the settings, which are environment variables").set_defaults(
+        run=_show_settings
+    )
+    return parser, dict(commands.choices)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser, default: object) -> None:
@@ -108,9 +134,19 @@ def _port(text: str) -> int:
 
 
 @asynccontextmanager
-async def _settings(with_sandbox: bool, *, credentials_needed: bool = True) -> AsyncIterator[Settings]:
-    """The settings of the environment, or those of a sandbox that lives as long as this context."""
-    settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
+async def _settings(
+    with_sandbox: bool, *, credentials_needed: bool = True, starts_anyhow: bool = False
+) -> AsyncIterator[Settings]:
+    """The settings of the environment, or those of a sandbox that lives as long as this context.
+
+    `starts_anyhow`: a limit that is wrong is a problem, which each call is refused for, and does not raise.
+    """
+    try:
+        settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
+    except WrongSetting as fault:
+        if not starts_anyhow:
+            raise
+        settings = _refusing(str(fault))
     if not with_sandbox:
         yield settings
         return
@@ -120,6 +156,12 @@ async def _settings(with_sandbox: bool, *, credentials_needed: bool = True) -> A
     with TemporaryDirectory(prefix="clicksend-mcp-") as folder:
         async with running_sandbox() as sandbox:
             yield _of_sandbox(settings, sandbox, folder)
+
+
+def _refusing(problem: str) -> Settings:
+    """Settings with which no call is made: a host hides a server that ends, and with it the reason."""
+    logs = {name: text for name, text in os.environ.items() if name.startswith("CLICKSEND_MCP_LOG_")}
+    return replace(from_environment(logs, credentials_needed=False), problem=problem)
 
 
 def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str) -> Settings:
@@ -139,16 +181,22 @@ def _stdio(arguments: argparse.Namespace) -> int:
     from server.protocol import build_server, serve_stdio
 
     async def serve() -> int:
-        async with _settings(arguments.sandbox) as settings:
+        async with _settings(arguments.sandbox, starts_anyhow=True) as settings:
             configure(settings.log_level, settings.log_format)
+            if settings.problem:
+                logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", settings.problem)
             return await serve_stdio(build_server(settings))
 
+    if sys.stdin.isatty():
+        print("MCP over stdio: a host starts this. Try `clicksend-mcp demo` or `--help`.", file=sys.stderr)
     settle()
     keep_large_apart()  # over HTTP requests too come through sockets, and it would cost a call a twentieth of its time
     try:
         status = anyio.run(serve)
-    except* (BrokenPipeError, anyio.BrokenResourceError):  # the host is gone: nobody to tell
+    except* (ConnectionError, anyio.BrokenResourceError):  # the host is gone: nobody to tell
         status = 0
+    except* OSError as lost:
+        status = _fail(f"the host cannot be served over stdin and stdout: {reason(first(lost))}", status=1)
     # A thread may still wait for a line of stdin, and would hold the process until the host closes it.
     os._exit(status)
 
@@ -194,12 +242,13 @@ def _sandbox(arguments: argparse.Namespace) -> int:
 
     async def serve() -> None:
         async with running_sandbox(arguments.host, arguments.port) as sandbox:
-            print(f"A simulated ClickSend at {sandbox.url}: nothing is sent or paid.", flush=True)
-            print(
-                f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
-                flush=True,
-            )
-            print(f"What would have been sent is shown at {sandbox.inbox}", flush=True)
+            with suppress(Unwritten):  # it serves all the same
+                print(f"A simulated ClickSend at {sandbox.url}: nothing is sent or paid.", flush=True)
+                print(
+                    f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
+                    flush=True,
+                )
+                print(f"What would have been sent is shown at {sandbox.inbox}", flush=True)
             await stop_signal()
 
     try:
@@ -220,7 +269,8 @@ def _call(arguments: argparse.Namespace) -> int:
     from server.calling import WrongUse, arguments_from, run
 
     try:
-        return run(CATALOG[arguments.action], arguments_from(arguments.arguments or "{}"), _settings(arguments.sandbox))
+        given = arguments_from("{}" if arguments.arguments is None else arguments.arguments)
+        return run(CATALOG[arguments.action], given, _settings(arguments.sandbox), data_alone=arguments.data)
     except WrongUse as fault:
         return _fail(str(fault))
 
@@ -232,6 +282,8 @@ def _token(arguments: argparse.Namespace) -> int:
         return _fail(f"the name of a caller has {NAME_RULE}")
     token, digest = new_token()
     print(f"The caller's token, shown only now: {token}", file=sys.stderr)
+    if errors_lost():
+        return 1  # nobody has seen it, so its entry would be of no use
     print(f'[[caller]]\nname = {json.dumps(arguments.name)}\ntoken_sha256 = "{digest}"')
     return 0
 
@@ -239,25 +291,20 @@ def _token(arguments: argparse.Namespace) -> int:
 def _check(_: argparse.Namespace) -> int:
     import anyio
 
-    from server.dispatch import Dispatcher
-    from tools.account import GET_ACCOUNT
+    from server.checking import look
 
-    async def account() -> Envelope:
-        async with Dispatcher(from_environment(os.environ)) as dispatcher:
-            answered = await dispatcher.call(GET_ACCOUNT, {})
-            assert isinstance(answered, Envelope)  # nobody is asked about a read
-            return answered
+    settings = from_environment(os.environ)
+    if settings.problem:
+        return _fail(f"{settings.problem}.", status=1)
+    account, told, wrong = anyio.run(look, settings)
+    print("\n".join(filter(None, (account, *told))))
+    for one in wrong:
+        _fail(one)
+    return 1 if wrong else 0
 
-    envelope = anyio.run(account)
-    if not envelope.successful:
-        return _fail(envelope.error or "", status=1)
-    account_of = json.loads(envelope.data)["data"]
-    if not isinstance(account_of, dict):
-        return _fail("the answer is not an account: CLICKSEND_BASE_URL is probably wrong", status=1)
-    currency = account_of.get("_currency")
-    unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
-    told = f"account {account_of.get('username')}, balance {account_of.get('balance')} {unit or ''}".rstrip()
-    print(f"Credentials are right: {''.join(filter(str.isprintable, told))}.")
+
+def _show_settings(_: argparse.Namespace) -> int:
+    print(usage.settings())
     return 0
 
 
@@ -289,5 +336,5 @@ def _demo(_: argparse.Namespace) -> int:
 
 
 def _fail(message: str, status: int = 2) -> int:
-    print(f"clicksend-mcp: {message}", file=sys.stderr)
+    complain(message)
     return status

@@ -1,8 +1,10 @@
 """MCP in and out: the one module that knows the SDK. Lists the tools, hands calls on, nothing else."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +13,7 @@ import anyio
 from mcp import MCPError
 from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp.server.caching import CacheableMethod
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.stdio import stdio_server
 from mcp.types import (
     INVALID_PARAMS,
@@ -32,8 +35,8 @@ from server.guard.questions import NotApproved, Question
 from server.progress import heard, tell
 from server.settings import Settings
 from server.signals import stop_signal
-from server.stdio import wire
-from server.wording import nothing_happened
+from server.stdio import whole_characters, wire
+from server.wording import nothing_happened, wrong_input
 from tools.action import Action
 from tools.catalog import CATALOG
 
@@ -142,6 +145,8 @@ def build_server(
         if action.effect not in by.caller.effects:
             reason = f"The caller has no scope for this tool, which {action.effect.value}"
             return result(Envelope.failure(f"{reason}.{nothing_happened(action)}"), action)
+        if problem := _unreadable.get():
+            return result(Envelope.failure(wrong_input(action, problem)), action)
         outcome = await _heard(context, _called(context, action, params, by))
         if isinstance(outcome, CallToolResult) and action.picture is not None and views.shown_by(context):
             return views.illustrated(outcome, action, params.arguments or {})
@@ -168,11 +173,43 @@ def build_server(
         on_completion=unoffered.complete,
         cache_hints=dict.fromkeys(_CACHEABLE, kept),
     )
+    server.middleware.append(_reading_arguments)
     server.middleware.append(views.declaring)
     policy = settings.policy
     if policy.approval.asks if asks is None else asks:
         server.middleware.append(approval.sealing(policy.approval_key, server.name, policy.approval_seconds))
     return server
+
+
+_unreadable: ContextVar[str | None] = ContextVar("unreadable", default=None)
+_EMPTY = ("", [], None)  # what some hosts send instead of {}
+
+
+async def _reading_arguments(context: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+    """Middleware that reads `arguments` which arrive as JSON text, before the SDK refuses them without a reason.
+
+    What stands for none is taken so only where the tool changes nothing: without arguments a tool may do more.
+    """
+    params = context.params
+    if context.method != "tools/call" or not isinstance(params, Mapping) or "arguments" not in params:
+        return await call_next(context)
+    given, action = params["arguments"], CATALOG.get(str(params.get("name")))
+    problem = None
+    if isinstance(given, str) and given.strip():
+        try:
+            given = json.loads(whole_characters(given))
+        except (ValueError, RecursionError):
+            problem = "the arguments came as text that is not JSON"
+    if not isinstance(given, Mapping) and problem is None:
+        if (given in _EMPTY or (isinstance(given, str) and not given.strip())) and (action is None or action.read_only):
+            given = {}
+        else:
+            problem = "the arguments must be a JSON object, which is {} if there are none"
+    set_before = _unreadable.set(problem)
+    try:
+        return await call_next(replace(context, params={**params, "arguments": {} if problem else given}))
+    finally:
+        _unreadable.reset(set_before)
 
 
 async def _heard(

@@ -144,7 +144,14 @@ def test_it_holds_what_runs_and_nothing_else(installed: Installed) -> None:
     with zipfile.ZipFile(installed.archive) as archive:
         names = set(archive.namelist())
     ours = {path.relative_to(ROOT).as_posix() for part in ("server", "tools", "schemas") for path in code(ROOT / part)}
-    assert names == ours | {"manifest.json", "pyproject.toml", ".python-version", "start.py", "README.md", "LICENSE"}
+    assert names == ours | {
+        "manifest.json",
+        "pyproject.toml",
+        ".python-version",
+        "clicksend_mcp.py",
+        "README.md",
+        "LICENSE",
+    }
 
 
 def code(folder: Path) -> list[Path]:

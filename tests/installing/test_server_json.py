@@ -59,7 +59,7 @@ def test_all_versions_are_that_of_the_package() -> None:
 def test_what_it_names_is_the_package_and_its_program() -> None:
     # uvx runs the program that has the name of the package.
     assert PACKAGE["identifier"] in found(r'^name = "(.*)"', "pyproject.toml")
-    assert PACKAGE["identifier"] in found(r"^([\w-]+) = \"server\.start:main\"", "pyproject.toml")
+    assert PACKAGE["identifier"] in found(r"^([\w-]+) = \"clicksend_mcp:main\"", "pyproject.toml")
 
 
 def test_the_readme_and_the_image_have_its_name_by_which_the_registry_knows_whose_they_are() -> None:
