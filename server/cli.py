@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from server import usage
 from server.settings import Credentials, Settings, from_environment
 from server.streams import Unwritten, complain, errors_lost, first, reason
-from server.variables import WrongSetting, is_loopback
+from server.variables import WrongSetting, is_loopback, yes_or_no
 from tools.catalog import CATALOG
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def _parser() -> tuple[usage.Parser, dict[str, argparse.ArgumentParser]]:
     sandbox = usage.Parser(add_help=False)
     _add_sandbox(sandbox, default=argparse.SUPPRESS)
     _add_sandbox(parser, default=False)
+    # For forms that give true or false, such as that of the bundle.
+    parser.add_argument("--sandbox-if", dest="sandbox", type=yes_or_no, help=argparse.SUPPRESS)
     parser.set_defaults(run=_stdio)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 

@@ -15,11 +15,13 @@ from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp.server.caching import CacheableMethod
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
     InputRequiredResult,
+    JSONRPCError,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
@@ -182,17 +184,17 @@ def build_server(
 
 
 _unreadable: ContextVar[str | None] = ContextVar("unreadable", default=None)
-_EMPTY = ("", [], None)  # what some hosts send instead of {}
+_EMPTY: tuple[object, ...] = ("", [], None)  # what some hosts send instead of {}
 
 
-async def _reading_arguments(context: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+async def _reading_arguments(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
     """Middleware that reads `arguments` which arrive as JSON text, before the SDK refuses them without a reason.
 
     What stands for none is taken so only where the tool changes nothing: without arguments a tool may do more.
     """
-    params = context.params
-    if context.method != "tools/call" or not isinstance(params, Mapping) or "arguments" not in params:
-        return await call_next(context)
+    params = ctx.params
+    if ctx.method != "tools/call" or not isinstance(params, Mapping) or "arguments" not in params:
+        return await call_next(ctx)
     given, action = params["arguments"], CATALOG.get(str(params.get("name")))
     problem = None
     if isinstance(given, str) and given.strip():
@@ -207,7 +209,7 @@ async def _reading_arguments(context: ServerRequestContext[Any], call_next: Call
             problem = "the arguments must be a JSON object, which is {} if there are none"
     set_before = _unreadable.set(problem)
     try:
-        return await call_next(replace(context, params={**params, "arguments": {} if problem else given}))
+        return await call_next(replace(ctx, params={**params, "arguments": {} if problem else given}))
     finally:
         _unreadable.reset(set_before)
 
@@ -265,6 +267,11 @@ async def serve_stdio(server: Server[Dispatcher]) -> int:
         tasks.start_soon(stop_on_signal)
         stdin, stdout = wire()
         async with stdio_server(stdin, stdout) as (incoming, outgoing):
+
+            async def refuse(answer: Mapping[str, Any]) -> None:
+                await outgoing.send(SessionMessage(JSONRPCError.model_validate(answer)))
+
+            stdin.refuse_by(refuse)
             await server.run(incoming, outgoing, server.create_initialization_options())
         tasks.cancel_scope.cancel()
     return 0 if stopped_by is None else 128 + stopped_by

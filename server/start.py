@@ -56,7 +56,7 @@ def _ended_by(fault: BaseException) -> int:
         streams.complain(f"the package {cause.name.partition('.')[0]} is missing: install clicksend-mcp again")
         return _FAULT
     streams.complain(f"a fault inside this program ({type(cause).__name__}); nothing more is done")
-    _log(cause)
+    _log(cause, fault)
     return _FAULT
 
 
@@ -69,12 +69,13 @@ def _single(fault: BaseException) -> Iterator[BaseException]:
         yield fault
 
 
-def _log(fault: BaseException) -> None:
+def _log(cause: BaseException, fault: BaseException) -> None:
     """Write the kind and place of a fault to the log; its text may hold numbers, texts or keys."""
     import logging
 
     from server.logs import configure
 
+    place = cause.__traceback__ or fault.__traceback__
     if not logging.getLogger().handlers:
         configure("WARNING")
-    logging.getLogger("clicksend_mcp").error("the program has ended by a fault", exc_info=fault)
+    logging.getLogger("clicksend_mcp").error("the program has ended by a fault", exc_info=(type(cause), cause, place))

@@ -63,6 +63,9 @@ def mend() -> None:
                 os.close(opened)
     if sys.stdin is None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "rb", closefd=False)), encoding="utf-8")
+    if sys.stdout is not None:
+        with suppress(OSError):
+            sys.stdout.flush()  # what a sitecustomize has printed
     told = sys.stdout or sys.stderr
     encoding, errors = (told.encoding, told.errors or "strict") if told else ("utf-8", "strict")
     _output, _errors = _Output(1, "wb", closefd=False), _Errors(2, "wb", closefd=False)

@@ -82,5 +82,5 @@ def test_it_asks_for_what_the_form_of_the_bundle_asks_for() -> None:
         return {variable["name"] for variable in PACKAGE["environmentVariables"] if variable.get(word)}
 
     assert here("name") == set(MANIFEST["server"]["mcp_config"]["env"])
-    assert here("isRequired") == of_form("required")
+    assert here("isRequired") == {"CLICKSEND_USERNAME", "CLICKSEND_API_KEY"}  # in the form its switch stands for them
     assert here("isSecret") == of_form("sensitive")
