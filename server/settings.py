@@ -131,7 +131,7 @@ def _is_host(name: str) -> bool:
 def from_environment(environment: Mapping[str, str], *, credentials_needed: bool = True) -> Settings:
     """Read the settings; whatever is missing or wrong ends up in `problem`.
 
-    Raises WrongSetting for a limit, or an option of serving over HTTP, that is wrong: that stops the start.
+    Raises WrongSetting for a limit, or an option of serving over HTTP, that is wrong: no call may be made without it.
     """
     given, problems = _read(environment)
     credentials = _credentials(given)
