@@ -67,7 +67,8 @@ def mend() -> None:
         with suppress(OSError):
             sys.stdout.flush()  # what a sitecustomize has printed
     told = sys.stdout or sys.stderr
-    encoding, errors = (told.encoding, told.errors or "strict") if told else ("utf-8", "strict")
+    encoding = told.encoding if told else "utf-8"
+    errors = told.errors if told and told.errors and told.errors != "strict" else "backslashreplace"
     _output, _errors = _Output(1, "wb", closefd=False), _Errors(2, "wb", closefd=False)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_output), encoding=encoding, errors=errors, line_buffering=_output.isatty()

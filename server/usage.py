@@ -64,6 +64,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {''.join(filter(str.isprintable, message))}\n")
 
 
+_PREFIX = "CLICKSEND_"
+
+
 def command_in(argv: Sequence[str], names: Iterable[str]) -> str | None:
     """What is wrong with the command, if there is one and it is none of these."""
     given = next((one for one in argv if not one.startswith("-")), None)
@@ -76,10 +79,12 @@ def command_in(argv: Sequence[str], names: Iterable[str]) -> str | None:
 def action(given: str) -> str:
     """The name of a tool, from however it was typed."""
     name = given.strip().upper().replace("-", "_")
-    for one in (name, f"CLICKSEND_{name}"):
+    for one in (name, f"{_PREFIX}{name}"):
         if one in CATALOG:
             return one
-    near = meant(name, CATALOG) or meant(f"CLICKSEND_{name}", CATALOG)
+    # What all names begin with would make any two of them alike.
+    short = meant(name.removeprefix(_PREFIX), (slug.removeprefix(_PREFIX) for slug in CATALOG))
+    near = short.replace("did you mean ", f"did you mean {_PREFIX}")
     raise argparse.ArgumentTypeError(f"there is no tool {given!r}: {near}`clicksend-mcp tools` names them all")
 
 

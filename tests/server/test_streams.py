@@ -178,3 +178,11 @@ async def test_what_is_read_from_an_empty_stdin_is_told() -> None:
     status, out, errors = await run("call", SEND, "-")
     assert (status, out) == (2, "")
     assert errors == "clicksend-mcp: the arguments are not JSON: there is nothing\n"
+
+
+def test_what_the_terminal_cannot_show_is_no_fault() -> None:
+    """N16: names of people, in an encoding that does not have them."""
+    done = shell('PYTHONIOENCODING=ascii "$@" 2>&1', "call", "GRÜẞE")
+    assert done.returncode == 2
+    assert "there is no tool 'GR\\xdc\\u1e9eE'" in done.stdout
+    assert "Traceback" not in done.stdout

@@ -16,14 +16,14 @@ from tools.catalog import CATALOG
 pytestmark = pytest.mark.anyio
 
 READ = "CLICKSEND_GET_ACCOUNT"
-ACCOUNT = good({"username": "ana\u202e", "balance": "25.40", "_currency": {"currency_name_short": "AUD"}})
+ACCOUNT = good({"username": "ana\u202e\u00a0b", "balance": "25.40", "_currency": {"currency_name_short": "AUD"}})
 
 
 def account(url: str, **own: str) -> dict[str, str]:
     return {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": url, **own}
 
 
-@pytest.mark.parametrize("columns", ["40", "60", "200"])
+@pytest.mark.parametrize("columns", ["60", "200"])
 @pytest.mark.parametrize("command", ["--help", "settings", "tools", "call --help", "token --help", "ledger --help"])
 async def test_help_is_as_wide_as_the_terminal(command: str, columns: str) -> None:
     """N25, N19: words that are longer stay whole, so that they can be copied."""
@@ -118,8 +118,8 @@ async def test_a_terminal_shows_the_result_over_several_lines_and_is_not_command
         piped = await run("call", READ, **account(upstream.url))
     assert status == 0
     assert '\n      "balance": "25.40"' in shown
-    assert "\\u202e" in shown
-    assert "\u202e" not in shown
+    assert "\\u00a0" in shown
+    assert not {"\u202e", "\u00a0"} & set(shown)
     assert piped[1].count("\n") == 1
 
 
