@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -28,10 +28,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.arguments = rest.pop()  # argparse before 3.13 does not look for it after an option
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if arguments.sandbox and arguments.run not in (_stdio, _http, _call):
+    if arguments.sandbox and arguments.run not in (_stdio, _http, _call, _check):
         parser.error(
-            "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call`"
+            "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call` "
+            "and `check`"
         )
+    if arguments.sandbox_port is not None and not (arguments.sandbox and arguments.run in (_stdio, _http)):
+        parser.error("--sandbox-port goes with --sandbox, where it serves")
     try:
         sys.exit(arguments.run(arguments))
     except WrongSetting as fault:
@@ -78,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("name", help="name of the caller, as the ledger and the log show it")
     token.set_defaults(run=_token)
 
-    commands.add_parser("check", help="check the credentials: account and balance").set_defaults(run=_check)
+    check = commands.add_parser("check", help="check the credentials: account and balance", parents=[sandbox])
+    check.set_defaults(run=_check)
     ledger = commands.add_parser("ledger", help="show what was sent, and what became of it")
     ledger.add_argument("--days", type=float, default=7.0, help="of the last days (default: %(default)g)")
     ledger.add_argument("--state", choices=("started", "accepted", "partly", "refused", "unknown"))
@@ -94,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_sandbox(parser: argparse.ArgumentParser, default: object) -> None:
     what = "use a simulated ClickSend: nothing is sent or paid"
     parser.add_argument("--sandbox", action="store_true", default=default, help=what)
+    where = "port of the sandbox and its inbox (default: any free one)"
+    parser.add_argument("--sandbox-port", type=_port, default=default or None, metavar="PORT", help=where)
 
 
 def _add_address(parser: argparse.ArgumentParser, port: int) -> None:
@@ -108,27 +114,46 @@ def _port(text: str) -> int:
 
 
 @asynccontextmanager
-async def _settings(with_sandbox: bool, *, credentials_needed: bool = True) -> AsyncIterator[Settings]:
-    """The settings of the environment, or those of a sandbox that lives as long as this context."""
+async def _settings(
+    with_sandbox: bool,
+    *,
+    credentials_needed: bool = True,
+    serves: bool = True,
+    port: int | None = None,
+    strangers: bool = False,
+) -> AsyncIterator[Settings]:
+    """The settings of the environment, or those of a sandbox that lives as long as this context.
+
+    `serves`: whether somebody can look at its inbox meanwhile; `strangers`: whether others than who started it call.
+    """
     settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
     if not with_sandbox:
         yield settings
         return
+    from server.sandbox.fetching import is_public
     from server.sandbox.serve import running_sandbox
 
     # The sandbox begins anew each time, and so does the ledger of what was sent to it.
     with TemporaryDirectory(prefix="clicksend-mcp-") as folder:
-        async with running_sandbox() as sandbox:
-            yield _of_sandbox(settings, sandbox, folder)
+        async with AsyncExitStack() as stack:
+            running = running_sandbox(port=port or 0, may_reach=is_public if strangers else None)
+            try:
+                sandbox = await stack.enter_async_context(running)
+            except OSError as fault:
+                raise WrongSetting(f"the sandbox cannot listen on port {port}: {fault.strerror}") from None
+            told = f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}"
+            if not serves:
+                told = "Sandbox: nothing is sent or paid. This one ends with the call; `clicksend-mcp sandbox` stays"
+            print(told, file=sys.stderr)
+            yield _of_sandbox(settings, sandbox, folder, inbox=None if strangers else sandbox.inbox)
 
 
-def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str) -> Settings:
-    print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}", file=sys.stderr)
+def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str, inbox: str | None) -> Settings:
     credentials = Credentials(sandbox.username, sandbox.api_key)
     policy = settings.policy
     if policy.ledger is None:
         policy = replace(policy, ledger=f"{folder}/ledger.sqlite3")
-    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, policy=policy)
+    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, inbox=inbox, policy=policy)
 
 
 def _stdio(arguments: argparse.Namespace) -> int:
@@ -139,7 +164,7 @@ def _stdio(arguments: argparse.Namespace) -> int:
     from server.protocol import build_server, serve_stdio
 
     async def serve() -> int:
-        async with _settings(arguments.sandbox) as settings:
+        async with _settings(arguments.sandbox, port=arguments.sandbox_port) as settings:
             configure(settings.log_level, settings.log_format)
             return await serve_stdio(build_server(settings))
 
@@ -173,7 +198,10 @@ def _http(arguments: argparse.Namespace) -> int:
             return _fail(f"for {arguments.host} CLICKSEND_MCP_HTTP_URL has to say how callers reach this server")
 
     async def serve() -> None:
-        async with _settings(arguments.sandbox, credentials_needed=hosting.http_auth == "none") as settings:
+        needed = hosting.http_auth == "none"
+        async with _settings(
+            arguments.sandbox, credentials_needed=needed, port=arguments.sandbox_port, strangers=True
+        ) as settings:
             configure(settings.log_level, settings.log_format)
             await serve_http(settings, listener)
 
@@ -200,6 +228,15 @@ def _sandbox(arguments: argparse.Namespace) -> int:
                 flush=True,
             )
             print(f"What would have been sent is shown at {sandbox.inbox}", flush=True)
+            if not is_loopback(arguments.host):
+                print(
+                    "Whoever reaches this port can read and change all of it, and let this machine fetch files and "
+                    "call webhooks. Pass --host 127.0.0.1 to keep it to this machine."
+                )
+            print("To use it with ClickSend's clients, or with clicksend-mcp in another terminal:")
+            print(f"export CLICKSEND_BASE_URL={sandbox.url}")
+            print(f"export CLICKSEND_USERNAME={sandbox.username}")
+            print(f"export CLICKSEND_API_KEY={sandbox.api_key}", flush=True)
             await stop_signal()
 
     try:
@@ -220,7 +257,8 @@ def _call(arguments: argparse.Namespace) -> int:
     from server.calling import WrongUse, arguments_from, run
 
     try:
-        return run(CATALOG[arguments.action], arguments_from(arguments.arguments or "{}"), _settings(arguments.sandbox))
+        opening = _settings(arguments.sandbox, serves=False)
+        return run(CATALOG[arguments.action], arguments_from(arguments.arguments or "{}"), opening)
     except WrongUse as fault:
         return _fail(str(fault))
 
@@ -236,14 +274,14 @@ def _token(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(_: argparse.Namespace) -> int:
+def _check(arguments: argparse.Namespace) -> int:
     import anyio
 
     from server.dispatch import Dispatcher
     from tools.account import GET_ACCOUNT
 
     async def account() -> Envelope:
-        async with Dispatcher(from_environment(os.environ)) as dispatcher:
+        async with _settings(arguments.sandbox, serves=False) as settings, Dispatcher(settings) as dispatcher:
             answered = await dispatcher.call(GET_ACCOUNT, {})
             assert isinstance(answered, Envelope)  # nobody is asked about a read
             return answered
