@@ -6,14 +6,13 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from server import usage
-from server.settings import Credentials, Settings, from_environment
+from server.opening import settings_of
+from server.settings import from_environment
 from server.streams import Unwritten, complain, errors_lost, first, reason
 from server.variables import WrongSetting, is_loopback, yes_or_no
 from tools.catalog import CATALOG
@@ -34,10 +33,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     own = next((commands[one] for one in argv if one in commands), parser)
     if rest:
         own.error(f"unrecognized arguments: {' '.join(rest)}")
-    if arguments.sandbox and arguments.run not in (_stdio, _http, _call):
+    if arguments.sandbox and arguments.run not in (_stdio, _http, _call, _check):
         parser.error(
-            "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call`"
+            "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call` "
+            "and `check`"
         )
+    if arguments.sandbox_port is not None and not (arguments.sandbox and arguments.run in (_stdio, _http)):
+        parser.error("--sandbox-port goes with --sandbox, where it serves")
     try:
         sys.exit(arguments.run(arguments))
     except WrongSetting as fault:
@@ -68,7 +70,10 @@ def _parser() -> tuple[usage.Parser, dict[str, argparse.ArgumentParser]]:
 
     commands.add_parser("demo", help="watch an agent's day against the sandbox").set_defaults(run=_demo)
     check = commands.add_parser(
-        "check", aliases=["doctor"], help="check the set-up: account, balance, ledger, limits that are on"
+        "check",
+        aliases=["doctor"],
+        help="check the set-up: account, balance, ledger, limits that are on",
+        parents=[sandbox],
     )
     check.set_defaults(run=_check)
 
@@ -122,6 +127,8 @@ def _parser() -> tuple[usage.Parser, dict[str, argparse.ArgumentParser]]:
 def _add_sandbox(parser: argparse.ArgumentParser, default: object) -> None:
     what = "use a simulated ClickSend: nothing is sent or paid"
     parser.add_argument("--sandbox", action="store_true", default=default, help=what)
+    where = "port of the sandbox and its inbox (default: any free one)"
+    parser.add_argument("--sandbox-port", type=_port, default=default or None, metavar="PORT", help=where)
 
 
 def _add_address(parser: argparse.ArgumentParser, port: int) -> None:
@@ -135,46 +142,6 @@ def _port(text: str) -> int:
     return int(text)
 
 
-@asynccontextmanager
-async def _settings(
-    with_sandbox: bool, *, credentials_needed: bool = True, starts_anyhow: bool = False
-) -> AsyncIterator[Settings]:
-    """The settings of the environment, or those of a sandbox that lives as long as this context.
-
-    `starts_anyhow`: a limit that is wrong is a problem, which each call is refused for, and does not raise.
-    """
-    try:
-        settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
-    except WrongSetting as fault:
-        if not starts_anyhow:
-            raise
-        settings = _refusing(str(fault))
-    if not with_sandbox:
-        yield settings
-        return
-    from server.sandbox.serve import running_sandbox
-
-    # The sandbox begins anew each time, and so does the ledger of what was sent to it.
-    with TemporaryDirectory(prefix="clicksend-mcp-") as folder:
-        async with running_sandbox() as sandbox:
-            yield _of_sandbox(settings, sandbox, folder)
-
-
-def _refusing(problem: str) -> Settings:
-    """Settings with which no call is made: a host hides a server that ends, and with it the reason."""
-    logs = {name: text for name, text in os.environ.items() if name.startswith("CLICKSEND_MCP_LOG_")}
-    return replace(from_environment(logs, credentials_needed=False), problem=problem)
-
-
-def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str) -> Settings:
-    print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}", file=sys.stderr)
-    credentials = Credentials(sandbox.username, sandbox.api_key)
-    policy = settings.policy
-    if policy.ledger is None:
-        policy = replace(policy, ledger=f"{folder}/ledger.sqlite3")
-    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, policy=policy)
-
-
 def _stdio(arguments: argparse.Namespace) -> int:
     import anyio
 
@@ -183,7 +150,7 @@ def _stdio(arguments: argparse.Namespace) -> int:
     from server.protocol import build_server, serve_stdio
 
     async def serve() -> int:
-        async with _settings(arguments.sandbox, starts_anyhow=True) as settings:
+        async with settings_of(arguments.sandbox, starts_anyhow=True, port=arguments.sandbox_port) as settings:
             configure(settings.log_level, settings.log_format)
             if settings.problem:
                 logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", settings.problem)
@@ -223,7 +190,10 @@ def _http(arguments: argparse.Namespace) -> int:
             return _fail(f"for {arguments.host} CLICKSEND_MCP_HTTP_URL has to say how callers reach this server")
 
     async def serve() -> None:
-        async with _settings(arguments.sandbox, credentials_needed=hosting.http_auth == "none") as settings:
+        needed = hosting.http_auth == "none"
+        async with settings_of(
+            arguments.sandbox, credentials_needed=needed, port=arguments.sandbox_port, strangers=True
+        ) as settings:
             configure(settings.log_level, settings.log_format)
             await serve_http(settings, listener)
 
@@ -245,12 +215,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     async def serve() -> None:
         async with running_sandbox(arguments.host, arguments.port) as sandbox:
             with suppress(Unwritten):  # it serves all the same
-                print(f"A simulated ClickSend at {sandbox.url}: nothing is sent or paid.", flush=True)
-                print(
-                    f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
-                    flush=True,
-                )
-                print(f"What would have been sent is shown at {sandbox.inbox}", flush=True)
+                _tell_of(sandbox, arguments.host)
             await stop_signal()
 
     try:
@@ -258,6 +223,27 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     except OSError as fault:
         return _fail(f"cannot listen on {arguments.host} port {arguments.port}: {fault.strerror}")
     return 0
+
+
+def _tell_of(sandbox: "RunningSandbox", host: str) -> None:
+    """Say where a sandbox is, and how it is used."""
+    lines = [
+        f"A simulated ClickSend at {sandbox.url}: nothing is sent or paid.",
+        f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
+        f"What would have been sent is shown at {sandbox.inbox}",
+    ]
+    if not is_loopback(host):
+        lines.append(
+            "Whoever reaches this port can read and change all of it, and let this machine fetch files and call "
+            "webhooks. Pass --host 127.0.0.1 to keep it to this machine."
+        )
+    lines += [
+        "To use it with ClickSend's clients, or with clicksend-mcp in another terminal:",
+        f"export CLICKSEND_BASE_URL={sandbox.url}",
+        f"export CLICKSEND_USERNAME={sandbox.username}",
+        f"export CLICKSEND_API_KEY={sandbox.api_key}",
+    ]
+    print("\n".join(lines), flush=True)
 
 
 def _tools(arguments: argparse.Namespace) -> int:
@@ -272,7 +258,8 @@ def _call(arguments: argparse.Namespace) -> int:
 
     try:
         given = arguments_from("{}" if arguments.arguments is None else arguments.arguments)
-        return run(CATALOG[arguments.action], given, _settings(arguments.sandbox), data_alone=arguments.data)
+        opening = settings_of(arguments.sandbox, serves=False)
+        return run(CATALOG[arguments.action], given, opening, data_alone=arguments.data)
     except WrongUse as fault:
         return _fail(str(fault))
 
@@ -290,15 +277,16 @@ def _token(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(_: argparse.Namespace) -> int:
+def _check(arguments: argparse.Namespace) -> int:
     import anyio
 
     from server.checking import look
 
-    settings = from_environment(os.environ)
-    if settings.problem:
-        return _fail(f"{settings.problem}.", status=1)
-    account, told, wrong = anyio.run(look, settings)
+    async def checked() -> tuple[str, list[str], list[str]]:
+        async with settings_of(arguments.sandbox, serves=False) as settings:
+            return ("", [], [f"{settings.problem}."]) if settings.problem else await look(settings)
+
+    account, told, wrong = anyio.run(checked)
     print("\n".join(filter(None, (account, *told))))
     for one in wrong:
         _fail(one)

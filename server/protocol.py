@@ -60,6 +60,11 @@ _CACHEABLE: tuple[CacheableMethod, ...] = (
 )
 
 
+def _of_sandbox(settings: Settings) -> str:
+    shown = f"The user sees what would have been sent at {settings.inbox}. " if settings.inbox else ""
+    return _SANDBOX + shown if settings.sandbox else ""
+
+
 @dataclass(frozen=True)
 class Sender:
     """Whose message it is, and by which id the log names the request that brought it."""
@@ -162,7 +167,7 @@ def build_server(
     server = Server(
         "clicksend-sandbox" if settings.sandbox else "clicksend",
         version=version("clicksend-mcp"),
-        instructions=(_SANDBOX if settings.sandbox else "") + _INSTRUCTIONS,
+        instructions=_of_sandbox(settings) + _INSTRUCTIONS,
         lifespan=lifespan,
         on_list_tools=list_tools,
         on_call_tool=call_tool,

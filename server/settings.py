@@ -51,6 +51,7 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     hosting: Hosting = field(default_factory=Hosting)
     sandbox: bool = False
+    inbox: str | None = None  # where the sandbox shows what would have been sent, if its users can look there
     problem: str | None = None
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -18,9 +18,10 @@ from server.guard.preview import Quote, describe, quote_of
 from server.guard.questions import Approved, Question
 from server.progress import tell
 from server.result import compact
-from server.wording import beyond
+from server.wording import beyond, how_to_differ, in_the_records, two_ways_on
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
+from tools.outcome import Verdict, contacts_of, ids_of, total_price
 from tools.reach import Outgoing, Reach
 
 _CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
@@ -33,12 +34,16 @@ log = logging.getLogger("clicksend_mcp")
 
 
 class Stopped(Exception):
-    """A call that must not go on; `reason` is for the model, `answer` what ClickSend said, if it was asked."""
+    """A call that must not go on; `reason` is for the model, `answer` what ClickSend said, if it was asked.
 
-    def __init__(self, reason: str, answer: Mapping[str, Any] | None = None) -> None:
+    `repeats`: the same call was made before, and may have had an effect then.
+    """
+
+    def __init__(self, reason: str, answer: Mapping[str, Any] | None = None, *, repeats: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.answer = answer
+        self.repeats = repeats
 
 
 @dataclass(frozen=True)
@@ -84,43 +89,50 @@ class Guard:
             ) from None
 
     async def settle(
-        self, permit: Permit, state: State, answer: Mapping[str, Any] | None = None, ids: Sequence[str] = ()
+        self,
+        permit: Permit,
+        state: State,
+        answer: Mapping[str, Any] | None = None,
+        verdict: Verdict | None = None,
+        ids: Sequence[str] = (),
     ) -> None:
-        """Write how a send ended; `ids` of its messages, where the answer does not have them."""
+        """Write how a send ended; `ids` of its messages, where the answer does not have them all."""
         if permit.entry is None:
             return
-        cost = Decimal(0) if state == "refused" else _total_price(answer)
         try:
             await self._ledger.finish(
                 permit.entry.id,
                 state,
-                message_ids=ids or _ids(answer),
-                cost=cost,
-                recipients=_data(answer).get("_total_count"),  # of a campaign; the others are counted before
+                message_ids=list(dict.fromkeys([*ids_of(answer), *ids])),
+                cost=_booked(state, permit.entry.cost, total_price(answer), verdict),
+                recipients=contacts_of(answer),  # of a campaign; the others are counted before
             )
         except LedgerUnavailable as fault:
             # It stays as started, and is looked up like a call whose process died.
             log.error("the end of a send could not be written to the ledger: %s", fault)
 
-    async def find(self, permit: Permit) -> Found | None:
-        """Search ClickSend's records for a send whose answer was lost; None if they do not tell of such sends."""
+    async def find(self, permit: Permit, known: Collection[str] = ()) -> Found | None:
+        """Search ClickSend's records for a send whose outcome is open; None if they do not tell of such sends.
+
+        `known`: ids that the answer gave to what it neither accepted nor refused clearly.
+        """
         if permit.entry is None or CATALOG[permit.entry.action].trace is None:
             return None
         found = None
         for number, wait in enumerate(self._lookups, 1):
             when = f" in {wait:g} s" if wait else ""
-            tell(f"The answer was lost: search {number} of {len(self._lookups)} in ClickSend's records{when}")
+            tell(f"The outcome is not clear: search {number} of {len(self._lookups)} in ClickSend's records{when}")
             await anyio.sleep(wait)
             try:
-                found = await self._found(permit.entry) or found
+                found = await self._found(permit.entry, known) or found
             except LedgerUnavailable:
                 return found
             if found is not None and not found.missing:
                 break
         return found
 
-    async def _found(self, entry: Entry) -> Found | None:
-        return await look_up(entry, lambda: self._ledger.others(self._account, besides=entry.id), self._read)
+    async def _found(self, entry: Entry, known: Collection[str] = ()) -> Found | None:
+        return await look_up(entry, lambda: self._ledger.others(self._account, besides=entry.id), self._read, known)
 
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())
@@ -271,11 +283,11 @@ class Guard:
 
     async def _quote(self, action: Action, arguments: Arguments) -> Quote:
         request = action.price_request(arguments)
-        quote, reason = None, "ClickSend names none for it"
+        quote, reason = None, "ClickSend names none for all of it"
         if request is not None:
             tell("Asking ClickSend for the price")
             try:
-                quote = quote_of(await self._read(CATALOG["CLICKSEND_SMS_PRICE_POST"], request))
+                quote = quote_of(await self._read(CATALOG["CLICKSEND_SMS_PRICE_POST"], request), request.body)
             except ClickSendError as fault:
                 reason = fault.reason
         if quote is None:
@@ -299,21 +311,22 @@ class Guard:
             request=json.dumps(body, ensure_ascii=False) if self._policy.ledger_keeps_texts else None,
         )
 
-    async def _look_up(self, entry: Entry) -> Entry:
-        """An entry whose outcome is unknown, after another look into ClickSend's records."""
-        found = await self._found(entry)
+    async def _look_up(self, entry: Entry) -> tuple[Entry, Found | None]:
+        """An entry whose outcome is unknown, after another look into ClickSend's records, and what that found."""
+        found = await self._found(entry, entry.message_ids)
         state: State = "accepted" if found is not None and not found.missing else "unknown"
         ids = found.ids if found and found.ids else entry.message_ids
         await self._ledger.finish(entry.id, state, message_ids=ids, cost=None)
-        return replace(entry, state=state, message_ids=ids)
+        return replace(entry, state=state, message_ids=ids), found
 
     async def _repeat(self, entry: Entry) -> Stopped:
         """Why the same call is not made again, and how a second one is made on purpose."""
+        found = None
         if entry.state == "unknown" or (entry.state == "started" and entry.age > self._abandoned_after):
-            entry = await self._look_up(entry)
+            entry, found = await self._look_up(entry)
         ids = f" ({', '.join(entry.message_ids[:_IDS_NAMED])})" if entry.message_ids else ""
         left = max(1, self._policy.duplicate_window - entry.age)
-        again = f"For a second copy on purpose {_how_to_differ(entry.action)}, or wait {left} s"
+        again = f"For a second copy on purpose {how_to_differ(CATALOG[entry.action])}, or wait {left} s"
         match entry.state:
             case "accepted":
                 told = f"The same call was accepted {entry.age} s ago{ids}, so it was not sent again. {again}"
@@ -325,21 +338,18 @@ class Guard:
             case "started":
                 told = f"The same call is under way since {entry.age} s, so it was not sent again. Look again later"
             case _:
-                shown = CATALOG[entry.action].shown_by or "the ClickSend dashboard"
+                action = CATALOG[entry.action]
+                shown = in_the_records(action, entry.message_ids, found.missing if found else None)
                 told = (
-                    f"The same call was made {entry.age} s ago and its outcome is unknown{ids}, so it was not sent "
-                    f"again: look in {shown}. {again}"
+                    f"The same call was made {entry.age} s ago and its outcome is unknown, so it was not sent again. "
+                    f"{shown} {two_ways_on(action)} The same call as it is would be held back for another {left} s"
                 )
-        return Stopped(told)
+        return Stopped(told, repeats=True)
 
 
 def _stopped_by(over: OverBudget) -> Stopped:
     reason = f"It costs {over.cost}, and of the {over.budget} for 24 hours {over.spent} are spent or reserved"
     return Stopped(beyond(reason, "CLICKSEND_MCP_MAX_COST_PER_DAY"))
-
-
-def _how_to_differ(slug: str) -> str:
-    return "give another name" if "CAMPAIGN" in slug else "give another custom_string"
 
 
 def _whole(reach: Reach, everybody: Sequence[Outgoing]) -> str:
@@ -367,28 +377,14 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def _data(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    data = (answer or {}).get("data")
-    return data if isinstance(data, Mapping) else {}
+def _booked(state: State, quote: Decimal | None, price: Decimal | None, verdict: Verdict | None) -> Decimal | None:
+    """What a send costs the day's budget; None for what was reserved.
 
-
-def _total_price(answer: Mapping[str, Any] | None) -> Decimal | None:
-    """What an answer says it cost; None if it does not say."""
-    price = _data(answer).get("total_price")
-    try:
-        return Decimal(str(price)) if price is not None else None
-    except ArithmeticError:
-        return None
-
-
-def _ids(answer: Mapping[str, Any] | None) -> list[str]:
-    """The ids of what an answer accepted."""
-    data = _data(answer)
-    if "sms_campaign_id" in data:
-        return [str(data["sms_campaign_id"])]
-    entries = data.get("messages") or data.get("recipients") or []
-    return [
-        str(entry.get("message_id"))
-        for entry in entries
-        if isinstance(entry, Mapping) and entry.get("status") == "SUCCESS"
-    ]
+    Whatever price the answer names, what was accepted costs no less than its share of the quote.
+    """
+    if state == "refused":
+        return Decimal(0)
+    if state == "partly" and quote is not None and verdict is not None:
+        quote = quote * verdict.accepted / (verdict.accepted + len(verdict.refused))
+    known = [amount for amount in (quote, price) if amount is not None]
+    return max(known, default=None)

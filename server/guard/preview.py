@@ -1,19 +1,22 @@
 """The preview: what a person wants to know before something goes out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from schemas.fields import show
 from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
 from server.cleaning import without_unseen
 from tools.action import Action
+from tools.outcome import total_price
 from tools.reach import Outgoing
 
 _NAMED = 10  # recipients that are named
 _TEXTS = 5  # different texts that are shown
 _LONGEST_TEXT = 1_600
+_MOST_PARTS = 100  # of one message
 
 
 @dataclass(frozen=True)
@@ -26,27 +29,32 @@ class Quote:
     answer: Mapping[str, Any]
 
 
-def quote_of(answer: Mapping[str, Any]) -> Quote | None:
-    """Read the answer of a price endpoint; None if it names no price."""
+def quote_of(answer: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> Quote | None:
+    """Read the answer of a price endpoint; None if it names no price, or not one for all of what was `asked`."""
     data = answer.get("data")
-    if not isinstance(data, dict):
-        return None
-    try:
-        cost = Decimal(str(data["total_price"]))
-    except (KeyError, InvalidOperation):
-        return None
-    if not cost.is_finite() or cost < 0:
+    cost = total_price(answer)
+    if not isinstance(data, Mapping) or cost is None or not _covers(data, asked or {}):
         return None
     currency = data.get("_currency")
-    unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
-    return Quote(cost, str(unit or "of the account's currency"), _parts(data.get("messages")), answer)
+    unit = currency.get("currency_name_short") if isinstance(currency, Mapping) else None
+    if not isinstance(unit, str) or not re.fullmatch("[A-Z]{3}", unit):
+        unit = "of the account's currency"
+    return Quote(cost, unit, _parts(data.get("messages")), answer)
+
+
+def _covers(data: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether a price mentions as many messages or letters as were asked about."""
+    lists = [
+        (asked[things], data[things]) for things in ("messages", "recipients") if things in asked and things in data
+    ]
+    return all(isinstance(told, list) and len(told) >= len(wanted) for wanted, told in lists)
 
 
 def _parts(messages: object) -> int | None:
     if not isinstance(messages, list):
         return None
-    parts = [message.get("message_parts") for message in messages if isinstance(message, dict)]
-    return sum(part for part in parts if isinstance(part, int))
+    parts = [message.get("message_parts") for message in messages if isinstance(message, Mapping)]
+    return sum(part for part in parts if isinstance(part, int) and 0 <= part <= _MOST_PARTS)
 
 
 def describe(action: Action, outgoing: Sequence[Outgoing], quote: Quote | None, account: str, whole: str = "") -> str:

@@ -58,7 +58,7 @@ async def test_a_port_that_is_none_is_told_in_one_line(command: str) -> None:
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("command", ["check", "tools", "demo", "sandbox"])
+@pytest.mark.parametrize("command", ["tools", "demo", "sandbox"])
 def test_the_sandbox_flag_goes_with_serving_only(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--sandbox", command])
