@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import anyio
@@ -120,7 +121,10 @@ class Guard:
         return found
 
     async def _found(self, entry: Entry) -> Found | None:
-        return await look_up(entry, lambda: self._ledger.others(self._account, besides=entry.id), self._read)
+        return await look_up(entry, partial(self._others, entry), self._read)
+
+    async def _others(self, entry: Entry, ids: Collection[str], since: float, until: float) -> Sequence[Entry]:
+        return await self._ledger.others(self._account, besides=entry.id, ids=ids, since=since, until=until)
 
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())

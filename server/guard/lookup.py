@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from tools.catalog import CATALOG
 from tools.outcome import campaign
 from tools.trace import Trace
 
+Others = Callable[[Collection[str], float, float], Awaitable[Sequence[Entry]]]  # see Ledger.others
 Read = Callable[[Action, Request], Awaitable[Mapping[str, Any]]]  # asks ClickSend; raises ClickSendError
 
 _PAGES = 20
@@ -34,10 +35,10 @@ def digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
-async def look_up(entry: Entry, others: Callable[[], Awaitable[Sequence[Entry]]], read: Read) -> Found | None:
+async def look_up(entry: Entry, others: Others, read: Read) -> Found | None:
     """Search ClickSend's records, newest first, for the messages of an entry; None if that cannot tell anything.
 
-    `others` gives the other sends in the ledger: the same text to the same number may stand there more than once, and
+    `others` gives the other sends in the ledger that may have these records: the same text to the same number may stand there more than once, and
     what may be another's is not taken for this one's.
     """
     trace = CATALOG[entry.action].trace
@@ -47,7 +48,8 @@ async def look_up(entry: Entry, others: Callable[[], Awaitable[Sequence[Entry]]]
     if recent is None:
         return None
     # Asked after the records: whoever sent what stands there had written it into the ledger before.
-    claims = await others()
+    marked = [row for row in recent if digest(entry.id, *trace.seen(row)) in entry.marks]
+    claims = await _claims(marked, trace, others)
     wanted = Counter(entry.marks)
     rows: list[Mapping[str, Any]] = []
     for row in recent:
@@ -56,6 +58,15 @@ async def look_up(entry: Entry, others: Callable[[], Awaitable[Sequence[Entry]]]
             wanted[mark] -= 1
             rows.append(row)
     return Found(tuple(rows), tuple(str(row.get(trace.id)) for row in rows), wanted.total())
+
+
+async def _claims(rows: Sequence[Mapping[str, Any]], trace: Trace, others: Others) -> Sequence[Entry]:
+    """The other sends that may have made some records."""
+    if not rows:
+        return ()
+    times = [_time(trace, row) for row in rows]
+    ids = {str(row.get(trace.id)) for row in rows}
+    return await others(ids, min(times) - _TAKES_EFFECT_WITHIN, max(times) + _CLOCKS_DIFFER)
 
 
 async def _recent(entry: Entry, trace: Trace, read: Read) -> list[Mapping[str, Any]] | None:
