@@ -124,10 +124,10 @@ def _filled_in_postgresql() -> Sequence[str]:
         END $$""",
         "DROP TRIGGER IF EXISTS spending_kept ON sends",
         "DROP TRIGGER IF EXISTS sent_messages_kept ON sends",
-        "CREATE TRIGGER spending_kept AFTER INSERT OR DELETE OR UPDATE OF caller, at, state, cost ON sends "
-        "FOR EACH ROW EXECUTE FUNCTION keep_spending()",
-        "CREATE TRIGGER sent_messages_kept AFTER INSERT OR DELETE OR UPDATE OF message_ids ON sends "
-        "FOR EACH ROW EXECUTE FUNCTION keep_sent_messages()",
+        """CREATE TRIGGER spending_kept AFTER INSERT OR DELETE OR UPDATE OF caller, at, state, cost ON sends
+            FOR EACH ROW EXECUTE FUNCTION keep_spending()""",
+        """CREATE TRIGGER sent_messages_kept AFTER INSERT OR DELETE OR UPDATE OF message_ids ON sends
+            FOR EACH ROW EXECUTE FUNCTION keep_sent_messages()""",
         _FILL.format(minute=minute("entry")),
         _FILL_IDS.format(value="one.value", ids=f"LATERAL {ids_of('entry')}"),
     )

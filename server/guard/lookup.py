@@ -38,8 +38,8 @@ def digest(*texts: str) -> str:
 async def look_up(entry: Entry, others: Others, read: Read) -> Found | None:
     """Search ClickSend's records, newest first, for the messages of an entry; None if that cannot tell anything.
 
-    `others` gives the other sends in the ledger that may have these records: the same text to the same number may stand there more than once, and
-    what may be another's is not taken for this one's.
+    `others` gives the other sends in the ledger that may have made these records: the same text to the same number may
+    stand there more than once, and what may be another's is not taken for this one's.
     """
     trace = CATALOG[entry.action].trace
     if trace is None or not entry.marks:

@@ -218,7 +218,7 @@ async def test_others_are_the_undecided_of_that_time_and_those_with_the_ids(any_
         one.id for one in await ledger.others("account", besides=besides, ids=(), since=0, until=now)
     }
     await ledger.finish(rows["accepted with the id"]["id"], "accepted", message_ids=["M-9"])
-    assert not [one for one in await ledger.others("account", besides="", ids=["M-1"], since=0, until=0)]
+    assert await ledger.others("account", besides="", ids=["M-1"], since=0, until=0) == []
     ledger.close()
 
 
@@ -262,7 +262,7 @@ def a_day(now: float, sends: int) -> list[dict[str, Any]]:
 async def test_sqlite_takes_no_more_steps_for_a_send_in_a_long_ledger(
     ledger: Place, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: budget, repeats, what was left open, approvals, and whose a record is: the same for 2,000 and 40,000 sends."""
+    """H2: budget, repeats, what was left open, approvals, whose a record is: the same for 2,000 and 40,000 sends."""
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Counted))
     now, taken = time.time(), []
     with sqlite_place(tmp_path / "long" / "ledger.sqlite3") as long:
