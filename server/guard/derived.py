@@ -61,7 +61,8 @@ def tables(*, shared: bool) -> Mapping[str, Sequence[str]]:
     first, second = _TABLES.values()
     if not shared:
         first, second = f"{first} WITHOUT ROWID", f"{second} WITHOUT ROWID"
-    return {"spending": (first,), "sent_messages": (second, *_INDEXES, *fill[:-2], *clear, *fill[-2:])}
+    made = (second, *_INDEXES, *fill[:-2], *clear, *fill[-2:])
+    return {"spending": (first,), "sent_messages": (*made, *(f"ANALYZE {name}" for name in _TABLES if shared))}
 
 
 def _filled_in_sqlite() -> Sequence[str]:

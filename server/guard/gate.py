@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -121,10 +121,7 @@ class Guard:
         return found
 
     async def _found(self, entry: Entry) -> Found | None:
-        return await look_up(entry, partial(self._others, entry), self._read)
-
-    async def _others(self, entry: Entry, ids: Collection[str], since: float, until: float) -> Sequence[Entry]:
-        return await self._ledger.others(self._account, besides=entry.id, ids=ids, since=since, until=until)
+        return await look_up(entry, partial(self._ledger.others, self._account, entry.id), self._read)
 
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())

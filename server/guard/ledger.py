@@ -7,7 +7,7 @@ holds across threads, processes, restarts and replicas. SQLite for one machine, 
 import json
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -88,11 +88,12 @@ _UNDECIDED = """
     SELECT * FROM sends WHERE account = :account AND id <> :besides AND at BETWEEN :since AND :until
         AND state IN ('started', 'unknown')
 """
-_AT_ONCE = 50  # message ids in a statement
-_OF_MESSAGES = f"""
-    SELECT sends.* FROM sent_messages JOIN sends ON sends.id = sent_messages.send
-    WHERE sent_messages.message_id IN ({", ".join(f":id{n}" for n in range(_AT_ONCE))})
-"""
+_AT_ONCE = 50  # values in a statement
+_LISTED = ", ".join(f":v{n}" for n in range(_AT_ONCE))
+_OF_MESSAGES = f"SELECT send FROM sent_messages WHERE message_id IN ({_LISTED})"
+_BY_ID = f"SELECT * FROM sends WHERE id IN ({_LISTED})"
+_OLD = "FROM sends WHERE at < :before AND state NOT IN ('started', 'unknown')"
+_COUNT_OLD = f"SELECT COUNT(*) AS count {_OLD}"
 _USE = "INSERT INTO used_approvals (token, at) VALUES (:token, :at) ON CONFLICT (token) DO NOTHING"
 
 
@@ -209,23 +210,18 @@ class Ledger:
         since = time.time() - window
         return await self._database.run(lambda link: _same(link, entry, since=since))
 
-    async def others(
-        self, account: str, *, besides: str, ids: Collection[str], since: float, until: float
-    ) -> list[Entry]:
+    async def others(self, account: str, besides: str, ids: Collection[str], since: float, until: float) -> list[Entry]:
         """An account's other sends that have one of these message ids, or were written then and are undecided."""
         values = {"account": account, "besides": besides, "since": since, "until": until}
-        known = sorted(ids)
 
         def work(link: Link) -> list[Entry]:
             found = _entries(link, _UNDECIDED, values)
-            for first in range(0, len(known), _AT_ONCE):
-                some = known[first : first + _AT_ONCE]
-                some += some[-1:] * (_AT_ONCE - len(some))
-                named = {f"id{n}": one for n, one in enumerate(some)}
-                found += _entries(link, _OF_MESSAGES, named)
-            return [
-                one for one in {one.id: one for one in found}.values() if one.account == account and one.id != besides
-            ]
+            senders: set[str] = set()
+            for some in _portions(ids):
+                senders |= {row["send"] for row in link.execute(_OF_MESSAGES, some).fetchall()}
+            for some in _portions(senders - {one.id for one in found}):
+                found += _entries(link, _BY_ID, some)
+            return [one for one in found if one.account == account and one.id != besides]
 
         return await self._database.run(work)
 
@@ -250,12 +246,23 @@ class Ledger:
         chosen = f"SELECT * FROM sends WHERE at >= :since{wanted} ORDER BY at DESC"
         return self._database.run_sync(lambda link: _entries(link, chosen, {"since": since, **values}))
 
+    def count_old(self, before: float) -> int:
+        """How many entries `prune` would delete."""
+        values = {"before": _prunable(before)}
+        return int(self._database.run_sync(lambda link: link.execute(_COUNT_OLD, values).fetchone()["count"]))
+
     def prune(self, before: float) -> int:
-        """Delete entries and used approvals older than a time in Unix seconds; how many entries."""
+        """Delete entries and used approvals older than a time in Unix seconds; how many entries.
+
+        What is of the last 24 hours stays, and so does each send whose outcome is open.
+        """
+        values = {"before": _prunable(before)}
 
         def work(link: Link) -> int:
-            link.execute("DELETE FROM used_approvals WHERE at < :before", {"before": before})
-            return link.execute("DELETE FROM sends WHERE at < :before", {"before": before}).rowcount
+            link.execute("DELETE FROM used_approvals WHERE at < :before", values)
+            count = link.execute(f"DELETE {_OLD}", values).rowcount
+            link.execute("DELETE FROM spending WHERE cost = 0")
+            return count
 
         return self._database.run_sync(work)
 
@@ -327,6 +334,19 @@ def _entries(link: Link, chosen: str, values: Mapping[str, Any]) -> list[Entry]:
         )
         for row in link.execute(chosen, values).fetchall()
     ]
+
+
+def _portions(values: Collection[str]) -> Iterator[dict[str, str]]:
+    """Values for statements that take so many at once; the last ones stand there several times."""
+    left = list(values)
+    for first in range(0, len(left), _AT_ONCE):
+        some = left[first : first + _AT_ONCE]
+        some += some[-1:] * (_AT_ONCE - len(some))
+        yield {f"v{n}": one for n, one in enumerate(some)}
+
+
+def _prunable(before: float) -> float:
+    return min(before, time.time() - DAY)
 
 
 def _millionths(amount: Decimal | None) -> int | None:
