@@ -13,6 +13,7 @@ import anyio
 from schemas.base import Arguments
 from server.callers import Caller
 from server.errors import ClickSendError, LedgerUnavailable
+from server.guard import identity
 from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
 from server.guard.lookup import Found, Read, digest, look_up
 from server.guard.preview import Quote, describe, quote_of
@@ -66,7 +67,7 @@ class Guard:
     ) -> None:
         self._policy = caller.policy
         self._account_name = caller.credentials.username if caller.credentials else ""
-        self._account = digest(service, self._account_name)[:32]
+        self._account = digest(identity.service(service), identity.username(self._account_name))[:32]
         self._caller = digest(self._account, caller.name)[:32]
         self._caller_name = caller.name
         self._ledger = ledger
