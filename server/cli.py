@@ -290,6 +290,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
     settings = from_environment(os.environ)
     ledger = Ledger(settings.policy.ledger or default_place())
     try:
+        ledger.verify()
         if arguments.prune is not None:
             count = prune(ledger, arguments.prune, settings, now=time.time(), unasked=arguments.yes)
             print(f"{so_many(count)} deleted.")

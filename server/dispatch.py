@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from pydantic import ValidationError
 
@@ -124,6 +125,10 @@ class Dispatcher:
     async def check(self) -> None:
         """Raise LedgerUnavailable unless the ledger can be read."""
         await self._the_ledger().check()
+
+    async def verify(self) -> None:
+        """The same with what the operator has to know; LedgerMisconfigured if it will not be read by itself."""
+        await anyio.to_thread.run_sync(self._the_ledger().verify)
 
     async def call(
         self,

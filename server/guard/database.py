@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from server.errors import LedgerUnavailable
+from server.errors import LedgerMisconfigured, LedgerUnavailable
 from server.guard.file import File
 from server.policy import is_shared
 
@@ -126,6 +126,23 @@ class Database:
                 link.execute("BEGIN")
             return work(link)
 
+    def verify(self) -> None:
+        """Raise LedgerUnavailable, with what the operator has to know, unless it can be used.
+
+        LedgerMisconfigured, if it will not be before somebody changes something.
+        """
+        try:
+            link = self._ready()
+            try:
+                link.execute("SELECT 1")
+                link.rollback()
+            except BaseException:
+                self._close(link)
+                raise
+        except _faults() as fault:
+            raise _explained(fault) from None
+        self._idle.append(link)
+
     def close(self) -> None:
         """Close its connections."""
         with suppress(IndexError):  # others may take them too
@@ -217,7 +234,7 @@ class Database:
                 self._close(link)
                 raise
         except _faults() as fault:  # by its kind alone: its text may hold what was to be written
-            raise LedgerUnavailable(type(fault).__name__) from None
+            raise _unavailable(fault) from None
         if len(self._idle) < _IDLE:
             self._idle.append(link)
         else:
@@ -278,6 +295,26 @@ def _faults() -> tuple[type[Exception], ...]:
     """What a database that fails raises."""
     postgres = getattr(sys.modules.get("psycopg"), "Error", None)  # loaded where one is used
     return (sqlite3.Error, OSError, ImportError, *([postgres] if postgres else []))
+
+
+def _unavailable(fault: Exception) -> LedgerUnavailable:
+    """A fault by its kind: callers may be strangers, and its text may hold names, or what was to be written."""
+    if isinstance(fault, ImportError):
+        return LedgerMisconfigured("psycopg is not installed: pip install 'clicksend-mcp[postgres]'")
+    return LedgerUnavailable(type(fault).__name__)
+
+
+def _explained(fault: Exception) -> LedgerUnavailable:
+    """A fault for the operator."""
+    if isinstance(fault, sqlite3.Error):
+        return LedgerUnavailable(f"SQLite: {fault}")
+    if isinstance(fault, ImportError):
+        return _unavailable(fault)
+    if isinstance(fault, OSError):
+        return LedgerUnavailable(fault.strerror or type(fault).__name__)
+    from server.guard.postgres import explained
+
+    return explained(fault)
 
 
 def _end(writes: Iterable[_Write], fault: Exception) -> None:

@@ -234,6 +234,13 @@ class Ledger:
         """Raise LedgerUnavailable unless it can be read."""
         await self._database.run(lambda link: link.execute("SELECT 1"))
 
+    def verify(self) -> None:
+        """Raise LedgerUnavailable, with what the operator has to know, unless it can be used; not async.
+
+        LedgerMisconfigured, if it will not be before somebody changes something.
+        """
+        self._database.verify()
+
     async def use(self, token: str) -> bool:
         """Use an approval; False if it was used before."""
         values = {"token": token, "at": time.time()}
