@@ -1,6 +1,6 @@
 """The policy: what the operator of this server allows an agent to do. Nothing in it can be changed by a prompt.
 
-All limits are off by default. A wrong one stops the start: an agent must not run with a limit that is not there.
+All limits are off by default. While one is wrong, no call is made: an agent must not run without it.
 """
 
 import re
@@ -111,9 +111,13 @@ class Policy:
 
 
 def _countries(text: str) -> frozenset[str]:
-    found = frozenset(words(text))
+    from schemas.addresses import country_problem
+
+    found = frozenset(word.upper() if word.isascii() else word for word in words(text))
     if not all(re.fullmatch("[A-Z]{2}", country) for country in found):
-        raise WrongSetting("must be country codes of 2 capital letters, such as AU,NZ")
+        raise WrongSetting("must be country codes of 2 letters, such as AU,NZ")
+    for problem in filter(None, map(country_problem, sorted(found))):
+        raise WrongSetting(problem)
     return found
 
 
@@ -129,7 +133,7 @@ def _senders(text: str) -> frozenset[str]:
 
 
 def _quiet_hours(text: str) -> QuietHours:
-    found = re.fullmatch(r"([0-2]?\d:[0-5]\d)-([0-2]?\d:[0-5]\d)", text, re.ASCII)
+    found = re.fullmatch(r"([0-2]?\d:[0-5]\d) *[-\u2013] *([0-2]?\d:[0-5]\d)", text, re.ASCII)
     try:
         start, end = (time.fromisoformat(part.zfill(5)) for part in found.groups()) if found else (time(), time())
     except ValueError:
@@ -141,15 +145,15 @@ def _quiet_hours(text: str) -> QuietHours:
 
 def _approval(text: str) -> Approval:
     always, above, deletes = False, None, False
-    for word in words(text):
-        if word == "always":
+    for word in map(str.lower, words(text)):
+        if word in ("always", "yes", "on", "true", "1"):
             always = True
         elif word == "deletes":
             deletes = True
-        elif word.startswith("above:"):
-            above = amount(word.removeprefix("above:"))
-        else:
-            raise WrongSetting("must be always, above:AMOUNT or deletes, or several by comma")
+        elif found := re.fullmatch(r"above *:? *(.+)", word):
+            above = amount(found[1])
+        elif word not in ("never", "no", "off", "false", "0"):
+            raise WrongSetting("must be never, always, above:AMOUNT or deletes, or several by comma")
     return Approval(always, above, deletes)
 
 

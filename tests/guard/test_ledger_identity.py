@@ -6,7 +6,7 @@ import pytest
 from guarding import Place, data, dispatching, sent, settings, sms
 
 from server.guard import identity
-from server.guard.lookup import digest
+from server.guard.fingerprint import digest
 from server.sandbox.serve import RunningSandbox
 from server.settings import Credentials
 
