@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from pydantic import ValidationError
 
@@ -115,6 +116,10 @@ class Dispatcher:
         except Declined as fault:
             if fault.status != 403:  # a subaccount without lists is known all the same
                 raise
+
+    async def verify(self) -> None:
+        """The same with what the operator has to know; LedgerMisconfigured if it will not be read by itself."""
+        await anyio.to_thread.run_sync(self._the_ledger().verify)
 
     async def call(
         self,

@@ -4,9 +4,11 @@ All limits are off by default. While one is wrong, no call is made: an agent mus
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -175,7 +177,20 @@ def _place(text: str) -> str:
         sound = False
     if not sound:
         raise WrongSetting("must be a path, or a URL such as postgresql://user@host/database")
-    return text
+    return text if is_shared(text) else _file(text)
+
+
+def _file(text: str) -> str:
+    """An absolute path: each folder that a host starts this in would have a relative one of its own."""
+    path = text.removeprefix("sqlite:///")
+    with suppress(RuntimeError):  # no such user
+        path = str(Path(path).expanduser()) + ("/" if path.endswith("/") else "")
+    if not Path(path).is_absolute():
+        raise WrongSetting("must be an absolute path, such as ~/ledger.sqlite3 or /var/lib/clicksend/ledger.sqlite3")
+    with suppress(OSError):
+        if path.endswith("/") or Path(path).is_dir():
+            raise WrongSetting("is a directory: add the name of a file")
+    return path
 
 
 def _toolsets(text: str) -> tuple[str, ...]:

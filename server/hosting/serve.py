@@ -1,6 +1,7 @@
 """Streamable HTTP: the MCP server on a socket, for many callers, and how it ends."""
 
 import asyncio
+import logging
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.dispatch import Dispatcher
+from server.errors import LedgerMisconfigured, LedgerUnavailable
 from server.hosting.access import BASIC, Identify, by_own_account, by_token, of_this_machine
 from server.hosting.door import CALLER, PATH, REQUEST_ID, Door
 from server.hosting.health import health_routes
@@ -31,6 +33,8 @@ from server.variables import WrongSetting
 
 if TYPE_CHECKING:
     from server.hosting.counters import SharedStorage
+
+log = logging.getLogger("clicksend_mcp")
 
 _MOST_CONNECTIONS = 2_000  # further ones are told 503, but for those that ask how the server is
 _FOR_HEALTH = 50  # connections beside them; above these, who has waited longest without a request is cut off
@@ -86,6 +90,8 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
     storage = _shared_storage(settings)
     traffic = Traffic(hosting, storage)
     async with dispatcher:
+        if settings.policy.shared_ledger is not None:
+            await _verify(dispatcher)
         server = build_server(
             settings,
             dispatcher=dispatcher,
@@ -139,6 +145,16 @@ def _shared_storage(settings: Settings) -> "SharedStorage | None":
     from server.hosting.counters import SharedStorage
 
     return SharedStorage(place)
+
+
+async def _verify(dispatcher: Dispatcher) -> None:
+    """Raise WrongSetting if nothing can ever be sent; a database that is away now may come back."""
+    try:
+        await dispatcher.verify()
+    except LedgerMisconfigured as fault:
+        raise WrongSetting(f"CLICKSEND_MCP_LEDGER cannot be used: {fault}") from None
+    except LedgerUnavailable as fault:
+        log.warning("nothing can be sent until the ledger is there: %s", fault)
 
 
 def _sender(request: Request) -> Sender:
