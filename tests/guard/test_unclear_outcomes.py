@@ -1,72 +1,16 @@
 """Answers that are neither yes nor no: looked up, guarded against the repeat, and never thrown away."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from guarding import ANA, BO, MMS, Call, Place, account, campaign, dispatching, host, settings, sms
-from scripted import USERNAME, Conversation, answer, envelope, good, scripted
+from answering import Service, calling, history, messages
+from guarding import ANA, BO, MMS, Place, account, campaign, host, sms
+from scripted import answer, envelope, good, scripted
 
 pytestmark = pytest.mark.anyio
 
 TODAY = 1_795_767_000
-
-
-@dataclass
-class Service:
-    """A ClickSend whose answers to a send, and whose records, are told."""
-
-    sent: list[dict[str, Any]] = field(default_factory=list)
-    url: str = ""
-    username: str = USERNAME
-    api_key: str = "5EC2E7-of-ana"
-    send: bytes = b""  # the answer to a send; the records below show it or not
-    records: Callable[[list[dict[str, Any]]], list[Any]] = lambda _: []
-    price: object = 0.07
-
-    async def talk(self, conversation: Conversation) -> None:
-        """Answer one request."""
-        request = conversation.request
-        method, path, _ = request.line.split()
-        if path.endswith("/price"):
-            messages = [{**message, "status": "SUCCESS"} for message in request.json.get("messages", [])]
-            priced = {"total_price": self.price, **({"messages": messages} if messages else {})}
-            await conversation.say(good(priced))
-        elif method == "GET":
-            await conversation.say(good({"data": self.records(self.sent), "last_page": 1}))
-        else:
-            self.sent.append(request.json)
-            await conversation.say(self.send)
-
-
-@asynccontextmanager
-async def calling(service: Service, ledger: Place, **policy: Any) -> AsyncIterator[Call]:
-    """Call actions whose answers come from a service."""
-    async with scripted(service.talk) as upstream:
-        service.url = upstream.url
-        async with dispatching(settings(service, ledger, policy=policy)) as call:  # type: ignore[arg-type]
-            yield call
-
-
-def messages(*rows: Mapping[str, Any], **more: Any) -> bytes:
-    return good({"messages": list(rows), **more})
-
-
-def history(*ids: str) -> Callable[[list[dict[str, Any]]], list[Any]]:
-    """Records of the messages sent, in their order, under these ids."""
-
-    def records(sent: list[dict[str, Any]]) -> list[Any]:
-        rows = [message for body in sent for message in body["messages"]]
-        return [
-            {**row, "message_id": number, "date": 2**40, "custom_string": row.get("custom_string", "")}
-            for row, number in zip(rows, ids, strict=False)
-        ]
-
-    return records
 
 
 # --- messages ----------------------------------------------------------------------------------------
@@ -323,86 +267,7 @@ async def test_the_repeat_is_told_what_of_it_stands_in_the_records(ledger: Place
     assert "1 are in ClickSend's records (A-1), 1 not yet." in again.error
 
 
-# --- money -------------------------------------------------------------------------------------------
-
-PRICES = (
-    0,
-    "0",
-    "1e-7",
-    -0.07,
-    -5,
-    "-5.00",
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    1e30,
-    "1e900000",
-    "",
-    None,
-    [],
-    True,
-    "0.01",
-)
-
-
-@pytest.mark.parametrize("price", PRICES, ids=str)
-async def test_what_was_accepted_never_costs_less_than_its_quote(price: object, any_ledger: Place) -> None:
-    """H2: whatever price the answer to the send names, one fits and no more."""
-    row = {"to": ANA, "message_id": "A-1", "status": "SUCCESS"}
-    service = Service(send=messages(row, total_price=price))
-    async with calling(service, any_ledger, max_cost_per_day=Decimal("0.10")) as call:
-        envelopes = [await call("CREATE_SMS_SEND", **sms(custom_string=str(number))) for number in range(4)]
-    assert envelopes[0].successful, envelopes[0]
-    assert all("CLICKSEND_MCP_MAX_COST_PER_DAY" in later.error for later in envelopes[1:])
-    assert len(service.sent) == 1
-    assert (any_ledger.row()["state"], any_ledger.row()["cost"]) == ("accepted", 70_000)
-
-
-async def test_a_price_above_the_quote_is_what_it_costs(ledger: Place) -> None:
-    row = {"to": ANA, "message_id": "A-1", "status": "SUCCESS"}
-    async with calling(Service(send=messages(row, total_price="0.0900")), ledger, max_cost_per_day=Decimal(1)) as call:
-        await call("CREATE_SMS_SEND", **sms())
-    assert ledger.row()["cost"] == 90_000
-
-
-@pytest.mark.parametrize("price", [0, "-1", "0.07", None], ids=str)
-async def test_a_part_costs_no_less_than_its_share_of_the_quote(price: object, ledger: Place) -> None:
-    """H2: one of two at 0.20 costs 0.10."""
-    answered = messages(
-        {"to": ANA, "message_id": "A-1", "status": "SUCCESS"},
-        {"to": BO, "message_id": "B-2", "status": "THROTTLED"},
-        total_price=price,
-    )
-    async with calling(Service(send=answered, price="0.2000"), ledger, max_cost_per_day=Decimal(1)) as call:
-        await call("CREATE_SMS_SEND", **sms(ANA, BO))
-    assert (ledger.row()["state"], ledger.row()["cost"]) == ("partly", 100_000)
-
-
-@pytest.mark.parametrize(
-    "price", ["NaN", "-0.07", "1e-2", "Infinity", "1e900000", True, [], 10**9, None, "0,07"], ids=str
-)
-async def test_a_quote_that_is_no_amount_is_no_price(price: object, ledger: Place) -> None:
-    """H2: one reader of money, for quotes and answers."""
-    service = Service(price=price)
-    async with calling(service, ledger, max_cost_per_call=Decimal(5)) as call:
-        envelope = await call("CREATE_SMS_SEND", **sms())
-    assert "No price could be had" in envelope.error
-    assert envelope.error.endswith("Nothing was sent.")
-    assert service.sent == []
-
-
-async def test_a_quote_for_fewer_than_were_asked_about_is_no_price(ledger: Place) -> None:
-    """H2: what has no price could cost anything."""
-
-    async def script(conversation: Conversation) -> None:
-        await conversation.say(messages({"to": ANA, "status": "SUCCESS"}, total_price="0.07"))
-
-    async with scripted(script) as upstream:
-        service = Service(url=upstream.url)
-        async with dispatching(settings(service, ledger, policy={"max_cost_per_call": Decimal(5)})) as call:  # type: ignore[arg-type]
-            envelope = await call("CREATE_SMS_SEND", **sms(ANA, BO))
-    assert "No price could be had (ClickSend names none for all of it)" in envelope.error
-    assert [request.line.split()[1] for request in upstream.requests] == ["/v3/sms/price"]
+# --- a real process ---------------------------------------------------------------------------------
 
 
 async def test_a_real_server_reports_a_status_nobody_knows(ledger: Place) -> None:
