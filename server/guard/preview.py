@@ -17,6 +17,7 @@ from tools.reach import Outgoing
 _NAMED = 10  # recipients that are named
 _TEXTS = 5  # different texts that are shown
 _MOST_PARTS = 100  # of one message
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # some hosts show questions in a terminal
 _IN_LINES = ("to", "from", "body", "schedule", "list_id", "file_url")  # which have a line of their own
 
 
@@ -153,7 +154,7 @@ def _about(outgoing: Sequence[Outgoing]) -> list[str]:
 
 def _clean(text: str) -> str:
     """A text without what nobody sees, its further lines set in, so that none can be taken for a line of ours."""
-    return "\n      ".join(without_unseen(text).splitlines())
+    return "\n      ".join(_CONTROL.sub("", line) for line in without_unseen(text).splitlines())
 
 
 def _visible(character: str) -> str:

@@ -111,6 +111,8 @@ def _spellings(number: str) -> set[str]:
     """Every form in which one phone is dialled: with a trunk 0, and without the digits that only mobiles have."""
     key = phone_key(number)
     forms = {number, e164(number) or number, key}
+    if (parsed := _parsed(key)) and phonenumbers.ndd_prefix_for_region(_plan_of(parsed), True) == "0":
+        forms.add(f"+{parsed.country_code}0{phonenumbers.national_significant_number(parsed)}")
     if match := re.fullmatch(r"\+54([0-9]{10})", key):
         forms.add(f"+549{match[1]}")
     elif match := re.fullmatch(r"\+55([0-9]{2})9([6-9][0-9]{7})", key):
@@ -118,6 +120,10 @@ def _spellings(number: str) -> set[str]:
     elif match := re.fullmatch(r"\+52([0-9]{10})", key):
         forms.add(f"+521{match[1]}")
     return forms
+
+
+def _plan_of(number: phonenumbers.PhoneNumber) -> str:
+    return str(phonenumbers.region_code_for_country_code(number.country_code or 0))
 
 
 def _quiet_hours(one: Outgoing, policy: Policy) -> str | None:
