@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
@@ -42,6 +43,13 @@ class _Text(_Private):
         fields = "".join(f" {name}={value}" for name, value in getattr(record, "fields", {}).items())
         first, newline, rest = super().format(record).partition("\n")
         return f"{first}{fields}{newline}{rest}"
+
+
+def announce(text: str, form: str) -> None:
+    """Say on stderr where something is, whatever the level of the log; as JSON where the log is."""
+    if form == "json":
+        text = _Json().format(logging.LogRecord("clicksend_mcp", logging.INFO, "", 0, text, None, None))
+    sys.stderr.write(f"{text}\n")
 
 
 def configure(level: str, form: str = "text") -> None:

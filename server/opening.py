@@ -1,13 +1,13 @@
 """Opening a command: the settings it runs with, and the sandbox that lives as long as it does."""
 
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from server.logs import announce
 from server.settings import Credentials, Settings, from_environment
 from server.variables import WrongSetting
 
@@ -54,7 +54,7 @@ async def settings_of(
             told = f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}"
             if not serves:
                 told = "Sandbox: nothing is sent or paid. This one ends with the call; `clicksend-mcp sandbox` stays"
-            print(told, file=sys.stderr)
+            announce(told, settings.log_format)
             yield _of_sandbox(settings, sandbox, folder, inbox=None if strangers else sandbox.inbox)
 
 

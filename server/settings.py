@@ -20,6 +20,10 @@ from server.variables import Variable, WrongSetting, is_loopback, plain_text, se
 CLICKSEND_URL: Final = "https://rest.clicksend.com"
 _OWN_PREFIX: Final = "CLICKSEND_MCP_"
 _CREDENTIALS: Final = ("CLICKSEND_USERNAME", "CLICKSEND_API_KEY", "CLICKSEND_PASSWORD")
+_EXAMPLE: Final = re.compile(
+    r"<.*>|\[.*\]|your[ _-](own|api|clicksend|account|user|name|key|password|secret).*|x{3,}|\.{3}|changeme|example",
+    re.IGNORECASE,
+)
 _ALIKE: Final = 0.6  # of two names, from 0 to 1
 _HOST_NAME: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\.?")
 
@@ -209,9 +213,7 @@ def _is_set(text: str) -> bool:
 
 def _is_example(text: str) -> bool:
     """Whether a credential is what a page shows where people's own belongs; none of ClickSend's looks so."""
-    return (
-        re.fullmatch(r"<.*>|\[.*\]|your[ _-].*|x{3,}|\.{3}|changeme|example", text.strip(), re.IGNORECASE) is not None
-    )
+    return _EXAMPLE.fullmatch(text.strip()) is not None
 
 
 def _credentials(given: Mapping[str, Any]) -> Credentials | None:

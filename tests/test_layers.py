@@ -15,7 +15,6 @@ TALK_TO_PEOPLE = {
     "server/cli.py",
     "server/calling.py",
     "server/demo.py",
-    "server/opening.py",
     "server/streams.py",
     "server/usage.py",
 }

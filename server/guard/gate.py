@@ -378,7 +378,8 @@ def _whole(reach: Reach, everybody: Sequence[Outgoing]) -> str:
     if reach.list_id is None:
         return ""
     counted = f", {len(everybody)} contacts" if everybody is not reach.outgoing else ""
-    return f"everybody on contact list {reach.list_id}{counted}"
+    later = " now, and whoever is on it then" if any(one.at for one in reach.outgoing) else ""
+    return f"everybody on contact list {reach.list_id}{counted}{later}"
 
 
 def _booked(state: State, quote: Decimal | None, price: Decimal | None, verdict: Verdict | None) -> Decimal | None:

@@ -107,22 +107,25 @@ def whole_request(action: Action, request: Request) -> str:
 
 
 def _details(request: Request) -> list[str]:
-    """What leaves beside recipients, sender, time and text: what all have in common, and what each has of its own."""
+    """What leaves beside recipients, sender, time and text, a line a field: what all share, and what each has alone."""
     body = request.body or {}
     shared = {**_in_path(request), **{name: value for name, value in body.items() if not isinstance(value, list)}}
-    lines = [_named(shared)]
+    lines = [f"Also: {field}" for field in _fields(shared)]
     for value in body.values():
         items = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-        own = [_named(item) for item in items]
-        who = [_clean(str(item.get("to") or item.get("address_name") or "")) for item in items]
-        same = bool(own) and len(set(own)) == 1
-        lines += own[:1] if same else [f"{to}: {text}" for to, text in zip(who, own, strict=True) if text]
-    return [f"Also: {line}" for line in lines if line]
+        own = [_fields(item) for item in items]
+        if own and all(fields == own[0] for fields in own):
+            lines += [f"Also: {field}" for field in own[0]]
+            continue
+        for item, fields in zip(items, own, strict=True):
+            who = _clean(str(item.get("to") or item.get("address_name") or ""))
+            lines += [f"Also for {who}: {field}" for field in fields]
+    return lines
 
 
-def _named(values: Mapping[str, Any]) -> str:
+def _fields(values: Mapping[str, Any]) -> list[str]:
     shown = ((name, value) for name, value in values.items() if name not in _IN_LINES and value not in (None, ""))
-    return "; ".join(f"{name} {_clean(str(value))}" for name, value in shown)
+    return [f"{name} {_clean(str(value))}" for name, value in shown]
 
 
 def _in_path(request: Request) -> dict[str, int | str]:

@@ -66,7 +66,8 @@ def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
 def _sender(one: Outgoing, policy: Policy) -> str | None:
     if not policy.allowed_senders or one.country:
         return None
-    if one.sender != SHARED and (one.sender or SHARED) in policy.allowed_senders:
+    plain = {allowed.removeprefix("+") for allowed in policy.allowed_senders}  # a number with or without its plus
+    if one.sender != SHARED and (one.sender or SHARED).removeprefix("+") in plain:
         return None
     allowed = ", ".join(sorted(policy.allowed_senders))
     return f"sender {one.sender or '(left out: the shared number)'} is not one of {allowed}"

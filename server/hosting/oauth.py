@@ -5,6 +5,7 @@ A token is never passed on: ClickSend is called with the account of the server, 
 
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tools.action import Effect
 from tools.catalog import CATALOG
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _PREFIX = "clicksend:"
 _LEEWAY = 30  # seconds that clocks may differ
 _FRESH_FOR = 600  # seconds
@@ -150,7 +152,7 @@ def by_access_token(settings: Settings, registry: Registry) -> Identify:
 
     async def claims(token: str) -> Mapping[str, Any]:
         try:
-            key = await keys.key(jwt.get_unverified_header(token).get("kid"))
+            key = await keys.key(_header(token).get("kid"))
             if key is None:
                 raise jwt.InvalidKeyError
             found: dict[str, Any] = jwt.decode(
@@ -182,6 +184,23 @@ def by_access_token(settings: Settings, registry: Registry) -> Identify:
         return Admitted(caller, f"oauth {hashlib.sha256(found['sub'].encode()).hexdigest()}")
 
     return identify
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    """The header of an access token, not verified. Raises jwt.InvalidTokenError for a token of another kind.
+
+    RFC 9068 wants at+jwt; many issuers write JWT, or nothing. An issuer's logout tokens and proofs of possession are
+    signed with the same keys.
+    """
+    if not _JWS.fullmatch(token):  # decoders forgive padding, and skip what is no base64url
+        raise jwt.InvalidTokenError
+    header: dict[str, Any] = jwt.get_unverified_header(token)
+    kind = header.get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in ("at+jwt", "jwt"):
+        raise jwt.InvalidTokenError
+    if "crit" in header or header.get("b64", True) is not True:
+        raise jwt.InvalidTokenError
+    return header
 
 
 def _granted(claims: Mapping[str, Any]) -> frozenset[Effect]:

@@ -2,8 +2,11 @@
 
 import hashlib
 import hmac
+import logging
+import os
 import re
 import secrets
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +26,8 @@ _LIMITS = {
 }
 _KEYS = ("name", "token_sha256", "subject", "username", "api_key", "scopes", "limits")
 _VARIABLE = "CLICKSEND_MCP_HTTP_CALLERS"
+log = logging.getLogger("clicksend_mcp")
+
 NAME_RULE = "1 to 64 letters, digits or . _ @ -"
 
 SCOPES: Mapping[str, frozenset[Effect]] = {
@@ -74,6 +79,7 @@ def read_registry(file: str | None, settings: Settings) -> Registry:
         content = tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
         raise WrongSetting(f"{_VARIABLE} cannot be read: {type(fault).__name__}") from None
+    _check_rights(Path(file), holds_keys="api_key" in str(content))
     entries = content.pop("caller", None)
     if content or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise WrongSetting(f"{_VARIABLE} must have [[caller]] entries, and nothing else")
@@ -83,6 +89,17 @@ def read_registry(file: str | None, settings: Settings) -> Registry:
         _unique(known, what)
     _unique([one.caller.name for one in registered], "name")
     return Registry(registered)
+
+
+def _check_rights(file: Path, *, holds_keys: bool) -> None:
+    """Refuse a file that others may change, and warn of keys that others may read. Windows has no such bits."""
+    if os.name == "nt":
+        return
+    mode = file.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise WrongSetting(f"{_VARIABLE} can be changed by others than its owner: chmod go-w {file}")
+    if holds_keys and mode & (stat.S_IRGRP | stat.S_IROTH):
+        log.warning("%s holds API keys and can be read by others than its owner: chmod go-r %s", _VARIABLE, file)
 
 
 def _unique(values: list[Any], what: str) -> None:

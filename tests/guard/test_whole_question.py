@@ -1,6 +1,7 @@
 """The question to a person: all that leaves is in it, cleaned and bounded, and the yes is bound to just that."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ async def test_each_of_many_recipients_and_texts_is_in_the_question(ledger: Plac
     for number, message in enumerate(messages):
         place = lines.index(f"To: 1: {message['to']}")
         assert lines[place + 3] == f"Text: Hello {number} (1 part each)"
-        assert f"Also: {message['to']}: custom_string c{number}" in lines
+        assert f"Also for {message['to']}: custom_string c{number}" in lines
     assert " more" not in text
 
 
@@ -124,6 +125,21 @@ async def test_a_yes_covers_the_request_to_the_letter(ledger: Place, sandbox: Ru
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         questions = [await call("CREATE_SMS_SEND", **sms(**more)) for more in ({}, {"source": "a"}, {"body": "Hello "})]
     assert len({question.token for question in questions}) == 3
+
+
+async def test_no_field_looks_like_another(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M3: each has a line of its own."""
+    async with guarded(sandbox, ledger, **ALWAYS) as call:
+        text = await asked(call, "CREATE_SMS_SEND", **sms(custom_string="a; from_email b@example.com"))
+    assert "Also: custom_string a; from_email b@example.com" in text.splitlines()
+
+
+async def test_a_scheduled_campaign_says_that_its_list_may_change(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M3: it goes to whoever is on the list then."""
+    async with guarded(sandbox, ledger, approval=Approval(always=True)) as call:
+        list_id = await contact_list(call, ANA)
+        text = await asked(call, "CREATE_SMS_CAMPAIGNS_SEND", **campaign(list_id, schedule=int(time.time()) + 3600))
+    assert f"everybody on contact list {list_id}, 1 contacts now, and whoever is on it then" in text
 
 
 async def test_a_deletion_is_asked_about_with_what_it_names(ledger: Place, sandbox: RunningSandbox) -> None:

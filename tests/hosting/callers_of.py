@@ -87,6 +87,7 @@ def callers_file(folder: Path, *entries: Mapping[str, Any]) -> str:
         ]
     file = folder / "callers.toml"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    file.chmod(0o600)
     return str(file)
 
 

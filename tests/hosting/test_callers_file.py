@@ -138,6 +138,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def test_what_is_wrong_in_the_file_is_told_in_one_sentence(case: str, tmp_path: Path, told: Start) -> None:
     file = tmp_path / "callers.toml"
     file.write_text(WRONG[case].text, encoding="utf-8")
+    file.chmod(0o600)
     said = told(auth="tokens", callers=str(file))
     assert WRONG[case].told in said
     assert SECRET not in said
@@ -170,6 +171,7 @@ def test_the_example_of_the_documentation_is_accepted(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "hosting.md").read_text(encoding="utf-8")
     file = tmp_path / "callers.toml"
     file.write_text(text.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    file.chmod(0o600)
     (caller,) = read_registry(str(file), Settings()).callers
     assert caller.name == "support-bot"
     assert caller.credentials == Credentials("acme-support", "...")
@@ -182,3 +184,26 @@ def test_a_wrong_file_never_shows_a_key_in_a_repr(tmp_path: Path) -> None:
     assert SECRET not in repr(read_registry(file, Settings()).callers)
     with pytest.raises(WrongSetting):
         read_registry(str(tmp_path / "none"), Settings())
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o600, ""), (0o640, "can be read"), (0o644, "can be read")])
+def test_keys_that_others_can_read_are_warned_of(
+    mode: int, told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """L7: Kubernetes mounts secrets so, so it is no reason to end."""
+    file = tmp_path / "callers.toml"
+    file.write_text(HEAD + ANA + KNOWN + OWN)
+    file.chmod(mode)
+    assert len(read_registry(str(file), Settings()).callers) == 1
+    assert (told in caplog.text) if told else not caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_can_change_stops_the_start(mode: int, tmp_path: Path) -> None:
+    """L7: whoever writes it decides who sends at whose expense."""
+    file = tmp_path / "callers.toml"
+    file.write_text(HEAD + ANA + KNOWN + OWN)
+    file.chmod(mode)
+    with pytest.raises(WrongSetting, match="can be changed by others than its owner: chmod go-w"):
+        read_registry(str(file), Settings())

@@ -97,6 +97,14 @@ FORGED: dict[str, Forge] = {
     "more scopes": lambda issuer: tampered(issuer.token(scope="clicksend:read"), scope=EVERYTHING),
     "no signature": lambda issuer: issuer.token().rpartition(".")[0] + ".",
     "a cut signature": lambda issuer: issuer.token()[:-8],
+    "a logout token": lambda issuer: issuer.token(headers={"typ": "logout+jwt"}),
+    "a proof of possession": lambda issuer: issuer.token(headers={"typ": "dpop+jwt"}),
+    "an ID token by its type": lambda issuer: issuer.token(headers={"typ": "application/id_token+jwt"}),
+    "a type that is no text": lambda issuer: issuer.token(headers={"typ": 7}),
+    "an extension it must know": lambda issuer: issuer.token(headers={"crit": ["exp"]}),
+    "padding": lambda issuer: f"{issuer.token()}==",
+    "a letter that is no base64url": lambda issuer: f"{issuer.token()}+",
+    "a blank inside": lambda issuer: issuer.token().replace(".", " .", 1),
     "no token": lambda _: "abc",
     "dots": lambda _: "..",
     "other letters": lambda _: "\xe4.\xe4.\xe4",
@@ -106,6 +114,7 @@ FORGED: dict[str, Forge] = {
 
 
 async def test_a_good_token_is_taken_and_any_other_turned_away() -> None:
+    """L6: an issuer signs more than access tokens."""
     async with issuing() as issuer:
         issuer.publish(rsa_key())
         identify = guarding_door(issuer)
@@ -117,6 +126,14 @@ async def test_a_good_token_is_taken_and_any_other_turned_away() -> None:
             assert challenge.startswith('Bearer error="invalid_token", resource_metadata="'), what
             assert f'scope="{EVERYTHING}"' in challenge, what
             assert await is_taken(identify, issuer.token()), what
+
+
+@pytest.mark.parametrize("kind", ["at+jwt", "application/at+jwt", "AT+JWT", "JWT", "jwt"])
+async def test_the_types_that_issuers_give_access_tokens_are_taken(kind: str) -> None:
+    """L6: RFC 9068 wants at+jwt, and many issuers write JWT."""
+    async with issuing() as issuer:
+        identify = guarding_door(issuer.publish(rsa_key()))
+        assert await is_taken(identify, issuer.token(headers={"typ": kind}))
 
 
 async def test_clocks_may_differ_a_little_and_a_token_may_be_for_several() -> None:

@@ -123,13 +123,19 @@ async def running(*arguments: str, **own: str) -> AsyncIterator[Program]:
         await process.communicate()
 
 
+async def address_of(program: Program) -> str:
+    """The address that a server over HTTP tells, after what else it may have to say."""
+    while not (line := await program.error_line()).startswith("MCP at http://"):
+        told = line.startswith("Sandbox at ") or " WARNING clicksend_mcp: " in line
+        assert told, f"{line} {program.errors}"
+    return line.removeprefix("MCP at ")
+
+
 @asynccontextmanager
 async def running_http(*arguments: str, **own: str) -> AsyncIterator[tuple[Program, str]]:
     """The program as an HTTP server on a free port, with its address."""
     async with running("http", "--port", "0", *arguments, **own) as program:
-        while not (line := await program.error_line()).startswith("MCP at http://127.0.0.1:"):
-            assert line.startswith("Sandbox at "), f"{line} {program.errors}"
-        yield program, line.removeprefix("MCP at ")
+        yield program, await address_of(program)
 
 
 async def run(*arguments: str, **own: str) -> tuple[int, str, str]:

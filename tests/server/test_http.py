@@ -1,13 +1,14 @@
 """The real process over Streamable HTTP: for clients of this machine only."""
 
 import asyncio
+import json
 import signal
 import socket
 from contextlib import AsyncExitStack
 
 import httpx
 import pytest
-from hosting import ERAS, HELLO, PATIENCE, run, running, running_http
+from hosting import ERAS, HELLO, PATIENCE, address_of, run, running, running_http
 from inputs import GOOD
 from mcp import Client
 from scripted import SECRET, USERNAME, good, says, says_when_released, scripted
@@ -45,7 +46,7 @@ async def test_other_hosts_and_origins_are_turned_away(address: str) -> None:
         running("http", "--host", address, "--port", "0") as program,
         httpx.AsyncClient(trust_env=False) as web,
     ):
-        url = (await program.error_line()).removeprefix("MCP at ")
+        url = await address_of(program)
         assert url.startswith(f"http://{address}:")
         own = await web.post(url, json=HELLO[0], headers=ACCEPT)
         local = await web.post(url, json=HELLO[0], headers=ACCEPT | {"Origin": url.removesuffix("/mcp")})
@@ -93,7 +94,7 @@ async def test_other_names_of_this_machine_are_taken(host: str) -> None:
         except OSError:
             pytest.skip("no IPv6 here")
     async with running("http", "--host", host, "--port", "0") as program:
-        url = (await program.error_line()).removeprefix("MCP at ")
+        url = await address_of(program)
         async with asyncio.timeout(PATIENCE), Client(url) as client:
             assert len((await client.list_tools()).tools) == 26
 
@@ -158,3 +159,19 @@ async def test_a_client_that_leaves_does_not_cut_a_paid_call() -> None:
                 calling.cancel()
             upstream.released.set()
             assert f"action={SEND} outcome=successful" in await program.error_line()
+
+
+async def test_every_line_on_stderr_is_json_where_the_log_is() -> None:
+    """N22, N6: the address, and what is wrong with the settings."""
+    environment = {"CLICKSEND_MCP_LOG_FORMAT": "json", "CLICKSEND_MCP_DRYRUN": "1"}
+    async with running("http", "--port", "0", "--sandbox", **environment) as program:
+        told = [json.loads(await program.error_line()) for _ in range(3)]
+        program.process.terminate()
+        await program.ended()
+    assert [line["level"] for line in told] == ["INFO", "WARNING", "INFO"]
+    assert told[0]["message"].startswith("Sandbox at http://127.0.0.1:")
+    assert (
+        told[1]["message"]
+        == "every call will be refused: CLICKSEND_MCP_DRYRUN is not a setting: write CLICKSEND_MCP_DRY_RUN"
+    )
+    assert told[2]["message"].startswith("MCP at http://127.0.0.1:")

@@ -120,25 +120,44 @@ async def asks_until_cut(deaf: socket.socket, asking: bytes) -> None:
         return
 
 
-async def test_beyond_the_most_connections_a_503_is_told_until_one_is_closed() -> None:
+async def status_of(url: str, path: str) -> int:
+    """The status of a path, asked on a connection of its own."""
+    async with wire(url) as client:
+        await client.write(f"GET {path} HTTP/1.1\nHost: x\nConnection: close\n\n")
+        return (await client.answer())[0]
+
+
+async def become(url: str, status: int) -> None:
+    """Wait until a path that there is not is answered so."""
+    async with asyncio.timeout(PATIENCE):
+        while await status_of(url, "/elsewhere") != status:
+            pass
+
+
+async def test_beyond_the_most_connections_only_questions_of_health_are_answered() -> None:
+    """M2: Kubernetes would restart a server that cannot be asked."""
     environment = bounds(serve__MOST_CONNECTIONS=30, serve__HEAD_WITHIN=60)
     async with running_http(**environment) as (program, url), AsyncExitStack() as idle:
-        for _ in range(29):
+        for _ in range(31):
             await idle.enter_async_context(wire(url))
-        statuses = []
-        while not statuses or statuses[-1] == 200:  # until all have been accepted
-            async with wire(url) as client:
-                await client.write("GET /healthz HTTP/1.1\nHost: x\n\n")
-                statuses.append((await client.answer())[0])
-            if len(statuses) == 1:
-                await idle.enter_async_context(wire(url))
-        assert statuses[-1] == 503
+        await become(url, 503)  # until all have been accepted
+        assert await status_of(url, "/healthz") == 200
+        assert await status_of(url, "/mcp") == 503
         await idle.aclose()
-        async with asyncio.timeout(PATIENCE):
-            while statuses[-1] != 200:
-                async with wire(url) as client:
-                    await client.write("GET /healthz HTTP/1.1\nHost: x\n\n")
-                    statuses.append((await client.answer())[0])
+        await become(url, 404)
+        program.process.terminate()
+        assert await program.ended() == 0
+    assert "Traceback" not in program.errors
+
+
+async def test_those_who_are_silent_longest_make_room() -> None:
+    """M2: two thousand connections without a word or a token shut out nobody."""
+    environment = bounds(serve__MOST_CONNECTIONS=20, serve__FOR_HEALTH=5, serve__HEAD_WITHIN=60)
+    async with running_http(**environment) as (program, url), AsyncExitStack() as idle:
+        for _ in range(60):
+            await idle.enter_async_context(wire(url))
+        for _ in range(10):
+            assert await status_of(url, "/healthz") == 200
         program.process.terminate()
         assert await program.ended() == 0
     assert "Traceback" not in program.errors

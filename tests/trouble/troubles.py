@@ -44,6 +44,7 @@ def callers(folder: Path, *names: str) -> tuple[dict[str, str], list[dict[str, s
         headers.append({"Authorization": f"Bearer {token}"})
     file = folder / "callers.toml"
     file.write_text("\n".join(entries))
+    file.chmod(0o600)
     return {"CLICKSEND_MCP_HTTP_AUTH": "tokens", "CLICKSEND_MCP_HTTP_CALLERS": str(file)}, headers
 
 
