@@ -14,9 +14,10 @@ import aiohttp
 import anyio
 import httpx
 
-from server.cleaning import remover_of, without_secrets
+from server.cleaning import Remover, without_secrets
 from server.connections import Departure, SpokeFirst
 from server.errors import Declined, NeverReached, NoUsableAnswer
+from server.large import LARGE, Large
 from server.network import ACCOUNT, network, watched
 from server.settings import Credentials, Settings
 from server.telemetry import clicksend_span
@@ -27,6 +28,7 @@ _FAULTS_OF_CLICKSEND = ("INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SOMETHING_IS
 _CONNECTIONS = 100  # at once
 _FULL = "too many calls at once, none of the connections became free"
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
+_MOST_VALUES = 200_000  # of an answer; ClickSend's own have a thousand rows at most
 _LONGEST_REASON = 500  # characters of ClickSend's own words
 
 
@@ -38,7 +40,7 @@ class ClickSend:
         self._base_url = settings.base_url.rstrip("/")
         base = httpx.URL(settings.base_url)
         self._host = f"{base.host}:{base.port or (443 if base.scheme == 'https' else 80)}"
-        self._removers: WeakKeyDictionary[Credentials, Callable[[str], str]] = WeakKeyDictionary()
+        self._removers: WeakKeyDictionary[Credentials, Remover] = WeakKeyDictionary()
         # A proxy from the environment must not see what is meant for this machine.
         proxies = not is_loopback(base.host)
         self._http = httpx.AsyncClient(
@@ -99,8 +101,7 @@ class ClickSend:
                 if departure.early:
                     raise NoUsableAnswer("the answer began before the whole request had left")
                 ended(response.status_code)
-                # The account's own secret is taken out, should the answer ever repeat it.
-                return _answer(response, self._remover(credentials)(await _text(response)))
+                return await _read(response, await _text(response), self.remover(credentials))
             finally:
                 await response.aclose()
 
@@ -136,11 +137,28 @@ class ClickSend:
             case _:
                 return f"the connection to {host} broke"
 
-    def _remover(self, credentials: Credentials) -> Callable[[str], str]:
+    def remover(self, credentials: Credentials) -> Remover:
+        """What takes the account's own secret out of a text."""
         remover = self._removers.get(credentials)  # kept for as long as somebody holds the credentials
         if remover is None:
-            remover = self._removers[credentials] = remover_of(credentials)
+            remover = self._removers[credentials] = Remover(credentials)
         return remover
+
+
+async def _read(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
+    """What an answer says, or its fault; without the account's own secret, should ClickSend ever repeat it."""
+    if text.count(",") > _MOST_VALUES:
+        raise NoUsableAnswer(f"the answer has more than {_MOST_VALUES:,} values")
+    if len(text) <= LARGE:
+        return _cleaned(response, text, remover)
+    # The event loop goes on meanwhile: others have calls under way.
+    return Large(await anyio.to_thread.run_sync(_cleaned, response, text, remover))
+
+
+def _cleaned(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
+    if remover.is_in(text):
+        text = json.dumps(remover.cleaned(_json_object(text)))
+    return _answer(response, text)
 
 
 async def _text(response: httpx.Response) -> str:

@@ -125,7 +125,10 @@ class Connector(aiohttp.TCPConnector):
         self._factory: Any = partial(_Attentive, kept, loop=asyncio.get_running_loop())
 
     async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout  # noqa: ASYNC109 - aiohttp's
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> Connection:
         """A connection, clean at this moment; the request is written before anything else is read from it."""
         while True:

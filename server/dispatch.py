@@ -22,11 +22,13 @@ from server.callers import Caller, only_caller
 from server.cleaning import without_unseen
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.guard.questions import Approved, Question
+from server.large import Large
 from server.progress import is_heard, tell
 from server.result import render
 from server.settings import Credentials, Settings
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
+from tools.money import amount
 
 if TYPE_CHECKING:
     from server.client import ClickSend
@@ -202,9 +204,12 @@ class Dispatcher:
             return Envelope.failure(without_unseen(wording.wrong_input(action, explain(refused, action.input))))
         call = _Call(action, valid, caller, credentials, asked.passage)
         envelope = await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
-        if isinstance(envelope, Envelope) and envelope.error is not None:
-            return Envelope.failure(without_unseen(envelope.error), envelope.data)
-        return envelope
+        if isinstance(envelope, Question):
+            return envelope
+        remove = self._the_client().remover(credentials)  # last of all, when nothing is decoded or joined up any more
+        if envelope.error is not None:
+            return Envelope.failure(remove(without_unseen(envelope.error)), remove(envelope.data))
+        return Envelope.success(remove(envelope.data))
 
     async def _guarded(self, call: _Call, approved: Approved | None) -> Envelope | Question:
         """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
@@ -218,7 +223,7 @@ class Dispatcher:
             permit = await guard.admit(call.action, call.arguments, approved)
         except Stopped as stop:
             reason = f"{stop.reason}.{wording.nothing_happened(call.action)}"
-            return Envelope.failure(reason, self._data(call, stop.answer))
+            return Envelope.failure(reason, await self._data(call, stop.answer))
         return permit if isinstance(permit, Question) else await self._ask(call, permit)
 
     async def _proof(self, call: _Call) -> Envelope | None:
@@ -258,7 +263,7 @@ class Dispatcher:
                     call, permit, f"the answer says no ({fault.reason}) and accepts messages all the same", fault.answer
                 )
             await _settle(call, permit, "refused")
-            return Envelope.failure(wording.declined(action, fault), self._data(call, fault.answer))
+            return Envelope.failure(wording.declined(action, fault), await self._data(call, fault.answer))
         except NoUsableAnswer as fault:
             return await self._unknown(call, permit, wording.tried(fault), fault.answer)
         except anyio.get_cancelled_exc_class():
@@ -281,8 +286,8 @@ class Dispatcher:
             state: State = "accepted" if verdict.complete else "partly" if verdict.accepted else "refused"
             await _settle(call, permit, state, answer)
         if not verdict.complete:
-            return Envelope.failure(wording.not_all_accepted(action, verdict), self._data(call, answer))
-        return Envelope.success(self._data(call, answer))
+            return Envelope.failure(wording.not_all_accepted(action, verdict), await self._data(call, answer))
+        return Envelope.success(await self._data(call, answer))
 
     async def _unknown(
         self, call: _Call, permit: "Permit | None", reason: str, answer: Mapping[str, Any] | None
@@ -290,13 +295,13 @@ class Dispatcher:
         """A call whose outcome is unknown, after ClickSend's records have been searched for it."""
         told = wording.unknown(call.action, reason)
         if permit is None or call.guard is None:
-            return Envelope.failure(told, self._data(call, answer))
+            return Envelope.failure(told, await self._data(call, answer))
         found = await call.guard.find(permit)
         rows = {"data": {"messages": list(found.rows)}} if found is not None else None
         if found is not None and not found.missing:
             await call.guard.settle(permit, "accepted", ids=found.ids)
             note = f"{reason}; ClickSend's records show that all of it was accepted"
-            return Envelope.success(self._data(call, {**(rows or {}), "_found": note}))
+            return Envelope.success(await self._data(call, {**(rows or {}), "_found": note}))
         await call.guard.settle(permit, "unknown", ids=found.ids if found else ())
         if found is not None and found.rows:
             told += (
@@ -304,10 +309,11 @@ class Dispatcher:
             )
         elif found is not None:
             told += " ClickSend's records do not show it so far: nothing there is certainly from this call."
-        return Envelope.failure(told, self._data(call, answer))
+        return Envelope.failure(told, await self._data(call, answer))
 
-    def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
-        return render(answer, call.action, call.arguments, self._settings.max_result_tokens)
+    async def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
+        shown = answer, call.action, call.arguments, self._settings.max_result_tokens
+        return await anyio.to_thread.run_sync(render, *shown) if isinstance(answer, Large) else render(*shown)
 
     async def _request(
         self, action: Action, request: Request, credentials: Credentials, passage: _Passage
@@ -389,7 +395,8 @@ async def _settle(
 
 def _cost(answer: Mapping[str, Any]) -> str | None:
     data = answer.get("data")
-    return str(data["total_price"]) if isinstance(data, Mapping) and "total_price" in data else None
+    price = amount(data.get("total_price")) if isinstance(data, Mapping) else None
+    return None if price is None else str(price)
 
 
 def _accepts_something(action: Action, arguments: Arguments, answer: Mapping[str, Any] | None) -> bool:

@@ -11,6 +11,7 @@ import anyio
 
 from schemas.base import Arguments
 from server.callers import Caller
+from server.cleaning import without_unseen
 from server.errors import ClickSendError, LedgerUnavailable
 from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
 from server.guard.lookup import Found, Read, digest, look_up
@@ -27,6 +28,8 @@ _CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
 _CONTACTS_A_PAGE = 100
 _MOST_CONTACTS = 20_000  # of a campaign
 _IDS_NAMED = 20
+_LONGEST_ID = 100  # characters; ClickSend's have 36
+_MOST_IDS = 20_000  # of a send
 _LABELS = ("source", "country")  # of a message; its number is international
 
 log = logging.getLogger("clicksend_mcp")
@@ -385,10 +388,11 @@ def _ids(answer: Mapping[str, Any] | None) -> list[str]:
     """The ids of what an answer accepted."""
     data = _data(answer)
     if "sms_campaign_id" in data:
-        return [str(data["sms_campaign_id"])]
-    entries = data.get("messages") or data.get("recipients") or []
-    return [
-        str(entry.get("message_id"))
-        for entry in entries
-        if isinstance(entry, Mapping) and entry.get("status") == "SUCCESS"
-    ]
+        found = [data["sms_campaign_id"]]
+    else:
+        entries = data.get("messages") or data.get("recipients") or []
+        accepted = (one for one in entries if isinstance(one, Mapping) and one.get("status") == "SUCCESS")
+        found = [one.get("message_id") for one in accepted]
+    # They are told later, as they are: an answer may hold anything in their place.
+    ids = (without_unseen(str(one))[:_LONGEST_ID] for one in found if isinstance(one, str | int))
+    return ["".join(filter(str.isprintable, one)) for one in ids][:_MOST_IDS]

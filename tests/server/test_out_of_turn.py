@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -153,8 +154,12 @@ async def test_half_an_answer_that_is_completed_later_answers_nothing(cut: int) 
 async def test_only_reads_of_one_account_share_a_connection() -> None:
     """H1: reads stay quick, and what may cost money has a connection of its own."""
 
+    seen: list[object] = []
+
     async def script(conversation: Conversation) -> None:
-        await conversation.say(numbered(conversation.upstream.connections))
+        if conversation.writer not in seen:
+            seen.append(conversation.writer)
+        await conversation.say(numbered(seen.index(conversation.writer) + 1))
 
     async with scripted(script) as upstream:
         clicksend = ClickSend(upstream.settings())
@@ -189,6 +194,7 @@ async def outcome_of_one_send(accept: Accept, body: str) -> tuple[Exception | No
 @pytest.mark.parametrize(
     "said", [good({"messages": []}), refusal(400, "NO"), EARLY + good({})], ids=["yes", "no", "103"]
 )
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_an_answer_before_the_request_has_left_whole_is_no_answer(said: bytes) -> None:
     """H1: whoever answers before everything was said has not read it, or cannot have acted on it; nobody knows."""
     over = asyncio.Event()
@@ -215,7 +221,8 @@ async def test_nothing_leaves_on_a_new_connection_where_the_other_side_speaks_fi
         writer.write(said)
         await writer.drain()
         spoken.set()
-        heard.append(await reader.read())
+        with suppress(ConnectionError):
+            heard.append(await reader.read())
         writer.close()
         gone.set()
 
@@ -231,7 +238,7 @@ async def test_nothing_leaves_on_a_new_connection_where_the_other_side_speaks_fi
             await session.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", data=b"{}")
         await asyncio.wait_for(gone.wait(), PATIENCE)
     server.close()
-    assert heard == [b""]
+    assert not any(heard)
 
 
 async def test_the_parts_of_aiohttp_that_are_used_unpromised_are_there() -> None:
