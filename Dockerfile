@@ -6,7 +6,7 @@ ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS build
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE clicksend_mcp.py ./
 COPY schemas schemas
 COPY tools tools
 COPY server server

@@ -6,8 +6,11 @@ BIN := $(VENV)/bin
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check faults load bench clients client-environments bundle collector pictures format snapshots readme \
+.PHONY: help demo test check faults load bench clients client-environments bundle collector pictures format snapshots readme \
 	screenshots constraints clean
+
+help:                              ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/ready                ## watch an agent's day against the sandbox
 	@$(BIN)/clicksend-mcp demo
@@ -77,10 +80,12 @@ $(VENV)/bin/python:
 	@touch $@
 
 $(VENV)/ready: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), which takes up to a minute the first time ..."
 	@$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing what development needs into $(VENV) ..."
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/ready
 

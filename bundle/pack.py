@@ -12,6 +12,7 @@ from tools.catalog import CATALOG
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("server", "tools", "schemas")
+ENTRY = "clicksend_mcp.py"
 MCPB = "@anthropic-ai/mcpb@2.1.2"
 PYTHON = "3.11"  # the one that all tests run on; uv finds or downloads it
 
@@ -31,7 +32,7 @@ def lay_out(folder: Path) -> None:
     """Fill a folder with what is packed."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("README.md", "LICENSE", "bundle/start.py"):
+    for name in ("README.md", "LICENSE", ENTRY):
         shutil.copy(ROOT / name, folder)
     manifest = json.loads((ROOT / "bundle" / "manifest.json").read_text(encoding="utf-8"))
     manifest["tools"] = [{"name": slug, "description": action.title} for slug, action in CATALOG.items()]
@@ -52,7 +53,7 @@ def _project() -> str:
         "build-system": ours["build-system"],
         "project": {key: value for key, value in ours["project"].items() if key in _KEPT},
         "project.scripts": ours["project"]["scripts"],
-        "tool.hatch.build.targets.wheel": {"packages": list(PACKAGES)},
+        "tool.hatch.build.targets.wheel": {"packages": [*PACKAGES, ENTRY]},
         "tool.uv": {"constraint-dependencies": tested, "build-constraint-dependencies": tested},
     }
     # Texts and lists of texts are written in TOML as in JSON.

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from schemas.base import JointArguments
-from schemas.fields import Choice, Flag, Text, is_email_address, is_web_address, phone_number
+from schemas.addresses import is_email_address, phone_number
+from schemas.base import JointArguments, Problem, refuse
+from schemas.fields import Choice, Flag, FreeText, Text, is_list_id, sendable
+from schemas.web import is_web_address, out_of_reach
 
 InboundAction = Literal[
     "AUTO_REPLY",
@@ -38,29 +40,38 @@ class CreateInboundRule(JointArguments):
     action: InboundAction
     enabled: Flag = Field(description="1 on, 0 off")
     rule_name: Text
-    action_address: str = Field(
-        description="E-mail for EMAIL_FIXED, URL for URL, list id as text for the CONTACT actions; else may be empty"
+    action_address: FreeText = Field(
+        description="For SMS a number, AUTO_REPLY the text, EMAIL_FIXED an e-mail, URL a URL, GROUP_SMS and "
+        "CONTACT actions a list id as text; else may be empty"
     )
     dedicated_number: _DedicatedNumber
     message_search_type: Choice = Field(le=3, description="0 any, 1 starts with, 2 contains, 3 does not contain")
     # ClickSend wants this field always, also where there is nothing to search for.
-    message_search_term: str = Field(default="", description="Needed unless message_search_type is 0")
+    message_search_term: FreeText = Field(default="", description="Needed unless message_search_type is 0")
     webhook_type: Literal["post", "get", "json"] | None = Field(default=None, description="For URL; post if left out")
 
+    @field_validator("action_address")
     @classmethod
-    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str]:
-        """The address fits the action, and a search has a term."""
-        action, address = sound.get("action", ""), sound.get("action_address")
-        if address is not None:
-            yield from _address_problems(action, address)
+    def _fits_the_action(cls, address: str, info: ValidationInfo) -> str:
+        action = (info.data or {}).get("action", "")
+        match action:
+            case "SMS":
+                return phone_number(address)
+            case "AUTO_REPLY":
+                return sendable(address)
+            case "EMAIL_FIXED" if not is_email_address(address):
+                raise refuse("must be an e-mail address for EMAIL_FIXED, such as ana@example.com")
+            case "URL":
+                if not is_web_address(address):
+                    raise refuse("must be an http or https URL for URL")
+                if (reason := out_of_reach(address, info.context)) is not None:
+                    raise refuse(reason)
+        if (action == "GROUP_SMS" or "CONTACT" in action) and not is_list_id(address):
+            raise refuse(f'must be a list id as text for {action}, such as "88"')
+        return address
+
+    @classmethod
+    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
+        """A search has a term."""
         if sound.get("message_search_type") and not sound.get("message_search_term", "unknown").strip():
             yield "need message_search_term, because message_search_type is not 0"
-
-
-def _address_problems(action: str, address: str) -> Iterator[str]:
-    if action == "EMAIL_FIXED" and not is_email_address(address):
-        yield "need an e-mail address in action_address for EMAIL_FIXED, such as ana@example.com"
-    if action == "URL" and not is_web_address(address):
-        yield "need an http or https URL in action_address for URL"
-    if "CONTACT" in action and not (address.isascii() and address.isdigit()):
-        yield f'need a list id as text in action_address for {action}, such as "88"'

@@ -4,29 +4,28 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from schemas.base import from_text, refuse
+from schemas.base import MAY_BE_BLANK, NOTHING_AS_WRITTEN, from_text, is_nothing, refuse
 from schemas.text import MAX_PARTS, NEVER_CUT, measure
 
 _LARGEST: Final = 2**63 - 1
 _MILLISECONDS: Final = 10**11  # as seconds this is the year 5138
 _DATES_IN_DIGITS: Final = range(19_700_101, 21_000_101)  # 20300131 for 2030-01-31; as seconds all in 1970
-_CAMPAIGN_HORIZON: Final = timedelta(days=123)  # four months, counted as the longest four
+_HORIZON: Final = timedelta(days=123)  # four months, counted as the longest four
 
-_SEPARATORS = re.compile(r"[\s()\[\]\-\u2010-\u2013]+")
-_TRUNK_PREFIX = re.compile(r"[(\[]\s*0+\s*[)\]]")
-_INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
-_OWN_NUMBER = re.compile(r"\+?[0-9]{3,15}")
-_BLANK = re.compile(r"\s")
-_LETTER = re.compile(r"[^\W\d]")
-_COUNTRY_CODE = re.compile(r"[A-Z]{2}")
+_LONGEST_TIME: Final = 60  # characters
+_LONGEST_TEXT: Final = 1_000  # where nobody says how much a field holds
+_LONGEST_QUERY: Final = 500  # it becomes part of a URL
+_LONGEST_FILE_NAME: Final = 200
+_LONGEST_BODY: Final = 10_000  # is not measured if it is longer
+
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]{1,19}\s*")
+_ID_AS_TEXT = re.compile(r"[1-9][0-9]{0,17}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f]")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_FILTER = re.compile(r"\s*([A-Za-z_]+)\s*:")
+_ORDER = re.compile(r"([A-Za-z_]+):(asc|desc)")
 
 
 # --- whole numbers -----------------------------------------------------------------------------------
@@ -52,6 +51,11 @@ def _positive(value: int) -> int:
     return value
 
 
+def is_list_id(text: str) -> bool:
+    """Whether a text is the id of a contact list."""
+    return _ID_AS_TEXT.fullmatch(text) is not None
+
+
 Id = Annotated[int, _Whole, AfterValidator(_positive)]
 PageNumber = Annotated[int, Field(ge=1), _Whole]
 Limit = Annotated[int, Field(ge=1, le=100, description="Rows, 15 if left out"), _Whole]
@@ -60,7 +64,10 @@ Choice = Annotated[int, Field(ge=0), _Whole]
 
 
 def _flag(value: object) -> int:
-    if isinstance(value, bool) or value not in (0, 1, "0", "1"):
+    """Take true and false for 1 and 0, as models do."""
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return int(value.lower() == "true")
+    if value not in (0, 1, "0", "1"):
         raise refuse("must be 0 or 1")
     return int(value)
 
@@ -78,7 +85,7 @@ def show(seconds: int) -> str:
 
 def _unix_time(value: object) -> object:
     """Take Unix seconds, or ISO 8601 text with an offset; refuse milliseconds and times without a zone."""
-    if isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value):
+    if isinstance(value, str) and not (len(value) <= _LONGEST_TIME and _WHOLE_NUMBER.fullmatch(value)):
         return _from_iso(value)
     seconds = _whole_number(value)
     assert isinstance(seconds, int)
@@ -95,7 +102,7 @@ def _unix_time(value: object) -> object:
 
 def _from_iso(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text.strip() if len(text) <= _LONGEST_TIME else "")
     except ValueError:
         raise refuse("must be Unix seconds, or ISO 8601 with an offset such as 2030-01-31T09:00:00+10:00") from None
     if moment.tzinfo is None:
@@ -117,7 +124,7 @@ def _not_past(seconds: int) -> int:
 
 def _within_four_months(seconds: int) -> int:
     now = int(time.time())
-    if seconds > now + _CAMPAIGN_HORIZON.total_seconds():
+    if seconds > now + _HORIZON.total_seconds():
         raise refuse(f"is over four months ahead: {show(seconds)}; it is now {show(now)}")
     return seconds
 
@@ -127,11 +134,11 @@ Schedule = Annotated[
     int,
     BeforeValidator(_unix_time),
     AfterValidator(_not_past),
+    AfterValidator(_within_four_months),
     Field(description="Unix seconds; left out: now"),
 ]
 CampaignSchedule = Annotated[
     Schedule,
-    AfterValidator(_within_four_months),
     Field(description="Unix seconds, at most 4 months ahead; left out or 0: now"),
 ]
 
@@ -148,7 +155,10 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
+    """Refuse a text that ClickSend would cut, or that nobody could read."""
+    if len(text) > _LONGEST_BODY:
+        raise refuse(f"is too long: {len(text)} characters, and ClickSend cuts a text after {MAX_PARTS} parts")
     _not_blank(text)
     if len(text) <= NEVER_CUT:
         return text
@@ -162,10 +172,6 @@ def _sendable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_not_blank)]
-SmsText = Annotated[str, AfterValidator(_sendable)]
-
-
 def _at_most(limit: int, what: str) -> AfterValidator:
     def check(text: str) -> str:
         if len(text) > limit:
@@ -177,11 +183,44 @@ def _at_most(limit: int, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _of_reasonable_length(text: str) -> str:
+    if len(text) > _LONGEST_TEXT:
+        raise refuse(f"has {len(text)} characters; at most {_LONGEST_TEXT} are taken")
+    return text
+
+
+def _not_nothing(text: str) -> str:
+    if is_nothing(text):
+        raise refuse(f'is "{text.strip()}", which programs write for nothing: leave it out')
+    return text
+
+
+def _not_nothing_as_written(text: str) -> str:
+    """Somebody may be called Null; `null` in small letters has been written by a program."""
+    if text.strip() in NOTHING_AS_WRITTEN:
+        raise refuse(f'is "{text.strip()}", which programs write for nothing: leave it out, or write what is meant')
+    return text
+
+
+Text = Annotated[str, AfterValidator(_of_reasonable_length), AfterValidator(_not_blank)]
+SmsText = Annotated[str, AfterValidator(sendable)]
+FreeText = Annotated[str, AfterValidator(_of_reasonable_length), MAY_BE_BLANK]
+Detail = Annotated[FreeText, AfterValidator(_not_nothing_as_written), MAY_BE_BLANK]  # of a person or an address
+NeededDetail = Annotated[Text, AfterValidator(_not_nothing_as_written)]
+Source = Annotated[
+    str, AfterValidator(_of_reasonable_length), AfterValidator(_not_nothing), Field(description="Calling program")
+]
+# ClickSend hands it back in receipts and replies, and goes by it where something is cancelled or looked for.
+Reference = Annotated[str, _at_most(50, "a reference"), AfterValidator(_not_nothing)]
+
+
 ListName = Annotated[Text, _at_most(50, "a list name"), Field(description="At most 50 characters")]
 Subject = Annotated[Text, _at_most(20, "a subject"), Field(description="At most 20 characters")]
 
 
 def _mms_text(text: str) -> str:
+    if len(text) > _LONGEST_BODY:
+        raise refuse(f"is too long: {len(text)} characters, and ClickSend cuts this text after 1500")
     length = measure(_not_blank(text))
     limit = 500 if length.unicode else 1500
     if length.units > limit:
@@ -190,99 +229,6 @@ def _mms_text(text: str) -> str:
 
 
 MmsText = Annotated[str, AfterValidator(_mms_text)]
-
-
-# --- addresses ---------------------------------------------------------------------------------------
-
-
-def phone_number(value: object) -> str:
-    """Take spaces, hyphens and brackets out of an international number; refuse what is none."""
-    if not isinstance(value, str):
-        raise refuse('must be text, such as "+61411111111"')
-    if _INTERNATIONAL.fullmatch(value):
-        return value
-    if _TRUNK_PREFIX.search(value):
-        raise refuse("must be an international number: leave the (0) out, it is not dialled after a country code")
-    number = _SEPARATORS.sub("", value)
-    if not _INTERNATIONAL.fullmatch(number):
-        raise refuse(
-            "must be an international number: +, country code and number, 7 to 15 digits, such as +61411111111"
-        )
-    return number
-
-
-PhoneNumber = Annotated[str, BeforeValidator(phone_number)]
-Recipient = Annotated[PhoneNumber, Field(description="E.164, e.g. +61411111111")]
-
-
-def _sender(value: str) -> str:
-    """A number, or a business name."""
-    number = _SEPARATORS.sub("", value)
-    if _OWN_NUMBER.fullmatch(number):
-        return number
-    if len(value) > 11 or _BLANK.search(value) or not _LETTER.search(value) or not value.isprintable():
-        raise refuse("must be a number of yours, or a name of at most 11 characters without spaces")
-    return value
-
-
-Sender = Annotated[
-    str,
-    AfterValidator(_sender),
-    Field(description="Own number, or name of at most 11 characters, no spaces"),
-]
-
-
-def _country(value: str) -> str:
-    if not _COUNTRY_CODE.fullmatch(value):
-        raise refuse("must be a country code of 2 capital letters, such as AU")
-    return value
-
-
-Country = Annotated[str, AfterValidator(_country)]
-
-
-def is_email_address(value: str) -> bool:
-    """Whether a text has the form of an e-mail address."""
-    return _EMAIL.fullmatch(value) is not None
-
-
-def _email(value: str) -> str:
-    if not is_email_address(value):
-        raise refuse("must be an e-mail address, such as ana@example.com")
-    return value
-
-
-Email = Annotated[str, AfterValidator(_email)]
-
-
-def is_web_address(value: str) -> bool:
-    """Whether a text is an http or https URL with a host."""
-    try:
-        parts = urlsplit(value)
-        # The port is checked only when it is asked for.
-        plausible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        return bool(plausible) and not _NOT_IN_URL.search(value)
-    except ValueError:
-        return False
-
-
-def _url(value: str) -> str:
-    if not is_web_address(value):
-        raise refuse("must be a public http or https URL, such as https://example.com/file")
-    return value
-
-
-Url = Annotated[str, AfterValidator(_url)]
-
-
-def _letter_url(value: str) -> str:
-    ending = urlsplit(value).path.rpartition(".")[2].lower()
-    if ending in ("doc", "docx", "jpg", "jpeg", "gif", "png", "bmp"):
-        raise refuse(f"must be a PDF; a {ending} file has to be converted first through ClickSend's uploads")
-    return value
-
-
-LetterUrl = Annotated[Url, AfterValidator(_letter_url), Field(description="Public URL of a PDF")]
 
 
 def _message_id(value: str) -> str:
@@ -297,25 +243,41 @@ MessageId = Annotated[str, AfterValidator(_message_id), Field(description="UUID 
 # --- queries and files -------------------------------------------------------------------------------
 
 
-def _search(value: str) -> str:
-    if not re.match(r"[a-z_]+:", value):
-        raise refuse("must be field:value, such as status:Completed; several are joined by commas")
-    return value
+def search_by(*fields: str, example: str) -> AfterValidator:
+    """For a query that searches; `fields`: those that ClickSend searches there."""
+
+    def check(value: str) -> str:
+        if not _FILTER.match(value):
+            raise refuse(f"must be field:value, such as {example}; several are joined by commas")
+        if len(value) > _LONGEST_QUERY:
+            raise refuse(f"has {len(value)} characters; at most {_LONGEST_QUERY} are taken")
+        named = (match[1] for part in value.split(",") if (match := _FILTER.match(part)))
+        if any(name not in fields for name in named):
+            raise refuse(f"must be field:value, where field is one that is searched here: {', '.join(fields)}")
+        return value
+
+    return AfterValidator(check)
 
 
-Search = Annotated[str, AfterValidator(_search)]
+def sorted_by(*fields: str) -> AfterValidator:
+    """For a query that sorts; `fields`: those that ClickSend sorts by there."""
 
+    def check(value: str) -> str:
+        match = _ORDER.fullmatch(value) if len(value) <= _LONGEST_QUERY else None
+        if match is None:
+            raise refuse(f"must be field:asc or field:desc, such as {fields[0]}:desc")
+        if match[1] not in fields:
+            raise refuse(
+                f"must be field:asc or field:desc, where field is one that is sorted by here: {', '.join(fields)}"
+            )
+        return value
 
-def _order(value: str) -> str:
-    if not re.fullmatch(r"[a-z_]+:(asc|desc)", value):
-        raise refuse("must be field:asc or field:desc, such as date:desc")
-    return value
-
-
-OrderBy = Annotated[str, AfterValidator(_order)]
+    return AfterValidator(check)
 
 
 def _csv_name(value: str) -> str:
+    if len(value) > _LONGEST_FILE_NAME:
+        raise refuse(f"has {len(value)} characters; at most {_LONGEST_FILE_NAME} are taken")
     if not re.fullmatch(r"[^/\\]+\.csv", value, re.IGNORECASE) or not value.isprintable():
         raise refuse("must be a file name without slashes that ends in .csv, such as customers.csv")
     return value
@@ -323,7 +285,9 @@ def _csv_name(value: str) -> str:
 
 CsvName = Annotated[str, AfterValidator(_csv_name), Field(description="Ends in .csv")]
 
+SKIPPED: Final = "skip"
 _COLUMNS_OF_CLICKSEND: Final = {
+    SKIPPED: "",
     "phone_number": "phone",
     "custom_1": "custom1",
     "custom_2": "custom2",
@@ -356,7 +320,9 @@ ImportColumn = Annotated[
         "custom_2",
         "custom_3",
         "custom_4",
+        "skip",
     ],
+    BeforeValidator(lambda value: SKIPPED if value is None or value == "" else value),
     PlainSerializer(clicksend_column, return_type=str),
 ]
 

@@ -4,8 +4,19 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from schemas.base import Arguments, refuse
-from schemas.fields import ArrayFromText, CsvName, Id, ImportColumn, Limit, ListName, PageNumber, Url, clicksend_column
+from schemas.addresses import FileUrl
+from schemas.base import Arguments, Query, refuse
+from schemas.fields import (
+    SKIPPED,
+    ArrayFromText,
+    CsvName,
+    Id,
+    ImportColumn,
+    Limit,
+    ListName,
+    PageNumber,
+    clicksend_column,
+)
 
 
 class CreateList(Arguments):
@@ -14,7 +25,7 @@ class CreateList(Arguments):
     list_name: ListName
 
 
-class Lists(Arguments):
+class Lists(Query):
     """Contact lists with ids, names and numbers of contacts."""
 
     page: PageNumber | None = None
@@ -28,7 +39,10 @@ class DeleteList(Arguments):
 
 
 def _each_once(columns: list[str]) -> list[str]:
-    if len({clicksend_column(column) for column in columns}) < len(columns):
+    named = [clicksend_column(column) for column in columns if column != SKIPPED]
+    if not named:
+        raise refuse("skips every column: name those to be imported")
+    if len(set(named)) < len(named):
         raise refuse("names a column twice")
     return columns
 
@@ -38,10 +52,10 @@ class ImportList(Arguments):
     _import_in_progress 0 when done."""
 
     list_id: Id
-    file_url: Url = Field(description="Public URL")
+    file_url: FileUrl = Field(description="Public URL")
     field_order: Annotated[
         list[ImportColumn],
-        Field(min_length=1, description="The file's columns, left to right"),
+        Field(min_length=1, max_length=200, description="The file's columns, left to right"),
         AfterValidator(_each_once),
         ArrayFromText,
     ]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.base import Arguments
+from schemas.base import Arguments, told_names
 
 # What models call an input whose name nothing resembles.
 _ALSO_CALLED = {
@@ -33,13 +34,18 @@ def explain(error: ValidationError, model: type[Arguments]) -> str:
 
     The same problem in many items of a list is told once, with the items' positions.
     """
-    found: dict[tuple[str, str], list[int]] = {}
+    found: dict[tuple[str, str | None], tuple[Any, list[int]]] = {}
     for problem in error.errors(include_url=False, include_input=False):
-        field, positions = _field(problem["loc"])
-        found.setdefault((field, _reason(problem, model)), []).extend(positions)
-    lines = [f"{field.replace('[]', _positions(at))} {reason}" for (field, reason), at in found.items()]
-    if len(lines) > _LINES:
-        lines[_LINES:] = [f"and {len(lines) - _LINES} more problems like these"]
+        field, at = _field(problem["loc"])
+        # What an unknown name may have been is looked for below, for those that are told.
+        reason = None if problem["type"] == "extra_forbidden" else _reason(problem)
+        found.setdefault((field, reason), (problem["loc"], []))[1].extend(at)
+    lines = [
+        f"{field.replace('[]', positions(at))} {_unknown_name(location, model) if reason is None else reason}"
+        for (field, reason), (location, at) in islice(found.items(), _LINES)
+    ]
+    if len(found) > _LINES:
+        lines.append(f"and {len(found) - _LINES} more problems like these")
     return " ".join("; ".join(lines).split())  # an unknown name may hold line breaks
 
 
@@ -52,7 +58,7 @@ def _field(location: tuple[int | str, ...]) -> tuple[str, list[int]]:
     return name or "arguments", [step for step in location if isinstance(step, int)]
 
 
-def _positions(numbers: Iterable[int]) -> str:
+def positions(numbers: Iterable[int]) -> str:
     """Positions in a list, runs joined: [0-2,7]."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
@@ -63,15 +69,13 @@ def _positions(numbers: Iterable[int]) -> str:
     return f"[{','.join(str(a) if a == b else f'{a}-{b}' for a, b in runs)}]"
 
 
-def _reason(problem: Any, model: type[Arguments]) -> str:
+def _reason(problem: Any) -> str:
     limits = problem.get("ctx", {})
     match problem["type"]:
         case "refused":
             return str(problem["msg"])
         case "missing":
             return "is missing"
-        case "extra_forbidden":
-            return _unknown_name(str(problem["loc"][-1]), _model_at(problem["loc"][:-1], model))
         case "greater_than_equal":
             return f"must be {limits['ge']} or more"
         case "less_than_equal":
@@ -92,13 +96,16 @@ def _reason(problem: Any, model: type[Arguments]) -> str:
             return "must be an object with the fields of the tool's schema"
 
 
-def _unknown_name(name: str, model: type[BaseModel]) -> str:
+def _unknown_name(location: tuple[int | str, ...], arguments: type[Arguments]) -> str:
+    name, model = str(location[-1])[:_LONGEST_NAME].lower(), _model_at(location[:-1], arguments)
     known = [field.alias or key for key, field in model.model_fields.items()]
-    meant = [other for other in _ALSO_CALLED.get(name.lower(), ()) if other in known]
-    nearest = meant or get_close_matches(name.lower(), known, n=1)
+    if not known:
+        return "is not an input: there are none"
+    meant = [other for other in _ALSO_CALLED.get(name, ()) if other in known]
+    nearest = meant or get_close_matches(name, known, n=1)
     if nearest:
         return f"is not an input here; did you mean {nearest[0]}?"
-    return f"is not an input here; the inputs are {', '.join(known)}" if known else "is not an input: there are none"
+    return f"is not an input here; {told_names(model)}"
 
 
 def _model_at(location: tuple[int | str, ...], model: type[BaseModel]) -> type[BaseModel]:

@@ -1,4 +1,4 @@
-"""`python -m server` is the command `clicksend-mcp`."""
+"""`python -m server` is the command `clicksend-mcp`, where nothing else goes by the name `server`."""
 
 from server.start import main
 

@@ -1,10 +1,12 @@
 """The command `call`: one action for people and scripts, exactly as the server would run it."""
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -17,10 +19,12 @@ from server.logs import configure
 from server.progress import heard
 from server.settings import Settings
 from server.signals import stop_signal
+from server.streams import Unwritten, complain, reason
 from server.wording import nothing_happened
 from tools.action import Action, Effect
 
 _USUAL_SIZE = (80, 24)  # some terminals say that they have none, and tqdm would show nothing there
+_UNTOLD = 3  # exit status: the call was made, and its result could not be written
 _TICK = 0.5  # seconds, for the clock beside a wait
 
 
@@ -31,39 +35,119 @@ class WrongUse(Exception):
 def arguments_from(text: str) -> Mapping[str, Any]:
     """The arguments of a call from their JSON, or from stdin for `-`. Raises WrongUse."""
     try:
-        given = json.loads(sys.stdin.buffer.read() if text == "-" else text)
+        raw = sys.stdin.buffer.read() if text == "-" else text.removeprefix("\ufeff").encode()
+    except UnicodeEncodeError:
+        raise WrongUse("the arguments are not JSON: they are not UTF-8 text") from None
+    except OSError as fault:
+        raise WrongUse(f"the arguments cannot be read from stdin: {reason(fault)}") from None
+    try:
+        given = json.loads(raw)
     except (ValueError, RecursionError) as fault:
-        raise WrongUse(f"the arguments are not JSON ({type(fault).__name__})") from None
+        raise WrongUse(f"the arguments are not JSON: {_wrong_in(raw, fault)}") from None
     if not isinstance(given, dict):
         raise WrongUse("the arguments must be a JSON object, such as '{\"list_id\": 17}'")
     return given
 
 
-def run(action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]) -> int:
-    """Call an action and print its envelope; 0 if it was successful, 1 if not, and more for a signal.
+def _wrong_in(raw: bytes, fault: Exception) -> str:
+    """What is wrong with JSON, and where."""
+    if not raw.strip():
+        return "there is nothing"
+    if isinstance(fault, json.JSONDecodeError):
+        quoted = (
+            "; JSON has double quotes, which a shell keeps if all of it is in single ones" if b'"' not in raw else ""
+        )
+        return f"{fault.msg} at line {fault.lineno}, column {fault.colno}{quoted}"
+    if isinstance(fault, UnicodeDecodeError):
+        return f"byte {fault.start + 1} is not UTF-8 text"
+    return "it is nested too deeply" if isinstance(fault, RecursionError) else "a number has too many digits"
+
+
+def run(
+    action: Action,
+    given: Mapping[str, Any],
+    opening: AbstractAsyncContextManager[Settings],
+    *,
+    data_alone: bool = False,
+) -> int:
+    """Call an action and print its envelope, or its data alone; 0 if it was successful, 1 if not, 3 if that could not
+    be told on stdout, and more for a signal.
 
     Raises WrongUse for an action that the operator does not offer.
     """
     ended = anyio.run(_run, action, given, opening)
     if isinstance(ended, Envelope):
         status = 0 if ended.successful else 1
-        with suppress(BrokenPipeError):  # nobody wants to read it; what happened has happened
-            sys.stdout.buffer.write(ended.model_dump_json(exclude_none=True).encode() + b"\n")
-            sys.stdout.buffer.flush()
+        try:
+            _print(ended, data_alone)
+        except (Unwritten, KeyboardInterrupt) as fault:
+            why = reason(fault) if isinstance(fault, Unwritten) else "interrupted"
+            if not (isinstance(fault, Unwritten) and fault.errno == errno.EPIPE):  # else nobody wants to read it
+                status = _UNTOLD
+                complain(_outcome_untold(ended, action, why))
     else:
-        status = 128 + ended
-        shown = "; whether it had left stands in `clicksend-mcp ledger`" if action.effect is Effect.SEND else ""
-        print(f"clicksend-mcp: stopped by a signal{shown}", file=sys.stderr)
+        status = 128 + ended.signal
+        complain(_interrupted(action, ended))
     # A thread may still wait for a line of the terminal, and would hold the process.
     os._exit(status)
 
 
+def _print(envelope: Envelope, data_alone: bool) -> None:
+    """Write to stdout: a line for programs, or something to read on a terminal, where text may not command it."""
+    if data_alone and envelope.error:
+        complain(" ".join(_printable(envelope.error).split("\n")))
+    text = envelope.data if data_alone else envelope.model_dump_json(exclude_none=True)
+    if not text:
+        return
+    if sys.stdout.isatty():
+        text = _readable(text, data_alone)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _readable(text: str, data_alone: bool) -> str:
+    """JSON over several lines, with the JSON in `data` not as text but as it is."""
+    shown = json.loads(text)
+    if not data_alone and shown["data"]:
+        with suppress(ValueError, RecursionError):
+            shown["data"] = json.loads(shown["data"])
+    lines = json.dumps(shown, indent=2, ensure_ascii=False)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in lines)
+
+
+def _outcome_untold(envelope: Envelope, action: Action, why: str) -> str:
+    """A line for whoever cannot have the result, so that they do not take it for a failure and call again."""
+    lost = f"the result could not be written ({why})"
+    if not envelope.successful:
+        return f"{lost}; the call was not successful: {' '.join(_printable(envelope.error or '').split())}"
+    if action.effect is Effect.SEND:
+        return f"{lost}, but it WAS sent: do not call again; `clicksend-mcp ledger` shows it"
+    return lost if action.read_only else f"{lost}, but the call was successful: do not call again"
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A signal that came before the envelope, and whether the call cannot have left by then."""
+
+    signal: int
+    before_it_left: bool
+
+
+def _interrupted(action: Action, ended: Interrupted) -> str:
+    if action.effect is not Effect.SEND:
+        return "interrupted"
+    if ended.before_it_left:
+        return "interrupted before the question was answered: nothing was sent"
+    return "interrupted; `clicksend-mcp ledger` shows whether it was sent"
+
+
 async def _run(
     action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]
-) -> Envelope | int:
+) -> Envelope | Interrupted:
     """The envelope, or the signal that came before it. A paid request that has left is waited for in each case."""
     envelope: Envelope | None = None
     stopped_by = 0
+    asking = _Asking()
     async with opening as settings:
         configure(settings.log_level, settings.log_format)
         if not settings.policy.offers(action.slug):
@@ -77,16 +161,27 @@ async def _run(
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(stop_on_signal)
-            envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds)
+            envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds, asking)
             tasks.cancel_scope.cancel()
-    return envelope or stopped_by
+    return envelope or Interrupted(stopped_by, asking.now)
 
 
-async def _called(dispatcher: Dispatcher, action: Action, given: Mapping[str, Any], seconds: float) -> Envelope:
+@dataclass
+class _Asking:
+    """Whether a person is being asked: nothing has left then."""
+
+    now: bool = False
+
+
+async def _called(
+    dispatcher: Dispatcher, action: Action, given: Mapping[str, Any], seconds: float, asking: _Asking
+) -> Envelope:
     """The envelope of a call, after a person at the terminal has been asked where that is needed."""
     outcome = await _shown(dispatcher.call(action, given))
     if isinstance(outcome, Question):
+        asking.now = True
         asked = await _ask(outcome, seconds)
+        asking.now = False
         if isinstance(asked, NotApproved):
             return Envelope.failure(f"{asked.reason}.{nothing_happened(action)}")
         outcome = await _shown(dispatcher.call(action, given, asked))
@@ -133,7 +228,9 @@ async def _shown(call: Awaitable[Envelope | Question]) -> Envelope | Question:
 
 
 def _columns() -> int:
-    return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_SIZE[0]
+    with suppress(OSError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_SIZE[0]
+    return _USUAL_SIZE[0]
 
 
 class _Bar:

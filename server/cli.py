@@ -2,18 +2,19 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from schemas.envelope import Envelope
-from server.settings import VARIABLES, Credentials, Settings, from_environment
-from server.variables import WrongSetting, is_loopback
+from server import usage
+from server.opening import settings_of
+from server.settings import from_environment
+from server.streams import Unwritten, complain, errors_lost, first, reason
+from server.variables import WrongSetting, is_loopback, yes_or_no
 from tools.catalog import CATALOG
 
 if TYPE_CHECKING:
@@ -21,17 +22,24 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command and exit with its status: 0 is good, 1 a failure, 2 a wrong use."""
-    parser = _parser()
+    """Run a command and exit with its status, which `usage.STATUSES` explains."""
+    parser, commands = _parser()
+    argv = sys.argv[1:] if argv is None else argv
+    if wrong := usage.command_in(argv, commands):
+        parser.error(wrong)
     arguments, rest = parser.parse_known_args(argv)
     if len(rest) == 1 and arguments.run is _call and arguments.arguments is None and not rest[0].startswith("--"):
         arguments.arguments = rest.pop()  # argparse before 3.13 does not look for it after an option
+    own = next((commands[one] for one in argv if one in commands), parser)
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if arguments.sandbox and arguments.run not in (_stdio, _http, _call):
+        own.error(f"unrecognized arguments: {' '.join(rest)}")
+    if arguments.sandbox and arguments.run not in (_stdio, _http, _call, _check):
         parser.error(
-            "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call`"
+            "--sandbox goes with serving: `clicksend-mcp --sandbox` or `clicksend-mcp http --sandbox`, and with `call` "
+            "and `check`"
         )
+    if arguments.sandbox_port is not None and not (arguments.sandbox and arguments.run in (_stdio, _http)):
+        parser.error("--sandbox-port goes with --sandbox, where it serves")
     try:
         sys.exit(arguments.run(arguments))
     except WrongSetting as fault:
@@ -40,60 +48,87 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[usage.Parser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of the commands by their names."""
     from importlib.metadata import version
 
-    settings = "\n".join(f"  {one.name:32} {one.meaning} (default: {one.default})" for one in VARIABLES)
-    parser = argparse.ArgumentParser(
+    parser = usage.Parser(
         prog="clicksend-mcp",
-        description="ClickSend for AI agents. Without a command: serve MCP over stdio, as hosts start it.",
-        epilog=f"environment:\n{settings}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=usage.described(
+            "ClickSend for AI agents. Without a command: serve MCP over stdio, as hosts start it."
+        ),
+        epilog=usage.described("\n".join((usage.EXAMPLE, usage.STATUSES, usage.SETTINGS))),
     )
     parser.add_argument("--version", action="version", version=version("clicksend-mcp"))
-    sandbox = argparse.ArgumentParser(add_help=False)
+    sandbox = usage.Parser(add_help=False)
     _add_sandbox(sandbox, default=argparse.SUPPRESS)
     _add_sandbox(parser, default=False)
+    # For forms that give true or false, such as that of the bundle.
+    parser.add_argument("--sandbox-if", dest="sandbox", type=yes_or_no, help=argparse.SUPPRESS)
     parser.set_defaults(run=_stdio)
-    commands = parser.add_subparsers(title="commands", metavar="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    http = commands.add_parser("http", help="serve MCP over Streamable HTTP at /mcp", parents=[sandbox])
-    _add_address(http, port=8000)
-    http.set_defaults(run=_http)
-
-    own = commands.add_parser("sandbox", help="serve the simulated ClickSend as an HTTP API")
-    _add_address(own, port=8799)
-    own.set_defaults(run=_sandbox)
+    commands.add_parser("demo", help="watch an agent's day against the sandbox").set_defaults(run=_demo)
+    check = commands.add_parser(
+        "check",
+        aliases=["doctor"],
+        help="check the set-up: account, balance, ledger, limits that are on",
+        parents=[sandbox],
+    )
+    check.set_defaults(run=_check)
 
     tools = commands.add_parser("tools", help="show the catalogue of tools")
     tools.add_argument("--json", action="store_true", help="as JSON: name, title, description, inputs")
     tools.set_defaults(run=_tools)
 
-    call = commands.add_parser("call", help="call one tool, as an agent would, and print its result", parents=[sandbox])
-    call.add_argument("action", choices=sorted(CATALOG), metavar="ACTION", help="name of the tool")
-    call.add_argument("arguments", nargs="?", help="its inputs as a JSON object, - for stdin")
+    call = commands.add_parser(
+        "call",
+        help="call one tool, as an agent would, and print its result",
+        epilog=usage.described(usage.CALL),
+        parents=[sandbox],
+    )
+    call.add_argument("action", type=usage.action, metavar="TOOL", help="name of the tool, in capitals or not")
+    call.add_argument("arguments", nargs="?", metavar="JSON", help="its inputs as a JSON object, - for stdin")
+    call.add_argument("--data", action="store_true", help="print ClickSend's answer alone; errors go to stderr")
     call.set_defaults(run=_call)
 
-    token = commands.add_parser("token", help="make a token for a caller over HTTP")
-    token.add_argument("name", help="name of the caller, as the ledger and the log show it")
+    http = commands.add_parser("http", help="serve MCP over Streamable HTTP at /mcp", parents=[sandbox])
+    _add_address(http, port=8000)
+    http.set_defaults(run=_http)
+
+    token = commands.add_parser(
+        "token", help="make a token for a caller over HTTP", epilog=usage.described(usage.TOKEN)
+    )
+    token.add_argument("name", metavar="NAME", help="name of the caller, as the ledger and the log show it")
     token.set_defaults(run=_token)
 
-    commands.add_parser("check", help="check the credentials: account and balance").set_defaults(run=_check)
+    own = commands.add_parser("sandbox", help="serve the simulated ClickSend as an HTTP API")
+    _add_address(own, port=8799)
+    own.set_defaults(run=_sandbox)
+
     ledger = commands.add_parser("ledger", help="show what was sent, and what became of it")
     ledger.add_argument("--days", type=float, default=7.0, help="of the last days (default: %(default)g)")
-    ledger.add_argument("--state", choices=("started", "accepted", "partly", "refused", "unknown"))
-    ledger.add_argument("--action", choices=sorted(CATALOG), metavar="ACTION", help="only sends by this tool")
+    ledger.add_argument(
+        "--state",
+        choices=("started", "accepted", "partly", "refused", "unknown"),
+        help="only sends that this became of",
+    )
+    ledger.add_argument("--action", type=usage.action, metavar="TOOL", help="only sends by this tool")
     ledger.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
     ledger.add_argument("--prune", type=float, metavar="DAYS", help="delete what is older than so many days")
     ledger.set_defaults(run=_ledger)
 
-    commands.add_parser("demo", help="watch an agent's day against the sandbox").set_defaults(run=_demo)
-    return parser
+    commands.add_parser("settings", help="list the settings, which are environment variables").set_defaults(
+        run=_show_settings
+    )
+    return parser, dict(commands.choices)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser, default: object) -> None:
     what = "use a simulated ClickSend: nothing is sent or paid"
     parser.add_argument("--sandbox", action="store_true", default=default, help=what)
+    where = "port of the sandbox and its inbox (default: any free one)"
+    parser.add_argument("--sandbox-port", type=_port, default=default or None, metavar="PORT", help=where)
 
 
 def _add_address(parser: argparse.ArgumentParser, port: int) -> None:
@@ -107,30 +142,6 @@ def _port(text: str) -> int:
     return int(text)
 
 
-@asynccontextmanager
-async def _settings(with_sandbox: bool, *, credentials_needed: bool = True) -> AsyncIterator[Settings]:
-    """The settings of the environment, or those of a sandbox that lives as long as this context."""
-    settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
-    if not with_sandbox:
-        yield settings
-        return
-    from server.sandbox.serve import running_sandbox
-
-    # The sandbox begins anew each time, and so does the ledger of what was sent to it.
-    with TemporaryDirectory(prefix="clicksend-mcp-") as folder:
-        async with running_sandbox() as sandbox:
-            yield _of_sandbox(settings, sandbox, folder)
-
-
-def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str) -> Settings:
-    print(f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}", file=sys.stderr)
-    credentials = Credentials(sandbox.username, sandbox.api_key)
-    policy = settings.policy
-    if policy.ledger is None:
-        policy = replace(policy, ledger=f"{folder}/ledger.sqlite3")
-    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, policy=policy)
-
-
 def _stdio(arguments: argparse.Namespace) -> int:
     import anyio
 
@@ -139,16 +150,22 @@ def _stdio(arguments: argparse.Namespace) -> int:
     from server.protocol import build_server, serve_stdio
 
     async def serve() -> int:
-        async with _settings(arguments.sandbox) as settings:
+        async with settings_of(arguments.sandbox, starts_anyhow=True, port=arguments.sandbox_port) as settings:
             configure(settings.log_level, settings.log_format)
+            if settings.problem:
+                logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", settings.problem)
             return await serve_stdio(build_server(settings))
 
+    if sys.stdin.isatty():
+        print("MCP over stdio: a host starts this. Try `clicksend-mcp demo` or `--help`.", file=sys.stderr)
     settle()
     keep_large_apart()  # over HTTP requests too come through sockets, and it would cost a call a twentieth of its time
     try:
         status = anyio.run(serve)
-    except* (BrokenPipeError, anyio.BrokenResourceError):  # the host is gone: nobody to tell
+    except* (ConnectionError, anyio.BrokenResourceError):  # the host is gone: nobody to tell
         status = 0
+    except* OSError as lost:
+        status = _fail(f"the host cannot be served over stdin and stdout: {reason(first(lost))}", status=1)
     # A thread may still wait for a line of stdin, and would hold the process until the host closes it.
     os._exit(status)
 
@@ -173,7 +190,10 @@ def _http(arguments: argparse.Namespace) -> int:
             return _fail(f"for {arguments.host} CLICKSEND_MCP_HTTP_URL has to say how callers reach this server")
 
     async def serve() -> None:
-        async with _settings(arguments.sandbox, credentials_needed=hosting.http_auth == "none") as settings:
+        needed = hosting.http_auth == "none"
+        async with settings_of(
+            arguments.sandbox, credentials_needed=needed, port=arguments.sandbox_port, strangers=True
+        ) as settings:
             configure(settings.log_level, settings.log_format)
             await serve_http(settings, listener)
 
@@ -194,12 +214,8 @@ def _sandbox(arguments: argparse.Namespace) -> int:
 
     async def serve() -> None:
         async with running_sandbox(arguments.host, arguments.port) as sandbox:
-            print(f"A simulated ClickSend at {sandbox.url}: nothing is sent or paid.", flush=True)
-            print(
-                f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
-                flush=True,
-            )
-            print(f"What would have been sent is shown at {sandbox.inbox}", flush=True)
+            with suppress(Unwritten):  # it serves all the same
+                _tell_of(sandbox, arguments.host)
             await stop_signal()
 
     try:
@@ -207,6 +223,27 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     except OSError as fault:
         return _fail(f"cannot listen on {arguments.host} port {arguments.port}: {fault.strerror}")
     return 0
+
+
+def _tell_of(sandbox: "RunningSandbox", host: str) -> None:
+    """Say where a sandbox is, and how it is used."""
+    lines = [
+        f"A simulated ClickSend at {sandbox.url}: nothing is sent or paid.",
+        f"Username {sandbox.username}, API key {sandbox.api_key}. Controls under {sandbox.url}/_sandbox/.",
+        f"What would have been sent is shown at {sandbox.inbox}",
+    ]
+    if not is_loopback(host):
+        lines.append(
+            "Whoever reaches this port can read and change all of it, and let this machine fetch files and call "
+            "webhooks. Pass --host 127.0.0.1 to keep it to this machine."
+        )
+    lines += [
+        "To use it with ClickSend's clients, or with clicksend-mcp in another terminal:",
+        f"export CLICKSEND_BASE_URL={sandbox.url}",
+        f"export CLICKSEND_USERNAME={sandbox.username}",
+        f"export CLICKSEND_API_KEY={sandbox.api_key}",
+    ]
+    print("\n".join(lines), flush=True)
 
 
 def _tools(arguments: argparse.Namespace) -> int:
@@ -220,7 +257,9 @@ def _call(arguments: argparse.Namespace) -> int:
     from server.calling import WrongUse, arguments_from, run
 
     try:
-        return run(CATALOG[arguments.action], arguments_from(arguments.arguments or "{}"), _settings(arguments.sandbox))
+        given = arguments_from("{}" if arguments.arguments is None else arguments.arguments)
+        opening = settings_of(arguments.sandbox, serves=False)
+        return run(CATALOG[arguments.action], given, opening, data_alone=arguments.data)
     except WrongUse as fault:
         return _fail(str(fault))
 
@@ -232,32 +271,30 @@ def _token(arguments: argparse.Namespace) -> int:
         return _fail(f"the name of a caller has {NAME_RULE}")
     token, digest = new_token()
     print(f"The caller's token, shown only now: {token}", file=sys.stderr)
+    if errors_lost():
+        return 1  # nobody has seen it, so its entry would be of no use
     print(f'[[caller]]\nname = {json.dumps(arguments.name)}\ntoken_sha256 = "{digest}"')
     return 0
 
 
-def _check(_: argparse.Namespace) -> int:
+def _check(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from server.dispatch import Dispatcher
-    from tools.account import GET_ACCOUNT
+    from server.checking import look
 
-    async def account() -> Envelope:
-        async with Dispatcher(from_environment(os.environ)) as dispatcher:
-            answered = await dispatcher.call(GET_ACCOUNT, {})
-            assert isinstance(answered, Envelope)  # nobody is asked about a read
-            return answered
+    async def checked() -> tuple[str, list[str], list[str]]:
+        async with settings_of(arguments.sandbox, serves=False) as settings:
+            return ("", [], [f"{settings.problem}."]) if settings.problem else await look(settings)
 
-    envelope = anyio.run(account)
-    if not envelope.successful:
-        return _fail(envelope.error or "", status=1)
-    account_of = json.loads(envelope.data)["data"]
-    if not isinstance(account_of, dict):
-        return _fail("the answer is not an account: CLICKSEND_BASE_URL is probably wrong", status=1)
-    currency = account_of.get("_currency")
-    unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
-    told = f"account {account_of.get('username')}, balance {account_of.get('balance')} {unit or ''}".rstrip()
-    print(f"Credentials are right: {''.join(filter(str.isprintable, told))}.")
+    account, told, wrong = anyio.run(checked)
+    print("\n".join(filter(None, (account, *told))))
+    for one in wrong:
+        _fail(one)
+    return 1 if wrong else 0
+
+
+def _show_settings(_: argparse.Namespace) -> int:
+    print(usage.settings())
     return 0
 
 
@@ -289,5 +326,5 @@ def _demo(_: argparse.Namespace) -> int:
 
 
 def _fail(message: str, status: int = 2) -> int:
-    print(f"clicksend-mcp: {message}", file=sys.stderr)
+    complain(message)
     return status

@@ -3,28 +3,29 @@
 import json
 import math
 import os
+import re
 import ssl
 import zlib
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
 
 import aiohttp
 import anyio
 import httpx
 
-from server.cleaning import Remover, without_secrets
+from server.cleaning import without_secrets
 from server.connections import Departure, SpokeFirst
-from server.errors import Declined, NeverReached, NoUsableAnswer
+from server.errors import NOT_FROM_THE_API, Declined, NeverReached, NoUsableAnswer
 from server.large import LARGE, Large
 from server.network import ACCOUNT, network, watched
+from server.removing import Remover, remover_of
 from server.settings import Credentials, Settings
 from server.telemetry import clicksend_span
 from server.variables import is_loopback
 from tools.action import Request
+from tools.outcome import ACKNOWLEDGED, REFUSED_CALLS
 
-_FAULTS_OF_CLICKSEND = ("INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SOMETHING_IS_WRONG")
 _CONNECTIONS = 100  # at once
 _FULL = "too many calls at once, none of the connections became free"
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
@@ -40,7 +41,6 @@ class ClickSend:
         self._base_url = settings.base_url.rstrip("/")
         base = httpx.URL(settings.base_url)
         self._host = f"{base.host}:{base.port or (443 if base.scheme == 'https' else 80)}"
-        self._removers: WeakKeyDictionary[Credentials, Remover] = WeakKeyDictionary()
         # A proxy from the environment must not see what is meant for this machine.
         proxies = not is_loopback(base.host)
         self._http = httpx.AsyncClient(
@@ -101,7 +101,7 @@ class ClickSend:
                 if departure.early:
                     raise NoUsableAnswer("the answer began before the whole request had left")
                 ended(response.status_code)
-                return await _read(response, await _text(response), self.remover(credentials))
+                return await _read(response, await _text(response), remover_of(credentials))
             finally:
                 await response.aclose()
 
@@ -137,13 +137,6 @@ class ClickSend:
             case _:
                 return f"the connection to {host} broke"
 
-    def remover(self, credentials: Credentials) -> Remover:
-        """What takes the account's own secret out of a text."""
-        remover = self._removers.get(credentials)  # kept for as long as somebody holds the credentials
-        if remover is None:
-            remover = self._removers[credentials] = Remover(credentials)
-        return remover
-
 
 async def _read(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
     """What an answer says, or its fault; without the account's own secret, should ClickSend ever repeat it."""
@@ -156,7 +149,7 @@ async def _read(response: httpx.Response, text: str, remover: Remover) -> Mappin
 
 
 def _cleaned(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
-    if remover.is_in(text):
+    if remover.is_in(text, json=True):
         text = json.dumps(remover.cleaned(_json_object(text)))
     return _answer(response, text)
 
@@ -226,35 +219,57 @@ def _name(fault: Exception) -> str:
 
 
 def _answer(response: httpx.Response, text: str) -> Mapping[str, Any]:
-    """The JSON object of an answer that says yes; raises for all others."""
+    """The JSON object of an answer that says yes; raises for all others.
+
+    No are 4xx, whether HTTP or `http_code` says so, and the documented refusals; the rest may have taken effect.
+    """
     status = response.status_code
     answer = _json_object(text)
-    if not response.is_success:
+    if not 200 <= status < 300:
         _raise_for(status, response, answer)
-    if status == 204:
+    if status == 204 and not text:
         return {}
     if answer is None:
-        kind = response.headers.get("content-type", "no content type").partition(";")[0]
-        what = f"{kind}, not a JSON object" if text else "an empty body"
-        raise NoUsableAnswer(f"HTTP {status} with {what}")
-    inner = str(answer.get("http_code"))
-    if inner.isdecimal() and int(inner) >= 400:
-        _raise_for(int(inner), response, answer)
-    if answer.get("response_code") in _FAULTS_OF_CLICKSEND:
-        raise NoUsableAnswer(_message(answer), answer)
-    if answer.get("response_code") not in (None, "SUCCESS"):
-        raise Declined(status, _message(answer), answer)
+        raise NoUsableAnswer(f"HTTP {status} with {'a body that is no JSON object' if text else 'an empty body'}")
+    code, inner = answer.get("response_code"), _status_in(answer)
+    if code is not None and code not in ACKNOWLEDGED:
+        if isinstance(code, str) and code in REFUSED_CALLS:
+            raise Declined(inner if 400 <= inner < 500 else status, _message(answer), answer)
+        if not 200 <= inner < 300:
+            _raise_for(inner, response, answer)
+        raise NoUsableAnswer(f"HTTP {status}, neither a yes nor a documented refusal ({_message(answer)})", answer)
+    if not 200 <= inner < 300:
+        if code is None:
+            _raise_for(inner, response, answer)
+        what = f"HTTP {status} says both {code} and http_code {inner}"
+        raise NoUsableAnswer(what, answer, passing=inner >= 500)
     return answer
 
 
+def _status_in(answer: Mapping[str, Any]) -> int:
+    """The `http_code` of an answer, 200 where it has none: the older API said no inside an HTTP 200 (recorded)."""
+    inner = answer.get("http_code")
+    if isinstance(inner, str) and re.fullmatch("[0-9]{3}", inner):
+        return int(inner)
+    return inner if isinstance(inner, int) and not isinstance(inner, bool) and 100 <= inner <= 599 else 200
+
+
 def _raise_for(status: int, response: httpx.Response, answer: Mapping[str, Any] | None) -> NoReturn:
-    if status < 400:
-        raise Declined(status, "a redirect, which is not followed", answer)
-    retry_after = response.headers.get("retry-after", "")
-    # A 5xx does not say how far the request came, but for a 503 that says when to come back: that is a refusal.
-    if status >= 500 and not (status == 503 and retry_after):
-        raise NoUsableAnswer(f"HTTP {status}, a fault on ClickSend's side", answer, passing=True)
-    raise Declined(status, _message(answer), answer, retry_after if retry_after.isdecimal() else None)
+    if 400 <= status < 500:
+        raise Declined(status, _message(answer), answer, _retry_after(response))
+    what = f"HTTP {status}"
+    if 300 <= status < 400:
+        what += ", a redirect, which is not followed: CLICKSEND_BASE_URL may be wrong"
+    elif status >= 500:
+        what += ", a fault on ClickSend's side"
+    # Only a fault may be gone at the next attempt.
+    raise NoUsableAnswer(what, answer, passing=status >= 500, retry_after=_retry_after(response))
+
+
+def _retry_after(response: httpx.Response) -> int | None:
+    """The seconds after which ClickSend wants to be asked again; None if it does not say so in a whole number."""
+    seconds = response.headers.get("retry-after", "")
+    return int(seconds) if re.fullmatch("[0-9]{1,6}", seconds) else None
 
 
 def _json_object(text: str) -> Mapping[str, Any] | None:
@@ -277,5 +292,5 @@ def _finite(digits: str) -> float:
 def _message(answer: Mapping[str, Any] | None) -> str:
     """ClickSend's own words for a refusal."""
     if answer is None:
-        return "no explanation"
+        return NOT_FROM_THE_API
     return f"{answer.get('response_code')}: {answer.get('response_msg')}"[:_LONGEST_REASON]

@@ -60,7 +60,7 @@ async def _day() -> None:
         async with running_sandbox() as sandbox, httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as world:
             server = StdioServerParameters(
                 command=sys.executable,
-                args=["-P", "-m", "server"],  # -P: not some other `server` in the current directory
+                args=["-P", "-m", "clicksend_mcp"],  # -P: nothing of the current folder
                 env={
                     "CLICKSEND_USERNAME": sandbox.username,
                     "CLICKSEND_API_KEY": sandbox.api_key,

@@ -5,8 +5,8 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,18 +17,21 @@ from pydantic import ValidationError
 from schemas.base import Arguments
 from schemas.envelope import Envelope
 from schemas.refusal import explain
+from schemas.web import context_of
 from server import wording
 from server.callers import Caller, only_caller
-from server.cleaning import without_unseen
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.guard.questions import Approved, Question
+from server.judging import accepts_something, cost_in, open_ids, with_records
 from server.large import Large
+from server.passage import Passage
 from server.progress import is_heard, tell
+from server.removing import without_secret
 from server.result import render
 from server.settings import Credentials, Settings
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
-from tools.money import amount
+from tools.outcome import Verdict
 
 if TYPE_CHECKING:
     from server.client import ClickSend
@@ -51,7 +54,7 @@ class _Asked:
     approved: Approved | None
     caller: Caller
     request_id: str
-    passage: "_Passage"
+    passage: Passage
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class _Call:
     arguments: Arguments
     caller: Caller
     credentials: Credentials
-    passage: "_Passage"
+    passage: Passage
     guard: "Guard | None" = None
 
 
@@ -72,28 +75,6 @@ class _Standing:
 
     pace: "Pace"
     proven_until: float = 0.0  # on the monotonic clock
-
-
-@dataclass
-class _Passage:
-    """How far a call has come: once its request is leaving, ClickSend may act on it. `cost` is what was charged."""
-
-    left: bool = False
-    cost: str | None = None
-    abandoned: bool = False
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-
-    def abandon(self) -> None:
-        """Stop the call as soon as that leaves nothing half done."""
-        self.abandoned = True
-        if not self.left:
-            self.scope.cancel()
-
-    def pause(self) -> None:
-        """Between two attempts a call may be stopped again: the first had no effect, or may be repeated."""
-        self.left = False
-        if self.abandoned:
-            self.scope.cancel()
 
 
 class Dispatcher:
@@ -144,7 +125,7 @@ class Dispatcher:
         A cancelled read ends at once. What may change something runs in a task of its own, which a cancellation
         stops only as long as its request has not left: it must not be cut in half.
         """
-        caller, passage = caller or self._only_caller, _Passage()
+        caller, passage = caller or self._only_caller, Passage()
         asked = _Asked(action, arguments, approved, caller, request_id or secrets.token_hex(8), passage)
         if action.read_only:
             return await self._reported(asked)
@@ -174,11 +155,12 @@ class Dispatcher:
         action, passage = asked.action, asked.passage
         started = time.monotonic()
         try:
-            envelope = await self._call(asked)
+            envelope = without_secret(await self._call(asked), asked.caller.credentials)
         except Exception as fault:
             # The text of an unforeseen exception may hold anything, so its kind has to do.
             log.error("%s: %s inside this server", action.slug, type(fault).__name__)
-            envelope = Envelope.failure(wording.broken(action, left=passage.left))
+            broken = Envelope.failure(wording.broken(action, left=passage.left))
+            envelope = without_secret(broken, asked.caller.credentials)
         if isinstance(envelope, Envelope):
             outcome = "successful" if envelope.successful else "failed"
         else:
@@ -199,17 +181,11 @@ class Dispatcher:
         if caller.problem or credentials is None:
             return Envelope.failure(f"{caller.problem}.{wording.nothing_happened(action)}")
         try:
-            valid = action.input.model_validate(asked.arguments)
+            valid = action.input.model_validate(asked.arguments, context=context_of(self._settings.base_url))
         except ValidationError as refused:
-            return Envelope.failure(without_unseen(wording.wrong_input(action, explain(refused, action.input))))
+            return Envelope.failure(wording.wrong_input(action, explain(refused, action.input)))
         call = _Call(action, valid, caller, credentials, asked.passage)
-        envelope = await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
-        if isinstance(envelope, Question):
-            return envelope
-        remove = self._the_client().remover(credentials)  # last of all, when nothing is decoded or joined up any more
-        if envelope.error is not None:
-            return Envelope.failure(remove(without_unseen(envelope.error)), remove(envelope.data))
-        return Envelope.success(remove(envelope.data))
+        return await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
 
     async def _guarded(self, call: _Call, approved: Approved | None) -> Envelope | Question:
         """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
@@ -222,7 +198,8 @@ class Dispatcher:
         try:
             permit = await guard.admit(call.action, call.arguments, approved)
         except Stopped as stop:
-            reason = f"{stop.reason}.{wording.nothing_happened(call.action)}"
+            happened = wording.NOTHING_MORE if stop.repeats else wording.nothing_happened(call.action)
+            reason = f"{stop.reason}.{happened}"
             return Envelope.failure(reason, await self._data(call, stop.answer))
         return permit if isinstance(permit, Question) else await self._ask(call, permit)
 
@@ -238,7 +215,7 @@ class Dispatcher:
             return None
         action = CATALOG["CLICKSEND_GET_LISTS"]
         try:
-            await self._request(action, action.route.fill({}), call.credentials, _Passage())
+            await self._request(action, action.route.fill({}), call.credentials, Passage())
         except Declined as fault:
             if fault.status != 403:  # a subaccount without lists is known all the same
                 return Envelope.failure(wording.declined(call.action, fault))
@@ -258,7 +235,7 @@ class Dispatcher:
             await _settle(call, permit, "refused")
             return Envelope.failure(wording.never_reached(action, fault))
         except Declined as fault:
-            if action.effect is Effect.SEND and _accepts_something(action, call.arguments, fault.answer):
+            if action.effect is Effect.SEND and accepts_something(action, call.arguments, fault.answer):
                 return await self._unknown(
                     call, permit, f"the answer says no ({fault.reason}) and accepts messages all the same", fault.answer
                 )
@@ -276,39 +253,55 @@ class Dispatcher:
         answer = attempted.with_note()
         verdict = action.outcome(call.arguments, answer)
         if permit is not None:
-            call.passage.cost = _cost(answer)
+            call.passage.cost = cost_in(answer)
             tell("ClickSend has answered; writing down what became of it")
         if verdict is None:
             return await self._unknown(call, permit, "the answer has an unknown shape", answer)
-        if verdict.missing:
-            await _settle(call, permit, "unknown", answer)
-        else:
-            state: State = "accepted" if verdict.complete else "partly" if verdict.accepted else "refused"
-            await _settle(call, permit, state, answer)
-        if not verdict.complete:
-            return Envelope.failure(wording.not_all_accepted(action, verdict), await self._data(call, answer))
-        return Envelope.success(await self._data(call, answer))
+        if not verdict.certain and action.effect is not Effect.READ:
+            return await self._unknown(call, permit, "", answer, verdict)
+        return await self._known(call, permit, verdict, answer)
+
+    async def _known(
+        self,
+        call: _Call,
+        permit: "Permit | None",
+        verdict: Verdict,
+        answer: Mapping[str, Any] | None,
+        ids: Sequence[str] = (),
+    ) -> Envelope:
+        """A call of which everything is known."""
+        state: State = "accepted" if verdict.complete else "partly" if verdict.accepted else "refused"
+        await _settle(call, permit, state, answer, verdict, ids)
+        if verdict.complete:
+            return Envelope.success(await self._data(call, answer))
+        return Envelope.failure(wording.not_all_accepted(call.action, verdict), await self._data(call, answer))
 
     async def _unknown(
-        self, call: _Call, permit: "Permit | None", reason: str, answer: Mapping[str, Any] | None
+        self,
+        call: _Call,
+        permit: "Permit | None",
+        reason: str,
+        answer: Mapping[str, Any] | None,
+        verdict: Verdict | None = None,
     ) -> Envelope:
-        """A call whose outcome is unknown, after ClickSend's records have been searched for it."""
-        told = wording.unknown(call.action, reason)
-        if permit is None or call.guard is None:
-            return Envelope.failure(told, await self._data(call, answer))
-        found = await call.guard.find(permit)
-        rows = {"data": {"messages": list(found.rows)}} if found is not None else None
-        if found is not None and not found.missing:
-            await call.guard.settle(permit, "accepted", ids=found.ids)
-            note = f"{reason}; ClickSend's records show that all of it was accepted"
-            return Envelope.success(await self._data(call, {**(rows or {}), "_found": note}))
-        await call.guard.settle(permit, "unknown", ids=found.ids if found else ())
-        if found is not None and found.rows:
-            told += (
-                f" {len(found.rows)} are in ClickSend's records ({', '.join(found.ids[:20])}), {found.missing} not yet."
-            )
-        elif found is not None:
-            told += " ClickSend's records do not show it so far: nothing there is certainly from this call."
+        """A call whose outcome is open, wholly or by the `verdict` on its answer; ClickSend's records are searched."""
+        found = None
+        if permit is not None and call.guard is not None:
+            found = await call.guard.find(permit, open_ids(verdict, answer))
+        if found is not None:
+            now = found.settle(verdict, answer)
+            if now.certain:
+                shown_answer = with_records(call.action, answer, found, now, reason)
+                return await self._known(call, permit, now, shown_answer, found.ids)
+            verdict = now if verdict is not None else None
+        told = (
+            wording.unknown(call.action, reason) if verdict is None else wording.not_all_accepted(call.action, verdict)
+        )
+        if permit is not None and permit.entry is not None:
+            ids = found.ids if found else ()
+            await _settle(call, permit, "unknown", answer, verdict, ids)
+            shown = wording.in_the_records(call.action, ids, found.missing if found else None)
+            told = f"{told} {shown} {wording.two_ways_on(call.action)}"
         return Envelope.failure(told, await self._data(call, answer))
 
     async def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
@@ -316,7 +309,7 @@ class Dispatcher:
         return await anyio.to_thread.run_sync(render, *shown) if isinstance(answer, Large) else render(*shown)
 
     async def _request(
-        self, action: Action, request: Request, credentials: Credentials, passage: _Passage
+        self, action: Action, request: Request, credentials: Credentials, passage: Passage
     ) -> "Attempted":
         """Send a request until it is answered, as often as the table of retries allows and the total deadline lasts."""
         from server.retries import persistently
@@ -370,7 +363,7 @@ class Dispatcher:
         return self._standings[key]
 
     async def _read(self, credentials: Credentials, action: Action, request: Request) -> Mapping[str, Any]:
-        return (await self._request(action, request, credentials, _Passage())).answer
+        return (await self._request(action, request, credentials, Passage())).answer
 
     def _guard_of(self, call: _Call) -> "Guard":
         from server.guard.gate import Guard
@@ -387,18 +380,12 @@ def _is_free(call: _Call) -> bool:
 
 
 async def _settle(
-    call: _Call, permit: "Permit | None", state: "State", answer: Mapping[str, Any] | None = None
+    call: _Call,
+    permit: "Permit | None",
+    state: "State",
+    answer: Mapping[str, Any] | None = None,
+    verdict: Verdict | None = None,
+    ids: Sequence[str] = (),
 ) -> None:
     if permit is not None and call.guard is not None:
-        await call.guard.settle(permit, state, answer)
-
-
-def _cost(answer: Mapping[str, Any]) -> str | None:
-    data = answer.get("data")
-    price = amount(data.get("total_price")) if isinstance(data, Mapping) else None
-    return None if price is None else str(price)
-
-
-def _accepts_something(action: Action, arguments: Arguments, answer: Mapping[str, Any] | None) -> bool:
-    verdict = action.outcome(arguments, answer or {})
-    return verdict is not None and verdict.accepted > 0
+        await call.guard.settle(permit, state, answer, verdict, ids)

@@ -8,7 +8,9 @@ ClickSendError
 Beside them LedgerUnavailable: nothing was written, so nothing may be sent.
 """
 
-from typing import Any
+from typing import Any, Final
+
+NOT_FROM_THE_API: Final = "no JSON, so the refusal may not come from ClickSend's API"
 
 
 class ClickSendError(Exception):
@@ -32,7 +34,7 @@ class NeverReached(ClickSendError):
 class Declined(ClickSendError):
     """ClickSend refused the call. `answer` is its JSON answer, or None; `retry_after` is in seconds."""
 
-    def __init__(self, status: int, reason: str, answer: Any = None, retry_after: str | None = None) -> None:
+    def __init__(self, status: int, reason: str, answer: Any = None, retry_after: int | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.answer = answer
@@ -40,15 +42,18 @@ class Declined(ClickSendError):
 
 
 class NoUsableAnswer(ClickSendError):
-    """The answer was lost, late, cut off, too large, not JSON, or a fault of ClickSend's. `answer` as above.
+    """The answer was lost, late, cut off, too large, not JSON, no clear yes or no, or a fault of ClickSend's.
 
-    `passing`: another attempt may well get a better answer.
+    `answer`, `retry_after` as above. `passing`: another attempt may well get a better answer.
     """
 
-    def __init__(self, reason: str, answer: Any = None, *, passing: bool = False) -> None:
+    def __init__(
+        self, reason: str, answer: Any = None, *, passing: bool = False, retry_after: int | None = None
+    ) -> None:
         super().__init__(reason)
         self.answer = answer
         self.passing = passing
+        self.retry_after = retry_after
 
 
 class LedgerUnavailable(Exception):

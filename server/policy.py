@@ -1,6 +1,6 @@
 """The policy: what the operator of this server allows an agent to do. Nothing in it can be changed by a prompt.
 
-All limits are off by default. A wrong one stops the start: an agent must not run with a limit that is not there.
+All limits are off by default. While one is wrong, no call is made: an agent must not run without it.
 """
 
 import re

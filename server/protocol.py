@@ -1,8 +1,10 @@
 """MCP in and out: the one module that knows the SDK. Lists the tools, hands calls on, nothing else."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -11,12 +13,15 @@ import anyio
 from mcp import MCPError
 from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp.server.caching import CacheableMethod
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
     InputRequiredResult,
+    JSONRPCError,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
@@ -32,8 +37,8 @@ from server.guard.questions import NotApproved, Question
 from server.progress import heard, tell
 from server.settings import Settings
 from server.signals import stop_signal
-from server.stdio import wire
-from server.wording import nothing_happened
+from server.stdio import whole_characters, wire
+from server.wording import nothing_happened, wrong_input
 from tools.action import Action
 from tools.catalog import CATALOG
 
@@ -53,6 +58,11 @@ _CACHEABLE: tuple[CacheableMethod, ...] = (
     "resources/templates/list",
     "prompts/list",
 )
+
+
+def _of_sandbox(settings: Settings) -> str:
+    shown = f"The user sees what would have been sent at {settings.inbox}. " if settings.inbox else ""
+    return _SANDBOX + shown if settings.sandbox else ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,8 @@ def build_server(
         if action.effect not in by.caller.effects:
             reason = f"The caller has no scope for this tool, which {action.effect.value}"
             return result(Envelope.failure(f"{reason}.{nothing_happened(action)}"), action)
+        if problem := _unreadable.get():
+            return result(Envelope.failure(wrong_input(action, problem)), action)
         outcome = await _heard(context, _called(context, action, params, by))
         if isinstance(outcome, CallToolResult) and action.picture is not None and views.shown_by(context):
             return views.illustrated(outcome, action, params.arguments or {})
@@ -155,7 +167,7 @@ def build_server(
     server = Server(
         "clicksend-sandbox" if settings.sandbox else "clicksend",
         version=version("clicksend-mcp"),
-        instructions=(_SANDBOX if settings.sandbox else "") + _INSTRUCTIONS,
+        instructions=_of_sandbox(settings) + _INSTRUCTIONS,
         lifespan=lifespan,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
@@ -168,11 +180,43 @@ def build_server(
         on_completion=unoffered.complete,
         cache_hints=dict.fromkeys(_CACHEABLE, kept),
     )
+    server.middleware.append(_reading_arguments)
     server.middleware.append(views.declaring)
     policy = settings.policy
     if policy.approval.asks if asks is None else asks:
         server.middleware.append(approval.sealing(policy.approval_key, server.name, policy.approval_seconds))
     return server
+
+
+_unreadable: ContextVar[str | None] = ContextVar("unreadable", default=None)
+_EMPTY: tuple[object, ...] = ("", [], None)  # what some hosts send instead of {}
+
+
+async def _reading_arguments(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+    """Middleware that reads `arguments` which arrive as JSON text, before the SDK refuses them without a reason.
+
+    What stands for none is taken so only where the tool changes nothing: without arguments a tool may do more.
+    """
+    params = ctx.params
+    if ctx.method != "tools/call" or not isinstance(params, Mapping) or "arguments" not in params:
+        return await call_next(ctx)
+    given, action = params["arguments"], CATALOG.get(str(params.get("name")))
+    problem = None
+    if isinstance(given, str) and given.strip():
+        try:
+            given = json.loads(whole_characters(given))
+        except (ValueError, RecursionError):
+            problem = "the arguments came as text that is not JSON"
+    if not isinstance(given, Mapping) and problem is None:
+        if (given in _EMPTY or (isinstance(given, str) and not given.strip())) and (action is None or action.read_only):
+            given = {}
+        else:
+            problem = "the arguments must be a JSON object, which is {} if there are none"
+    set_before = _unreadable.set(problem)
+    try:
+        return await call_next(replace(ctx, params={**params, "arguments": {} if problem else given}))
+    finally:
+        _unreadable.reset(set_before)
 
 
 async def _heard(
@@ -228,6 +272,11 @@ async def serve_stdio(server: Server[Dispatcher]) -> int:
         tasks.start_soon(stop_on_signal)
         stdin, stdout = wire()
         async with stdio_server(stdin, stdout) as (incoming, outgoing):
+
+            async def refuse(answer: Mapping[str, Any]) -> None:
+                await outgoing.send(SessionMessage(JSONRPCError.model_validate(answer)))
+
+            stdin.refuse_by(refuse)
             await server.run(incoming, outgoing, server.create_initialization_options())
         tasks.cancel_scope.cancel()
     return 0 if stopped_by is None else 128 + stopped_by

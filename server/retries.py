@@ -2,7 +2,7 @@
 
 failure                                    reads, idempotent writes    sends and other writes
 no connection came about                   again                       again
-refused with 429 or 503                    again                       again
+refused with 429                           again                       again
 5xx, or the connection broke               again                       never: ClickSend may have acted
 an answer that came and makes no sense     never                       never
 any other refusal                          never                       never
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
 _LONGEST_WAIT = 8.0
-_TOOK_NOTHING_ON = (429, 503)
+_TOOK_NOTHING_ON = 429
 
 
 def may_repeat(action: Action, fault: BaseException) -> bool:
@@ -34,7 +34,7 @@ def may_repeat(action: Action, fault: BaseException) -> bool:
         case NeverReached():
             return True
         case Declined():
-            return fault.status in _TOOK_NOTHING_ON
+            return fault.status == _TOOK_NOTHING_ON
         case NoUsableAnswer():
             return fault.passing and action.idempotent
         case _:
@@ -75,7 +75,7 @@ class Pace:
 
     def learn(self, fault: ClickSendError | None) -> None:
         """Take note of how a call ended; None is well."""
-        if isinstance(fault, Declined) and fault.status == 429:
+        if isinstance(fault, Declined) and fault.status == _TOOK_NOTHING_ON:
             self._refusals += 1
             self._free_at = anyio.current_time() + _backoff(self._refusals)
         elif not isinstance(fault, NeverReached):
@@ -160,8 +160,8 @@ def _fault(state: "RetryCallState") -> BaseException | None:
 def _wait(state: "RetryCallState") -> float:
     """Seconds until the next attempt: what ClickSend asks for, or a growing time."""
     fault = _fault(state)
-    asked = fault.retry_after if isinstance(fault, Declined) and fault.retry_after else 0
-    return max(float(asked), _backoff(state.attempt_number))
+    asked = fault.retry_after if isinstance(fault, Declined | NoUsableAnswer) else None
+    return max(float(asked or 0), _backoff(state.attempt_number))
 
 
 def _backoff(times: int) -> float:

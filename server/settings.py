@@ -51,6 +51,7 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     hosting: Hosting = field(default_factory=Hosting)
     sandbox: bool = False
+    inbox: str | None = None  # where the sandbox shows what would have been sent, if its users can look there
     problem: str | None = None
 
 
@@ -131,7 +132,7 @@ def _is_host(name: str) -> bool:
 def from_environment(environment: Mapping[str, str], *, credentials_needed: bool = True) -> Settings:
     """Read the settings; whatever is missing or wrong ends up in `problem`.
 
-    Raises WrongSetting for a limit, or an option of serving over HTTP, that is wrong: that stops the start.
+    Raises WrongSetting for a limit, or an option of serving over HTTP, that is wrong: no call may be made without it.
     """
     given, problems = _read(environment)
     credentials = _credentials(given)

@@ -1,14 +1,81 @@
-"""The start of the program, before anything else is imported."""
+"""The start of the program, before anything else is imported, and its end, whatever ends it."""
 
 import gc
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+from server import streams
 
 _OBJECTS = 50_000  # made since the last search for garbage
+_INTERRUPTED = 130
+_FAULT = 70  # the program's own
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Nothing that happens in it ends in a traceback."""
+    by_person = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell's background job ignores it
+    if by_person:
+        # An exception in the middle of an import may come out as another one, or not at all.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     # Imports make objects that stay: with Python's own 700, searching them takes a tenth of the start.
     gc.set_threshold(_OBJECTS)
-    from server import cli
+    streams.mend()
+    try:
+        from server import cli
 
-    cli.main()
+        if by_person:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        cli.main()
+        status = 0
+    except BaseException as fault:  # the last resort
+        status = _ended_by(fault)
+    if by_person:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python takes itself down
+    sys.exit(streams.settle(status))
+
+
+def _ended_by(fault: BaseException) -> int:
+    """The exit status for what has ended a command; on stderr it is told in one line, where there is more to tell."""
+    causes = list(_single(fault))
+    for cause in causes:
+        if isinstance(cause, KeyboardInterrupt):
+            return _INTERRUPTED
+    for cause in causes:
+        if isinstance(cause, streams.Unwritten):
+            return 1  # told, or not, when the streams are settled
+    for cause in causes:
+        if isinstance(cause, SystemExit):
+            if cause.code is None or isinstance(cause.code, int):
+                return cause.code or 0
+            streams.complain(str(cause.code))
+            return 1
+    cause = causes[0]
+    if isinstance(cause, ModuleNotFoundError) and cause.name:
+        streams.complain(f"the package {cause.name.partition('.')[0]} is missing: install clicksend-mcp again")
+        return _FAULT
+    streams.complain(f"a fault inside this program ({type(cause).__name__}); nothing more is done")
+    _log(cause, fault)
+    return _FAULT
+
+
+def _single(fault: BaseException) -> Iterator[BaseException]:
+    """What is in nested groups, which is how task groups raise."""
+    if isinstance(fault, BaseExceptionGroup):
+        for one in fault.exceptions:
+            yield from _single(one)
+    else:
+        yield fault
+
+
+def _log(cause: BaseException, fault: BaseException) -> None:
+    """Write the kind and place of a fault to the log; its text may hold numbers, texts or keys."""
+    import logging
+
+    from server.logs import configure
+
+    place = cause.__traceback__ or fault.__traceback__
+    if not logging.getLogger().handlers:
+        configure("WARNING")
+    logging.getLogger("clicksend_mcp").error("the program has ended by a fault", exc_info=(type(cause), cause, place))

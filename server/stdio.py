@@ -9,20 +9,25 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from server.framing import refusal
+
 _CHUNK = 65_536  # bytes
+_MARK = "\ufeff"  # the byte order mark
 
 
-def wire() -> tuple[anyio.AsyncFile[str], anyio.AsyncFile[str] | None]:
+def wire() -> tuple["Lines", anyio.AsyncFile[str] | None]:
     """The streams to serve a host on. None stands for the SDK's own way to write.
 
     What anything else prints from now on goes to stderr, so that it cannot get into the wire.
     """
     text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
-    lines = _Lines(text) if _can_be_waited_for(0) else _LinesByThread(text)
+    lines = _LinesOfPipe(text) if _can_be_waited_for(0) else _LinesByThread(text)
     if not _can_be_waited_for(1):
         return lines, None
     sys.stdout.flush()
@@ -40,28 +45,66 @@ def _can_be_waited_for(fd: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-class _LinesByThread(anyio.AsyncFile[str]):
-    """Lines of a text file; unlike anyio's own it can be left while a line is awaited, which would hold up a signal."""
+Refuse = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Lines(anyio.AsyncFile[str]):
+    """Lines that the SDK can read. To any other the host is answered here: the SDK drops it, and the host waits."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        super().__init__(text)
+        self._refuse: Refuse | None = None
+        self._can_refuse = anyio.Event()
+
+    def refuse_by(self, refuse: Refuse) -> None:
+        """Send answers to lines that cannot be read by this; until then such a line waits."""
+        self._refuse = refuse
+        self._can_refuse.set()
 
     async def readline(self) -> str:
-        return whole_characters(await anyio.to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True))
+        while True:
+            read = await self._line()
+            line = whole_characters(read.lstrip(_MARK))  # some systems begin a text, or each line, with one
+            answer = refusal(line) if line.strip() else None
+            if answer is None:
+                return line
+            await self._can_refuse.wait()
+            assert self._refuse
+            await self._refuse(answer)
+
+    async def _line(self) -> str:
+        """The next line with its end; "" at the end of all."""
+        raise NotImplementedError
 
 
-class _Lines(anyio.AsyncFile[str]):
+class _LinesByThread(Lines):
+    """Lines of a text file; unlike anyio's own it can be left while a line is awaited, which would hold up a signal."""
+
+    async def _line(self) -> str:
+        try:
+            return await anyio.to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
+        except OSError:  # a terminal that is gone, or something that cannot be read
+            return ""
+
+
+class _LinesOfPipe(Lines):
     """Lines of a pipe or a socket."""
 
     _unread = b""
 
-    async def readline(self) -> str:
+    async def _line(self) -> str:
         parts = [self._unread]
         while b"\n" not in parts[-1]:
             await anyio.wait_readable(self.wrapped)
-            chunk = os.read(self.wrapped.fileno(), _CHUNK)
+            try:
+                chunk = os.read(self.wrapped.fileno(), _CHUNK)
+            except ConnectionError:  # a socket whose host is gone
+                chunk = b""
             if not chunk:
                 break
             parts.append(chunk)
         line, newline, self._unread = b"".join(parts).partition(b"\n")
-        return whole_characters((line + newline).decode("utf-8", "replace"))
+        return (line + newline).decode("utf-8", "replace")
 
 
 class _Out(anyio.AsyncFile[str]):

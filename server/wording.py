@@ -1,6 +1,8 @@
 """What the model reads when something did not go well: what happened, whether anything was sent, what to do."""
 
-from server.errors import ClickSendError, Declined, NeverReached
+from collections.abc import Sequence
+
+from server.errors import NOT_FROM_THE_API, ClickSendError, Declined, NeverReached
 from tools.action import Action, Effect
 from tools.outcome import Refused, Verdict
 
@@ -24,13 +26,19 @@ _MEANING = {
 }
 
 _NEXT_STEP = {
-    400: "Something in the input is not as ClickSend wants it; change it before calling again.",
+    400: "ClickSend's words say why: change the input before calling again if they are about it; otherwise a person "
+    "has to look at the ClickSend account.",
     401: "The credentials are wrong: a person has to correct the ClickSend username and API key (CLICKSEND_USERNAME "
     "and CLICKSEND_API_KEY, where this server has its own account).",
     403: "It does not exist, is not this account's, or the account may not do this; check the ids.",
     404: "There is nothing with this id, or not in a state that allows it; look the id up again.",
-    503: "ClickSend takes nothing on at the moment; call again in a minute.",
 }
+_NOT_THE_API = (
+    "It was probably stopped by a firewall or a proxy before it reached ClickSend's API: a person has to look at the "
+    "network of this server, and at CLICKSEND_BASE_URL."
+)
+
+NOTHING_MORE = " Nothing was sent by this call."
 
 
 def beyond(reason: str, limit: str) -> str:
@@ -72,8 +80,8 @@ def declined(action: Action, fault: Declined) -> str:
 def _next_step(fault: Declined) -> str:
     if fault.status == 429:
         return f"Too many calls: call again in {f'{fault.retry_after} s' if fault.retry_after else 'a minute'}."
-    if 300 <= fault.status < 400:
-        return "CLICKSEND_BASE_URL is probably wrong."
+    if fault.reason == NOT_FROM_THE_API:
+        return _NOT_THE_API
     code = fault.reason.partition(":")[0]
     if code in _MEANING:
         return f"That means: {_MEANING[code]}."
@@ -101,30 +109,69 @@ def unknown(action: Action, reason: str) -> str:
     """For a call that left, and whose outcome nobody knows."""
     if action.effect is Effect.READ:
         return f"No usable answer from ClickSend: {reason}. Reading again is safe."
+    return f"OUTCOME UNKNOWN: {reason}. {_before_a_repeat(action)}"
+
+
+def _before_a_repeat(action: Action) -> str:
+    """What may have happened, and what has to be done before the same is tried again."""
     where = _shown_by(action)
     if action.idempotent:
-        return f"OUTCOME UNKNOWN: {reason}. It may have taken effect; {where} shows it. Repeating is safe."
+        return f"It may have taken effect; {where} shows it. Repeating is safe."
     done = "sent and paid" if action.effect is Effect.SEND else "created"
-    return f"OUTCOME UNKNOWN: {reason}. It may have been {done}: do not call again before you have looked in {where}."
+    return f"It may have been {done}: do not call again before you have looked in {where}."
 
 
 def not_all_accepted(action: Action, verdict: Verdict) -> str:
-    """For an answer that accepts a part or nothing of what was asked."""
-    total = verdict.accepted + len(verdict.refused) + verdict.missing
+    """For an answer that does not accept all of what was asked."""
+    total = verdict.accepted + len(verdict.refused) + len(verdict.unclear) + verdict.missing
     if action.effect is Effect.READ:
         first = f"{verdict.accepted} of {total} could be priced."
     elif action.effect is Effect.DELETE:
-        first = "It was not done."
+        first = "It was not done." if verdict.certain else ""
     elif verdict.accepted:
         first = f"{verdict.accepted} of {total} were accepted and queued: do NOT send those again."
     else:
-        first = f"0 of {total} were accepted.{'' if verdict.missing else ' Nothing was sent.'}"
+        first = f"0 of {total} were accepted.{' Nothing was sent.' if verdict.certain else ''}"
     parts = [first]
     if verdict.refused:
         parts.append(f"Refused: {_listed(verdict.refused)}.")
-    if verdict.missing:
+    if verdict.unclear:
+        why = f" ({verdict.contradiction})" if verdict.contradiction else ""
+        parts.append(f"Neither accepted nor refused{why}: {_listed(verdict.unclear)}: OUTCOME UNKNOWN for those.")
+    if verdict.missing and action.effect is Effect.READ:
+        parts.append(f"The answer does not mention {verdict.missing}.")
+    elif verdict.missing:
         parts.append(f"The answer does not mention {verdict.missing}: OUTCOME UNKNOWN for those.")
-    return " ".join(parts)
+    if not verdict.certain and action.effect is not Effect.READ:
+        parts.append(_before_a_repeat(action))
+    return " ".join(filter(None, parts))
+
+
+def in_the_records(action: Action, ids: Sequence[str], missing: int | None) -> str:
+    """What a search for a send in ClickSend's records gave; `missing`: how many it did not find, None for no search."""
+    if action.trace is None:
+        return "This server cannot search ClickSend's records for it."
+    if missing is None:
+        return "ClickSend's records could not be read."
+    if ids:
+        named = ", ".join(ids[:_NAMED])
+        return f"{len(ids)} are in ClickSend's records ({named}), {missing} not yet."
+    return "ClickSend's records do not show it so far: nothing there is certainly from this call."
+
+
+def two_ways_on(action: Action) -> str:
+    """What to do about a send that was looked for in vain."""
+    shown = _shown_by(action)
+    when = "in a minute (a message shows there within seconds as a rule)" if action.trace else "first"
+    return (
+        f"Two ways on: look in {shown} {when}, and do not send what is there; or, if it is not there and the user "
+        f"wants it sent although the first may still arrive, {how_to_differ(action)}."
+    )
+
+
+def how_to_differ(action: Action) -> str:
+    """How a send becomes another one, which is not held back as a repeat."""
+    return "give another name" if "name" in action.input.model_fields else "give another custom_string"
 
 
 def _listed(refused: tuple[Refused, ...]) -> str:

@@ -1,36 +1,96 @@
-"""Outcomes: whether an answer of ClickSend, HTTP 200 either way, accepted all of what was asked."""
+"""Outcomes: whether an answer of ClickSend, HTTP 200 either way, accepted all of what was asked.
 
-from collections.abc import Callable, Mapping
+Only what ClickSend documents as a yes is a yes, and only what it documents as a refusal is a refusal. Everything else
+is unclear: it may have been sent and paid, so it is looked up and never simply sent again.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeGuard
 
 from schemas.base import Arguments
+from tools.money import amount
 
 ACCEPTED = "SUCCESS"
+# The `response_code` of an answer that says yes (documented); some answers have none (recorded).
+ACKNOWLEDGED = frozenset({"SUCCESS", "CREATED", "NO_CONTENT"})
+# Refusals of a message or of a whole call: ClickSend's list of application status codes (documented), the country
+# that is off (recorded) and the registration that is missing (read by other integrations).
+REFUSALS = frozenset(
+    {
+        "ACCOUNT_NOT_ACTIVATED",
+        "ALREADY_EXISTS",
+        "COUNTRY_NOT_ENABLED",
+        "EMPTY_MESSAGE",
+        "INSUFFICIENT_CREDIT",
+        "INVALID_CREDENTIALS",
+        "INVALID_LANG",
+        "INVALID_MEDIA_FILE",
+        "INVALID_RECIPIENT",
+        "INVALID_SCHEDULE",
+        "INVALID_SENDER_ID",
+        "INVALID_VOICE",
+        "MISSING_CREDENTIALS",
+        "MISSING_REQUIRED_FIELDS",
+        "NOT_ENOUGH_PERMISSION_TO_LIST_ID",
+        "REGISTRATION_NEEDED",
+        "SUBJECT_REQUIRED",
+        "THROTTLED",
+        "TOO_MANY_RECIPIENTS",
+    }
+)
+# Refusals of a whole call beside them, each with an HTTP status of its own (documented, the longer 429 recorded).
+REFUSED_CALLS = REFUSALS | {
+    "BAD_REQUEST",
+    "FORBIDDEN",
+    "HTTP_TOO_MANY_REQUESTS",
+    "METHOD_NOT_FOUND",
+    "NOT_FOUND",
+    "TOO_MANY_REQUESTS",
+    "UNAUTHORIZED",
+}
+_CAMPAIGN_ON_ITS_WAY = ("Approved", "Queued", "Scheduled", "Sending", "Sent", "WaitApproval")  # documented
+_CAMPAIGN_STOPPED = ("Cancelled", "Draft", "Failed")  # documented
 _LONGEST_NAME = 60  # of what an error names; the whole is in `data`
-_CAMPAIGN_STOPPED = ("Cancelled", "Draft", "Failed")
+_LONGEST_ID = 64
+_COMPARED_DIGITS = 7  # of a phone number, from its end: enough to tell another's from one that is written otherwise
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A message, letter or campaign that ClickSend did not accept, and ClickSend's status for it."""
+    """A message, letter or campaign that ClickSend did not accept, or did not clearly accept, and its status."""
 
     what: str
     status: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What ClickSend accepted of a call. `missing`: things asked for that the answer does not mention."""
+    """What ClickSend accepted of a call.
+
+    `unclear`: what an answer mentions without saying yes or no. `missing`: things asked for that it does not mention.
+    `contradiction`: what in the answer speaks against its own statuses.
+    """
 
     accepted: int
     refused: tuple[Refused, ...] = ()
+    unclear: tuple[Refused, ...] = ()
     missing: int = 0
+    contradiction: str = ""
 
     @property
     def complete(self) -> bool:
         """Everything that was asked for was accepted."""
-        return not self.refused and not self.missing
+        return not self.refused and self.certain
+
+    @property
+    def certain(self) -> bool:
+        """Nothing that was asked for is left open."""
+        return not self.unclear and not self.missing
 
 
 # Reads a verdict from the arguments and the answer; None if the answer has not the shape that tells.
@@ -39,56 +99,192 @@ Outcome = Callable[[Arguments, Mapping[str, Any]], Verdict | None]
 
 def as_a_whole(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
     """For what is accepted or refused whole: an answer with data is a yes."""
-    return Verdict(accepted=1) if answer.get("data") is not None else None
+    return Verdict(accepted=1) if answer.get("data") is not None or _is_done(answer) else None
 
 
 def deleted(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
     """For what leaves nothing to tell: the data is empty, or null."""
-    return Verdict(accepted=1) if "data" in answer else None
+    return Verdict(accepted=1) if "data" in answer or _is_done(answer) else None
+
+
+def _is_done(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer says that it is done and that there is nothing more to tell."""
+    return answer.get("response_code") == "NO_CONTENT"
 
 
 def each(things: str) -> Outcome:
-    """For calls with a list of things, `messages` or `recipients`, each of which has its own status."""
+    """For sends of a list of things, `messages` or `recipients`, each of which has its own status."""
 
     def outcome(arguments: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
-        data = answer.get("data")
-        entries = data.get(things) if isinstance(data, dict) else None
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        entries = _entries(answer, things)
+        if entries is None:
             return None
-        refused = tuple(
-            Refused(_short(entry.get("to") or entry.get("address_name")), _short(entry.get("status")))
-            for entry in entries
-            if entry.get("status") != ACCEPTED
-        )
-        missing = max(0, len(getattr(arguments, things)) - len(entries))
-        return Verdict(accepted=len(entries) - len(refused), refused=refused, missing=missing)
+        asked = getattr(arguments, things)
+        accepted, refused, unclear = _by_status(entries)
+        strangers = _not_asked_for(accepted, asked)
+        unclear += [_described(entry, "SUCCESS for a number that was not asked for") for entry in strangers]
+        contradiction = _contradiction(answer["data"], accepted, refused)
+        if contradiction:  # whichever of them it speaks against, none is certain any more
+            accepted, refused, unclear = [], [], unclear + list(map(_described, accepted)) + refused
+        missing = max(0, len(asked) - len(entries))
+        return Verdict(len(accepted), tuple(refused), tuple(unclear), missing, contradiction)
 
     return outcome
 
 
-def _short(text: object) -> str:
-    return str(text)[:_LONGEST_NAME]
+def each_priced(things: str) -> Outcome:
+    """For prices of a list of things: nothing is sent, so nothing can be unclear."""
+
+    def outcome(arguments: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
+        entries = _entries(answer, things)
+        if entries is None:
+            return None
+        accepted, refused, unclear = _by_status(entries)
+        missing = max(0, len(getattr(arguments, things)) - len(entries))
+        return Verdict(len(accepted), tuple(refused + unclear), missing=missing)
+
+    return outcome
+
+
+def _entries(answer: Mapping[str, Any], things: str) -> list[Mapping[str, Any]] | None:
+    data = answer.get("data")
+    entries = data.get(things) if isinstance(data, Mapping) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        return None
+    return entries
+
+
+def _by_status(
+    entries: Iterable[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], list[Refused], list[Refused]]:
+    accepted, refused, unclear = [], [], []
+    for entry in entries:
+        status = entry.get("status")
+        if status == ACCEPTED:
+            accepted.append(entry)
+        elif isinstance(status, str) and status in REFUSALS and not (amount(entry.get("message_price")) or 0) > 0:
+            refused.append(_described(entry))
+        else:
+            unclear.append(_described(entry))
+    return accepted, refused, unclear
+
+
+def _described(entry: Mapping[str, Any], status: object = None) -> Refused:
+    what = _short(entry.get("to") or entry.get("address_name"))
+    return Refused(what, _short(status or entry.get("status")), _id(entry.get("message_id")))
+
+
+def _not_asked_for(accepted: list[Mapping[str, Any]], asked: Iterable[Any]) -> list[Mapping[str, Any]]:
+    """The accepted messages whose numbers are no one's who was asked for; they are taken out of `accepted`."""
+    wanted = Counter(_digits(thing.to) for thing in asked if hasattr(thing, "to"))
+    if not wanted:  # letters go to names
+        return []
+    known = [entry for entry in accepted if _digits(entry.get("to")) in wanted]
+    strangers = [entry for entry in accepted if _digits(entry.get("to")) not in wanted]
+    accepted[:] = known
+    return strangers
+
+
+def _digits(number: object) -> str:
+    return re.sub("[^0-9]", "", str(number))[-_COMPARED_DIGITS:]
+
+
+def _contradiction(data: Mapping[str, Any], accepted: list[Mapping[str, Any]], refused: list[Refused]) -> str:
+    """What the counts and the price of an answer say against the statuses in it; "" where they agree.
+
+    `queued_count` is the number of accepted messages, `blocked_count` that of those blocked (recorded).
+    """
+    queued, blocked, price = data.get("queued_count"), data.get("blocked_count"), amount(data.get("total_price"))
+    if _is_count(queued) and queued != len(accepted):
+        return f"queued_count is {queued}, and {len(accepted)} have the status {ACCEPTED}"
+    if _is_count(blocked) and blocked > len(refused):
+        return f"blocked_count is {blocked}, and {len(refused)} are refused"
+    if price and not accepted:
+        return f"total_price is {price}, and none is accepted"
+    return ""
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000
 
 
 def cancelled_campaign(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
     """For a campaign that is not to go out: the answer is the campaign with its status."""
-    data = answer.get("data")
-    if not isinstance(data, dict) or "status" not in data:
+    found = campaign_in(answer)
+    if found is None or "status" not in found:
         return None
-    if data["status"] != "Cancelled":
-        return Verdict(accepted=0, refused=(Refused(_name(data), str(data["status"])),))
-    return Verdict(accepted=1)
+    status = found["status"]
+    if status == "Cancelled":
+        return Verdict(accepted=1)
+    problem = _campaign_problem(found)
+    known = status in (*_CAMPAIGN_ON_ITS_WAY, *_CAMPAIGN_STOPPED)
+    return Verdict(0, refused=(problem,)) if known else Verdict(0, unclear=(problem,))
 
 
 def campaign(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
     """For campaigns that are to go out: the answer is the campaign with its status."""
-    data = answer.get("data")
-    if not isinstance(data, dict) or "sms_campaign_id" not in data:
+    found = campaign_in(answer)
+    if found is None or "sms_campaign_id" not in found:
         return None
-    if data.get("status") in _CAMPAIGN_STOPPED:
-        return Verdict(accepted=0, refused=(Refused(_name(data), data["status"]),))
-    return Verdict(accepted=1)
+    if is_on_its_way(found):
+        return Verdict(accepted=1)
+    status = found.get("status")
+    problem = _campaign_problem(found)
+    return Verdict(0, refused=(problem,)) if status in _CAMPAIGN_STOPPED else Verdict(0, unclear=(problem,))
 
 
-def _name(campaign: Mapping[str, Any]) -> str:
-    return f"campaign {campaign.get('sms_campaign_id')}"
+def is_on_its_way(campaign: Mapping[str, Any]) -> bool:
+    """Whether a campaign has gone out or is to."""
+    return campaign.get("status") in _CAMPAIGN_ON_ITS_WAY
+
+
+def campaign_in(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The campaign of an answer: its `data` (documented), or `sms_campaign` in that (read by other integrations)."""
+    data = answer.get("data")
+    if not isinstance(data, Mapping):
+        return None
+    inner = data.get("sms_campaign")
+    return inner if isinstance(inner, Mapping) and "sms_campaign_id" not in data else data
+
+
+def _campaign_problem(campaign: Mapping[str, Any]) -> Refused:
+    number = _id(campaign.get("sms_campaign_id"))
+    return Refused(f"campaign {number}", _short(campaign.get("status")), number)
+
+
+def ids_of(answer: Mapping[str, Any] | None) -> list[str]:
+    """The ids of what an answer accepted, of messages, letters or a campaign."""
+    data = (answer or {}).get("data")
+    if not isinstance(data, Mapping):
+        return []
+    found = campaign_in({"data": data}) or {}
+    if "sms_campaign_id" in found:
+        return [number] if (number := _id(found["sms_campaign_id"])) else []
+    entries = [entry for things in ("messages", "recipients") for entry in _entries({"data": data}, things) or []]
+    return [number for entry in entries if entry.get("status") == ACCEPTED and (number := _id(entry.get("message_id")))]
+
+
+def total_price(answer: Mapping[str, Any] | None) -> Decimal | None:
+    """What an answer says that all of it costs, in account currency; None if it does not say."""
+    data = (answer or {}).get("data")
+    return amount(data.get("total_price")) if isinstance(data, Mapping) else None
+
+
+def contacts_of(answer: Mapping[str, Any] | None) -> int | None:
+    """How many contacts the campaign in an answer goes to; None if it does not say."""
+    count = (campaign_in(answer or {}) or {}).get("_total_count")
+    return count if _is_count(count) else None
+
+
+def _id(value: object) -> str:
+    """An id as text: letters, digits and hyphens, as ClickSend's are; "" for whatever else."""
+    text = str(value) if isinstance(value, str) or _is_whole(value) else ""
+    return text if re.fullmatch(rf"[\w-]{{1,{_LONGEST_ID}}}", text, re.ASCII) else ""
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _short(text: object) -> str:
+    return text[:_LONGEST_NAME] if isinstance(text, str) else str(text)[:_LONGEST_NAME]

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 from unicodedata import category, normalize
@@ -17,6 +17,7 @@ from unicodedata import category, normalize
 from schemas.base import Arguments
 from schemas.text import GSM_BASIC, GSM_EXTENDED, TextLength, measure
 from tools.action import PictureOf
+from tools.money import amount
 from tools.outcome import ACCEPTED
 
 Picture = dict[str, Any]
@@ -74,7 +75,7 @@ def _statistics(_: Arguments, answer: Mapping[str, Any]) -> Picture | None:
 def _counts(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found = {name: _object(row.get(name)) for name in _DIRECTIONS}
     return {
-        name: {"count": _whole(one.get("count")), "price": _text_of(_amount(one.get("price")))}
+        name: {"count": _whole(one.get("count")), "price": _text_of(amount(one.get("price")))}
         for name, one in found.items()
     }
 
@@ -112,7 +113,7 @@ def _messages(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
     return {
         "kind": "price",
         "currency": _currency(data),
-        "total": _text_of(_amount(data.get("total_price"))),
+        "total": _text_of(amount(data.get("total_price"))),
         "messages": len(arguments.messages),
         "refused": [
             {"to": _short(row.get("to")), "status": _short(row.get("status"))} for row in refused[:_MOST_NAMED]
@@ -151,7 +152,7 @@ def _by_text(asked: Sequence[Any], rows: Iterable[Mapping[str, Any]]) -> list[_P
             text.recipients.remove(str(row.get("to")))
             text.refused.append(str(row.get("to")))
         else:
-            text.prices += [price] if (price := _amount(row.get("message_price"))) is not None else []
+            text.prices += [price] if (price := amount(row.get("message_price"))) is not None else []
             text.parts |= {parts} if (parts := _whole(row.get("message_parts"))) else set()
     return sorted(texts.values(), key=lambda text: not text.recipients)
 
@@ -174,7 +175,7 @@ def _message(text: _Priced) -> Picture:
 def _campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
     """The price of one text to a whole contact list; ClickSend tells the total alone."""
     data = _object(answer.get("data"))
-    total, count = _amount(data.get("total_price")), _whole(data.get("total_count"))
+    total, count = amount(data.get("total_price")), _whole(data.get("total_count"))
     if total is None:
         return None
     average = [_text_of((total / count).quantize(Decimal("0.0001")))] if count else []
@@ -254,13 +255,18 @@ def _room(unicode: bool, parts: int) -> int:
 
 
 def _cut(clusters: Iterable[str], length: TextLength) -> list[list[str]]:
-    """The characters of each part, as `measure` counts them."""
+    """The characters of each part, as `measure` counts them; a cluster stands where its first character is sent."""
     width = _room(length.unicode, length.parts) // length.parts
     parts: list[list[str]] = [[] for _ in range(length.parts)]
-    at = 0
+    part = used = 0
     for cluster in clusters:
-        parts[min(at // width, length.parts - 1)].append(cluster)
-        at += sum(_units(character, length.unicode) for character in cluster)
+        begins_in = None
+        for units in (_units(character, length.unicode) for character in cluster):
+            if used + units > width:
+                part, used = part + 1, 0
+            used += units
+            begins_in = part if begins_in is None else begins_in
+        parts[begins_in or 0].append(cluster)
     return parts
 
 
@@ -332,19 +338,8 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def _amount(value: object) -> Decimal | None:
-    """An amount of money, which ClickSend gives as number or text; None if it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and 0 <= amount < 10**12 else None
-
-
-def _text_of(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount:f}"
+def _text_of(money: Decimal | None) -> str | None:
+    return None if money is None else f"{money:f}"
 
 
 def _currency(data: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The reference: the catalogue for people, as a Markdown table, as text and as JSON."""
 
 import json
+from shutil import get_terminal_size
 from textwrap import fill
 
 from tools.catalog import CATALOG, TOOLSETS
@@ -17,10 +18,11 @@ def markdown_table() -> str:
 
 def as_text() -> str:
     """The catalogue for a terminal: each action with its description and its inputs, required ones marked *."""
+    width = max(20, min(100, get_terminal_size((100, 24)).columns))
     return "\n\n".join(
         f"{action.slug} ({action.effect.value})\n"
-        f"{fill(action.description, 100, initial_indent='  ', subsequent_indent='  ')}\n"
-        f"{fill(_inputs(action.input_schema), 100, initial_indent='  ', subsequent_indent='    ')}"
+        f"{fill(action.description, width, initial_indent='  ', subsequent_indent='  ')}\n"
+        f"{fill(_inputs(action.input_schema), width, initial_indent='  ', subsequent_indent='    ')}"
         for action in CATALOG.values()
     )
 

@@ -3,7 +3,7 @@
 from schemas import sms
 from tools import reach, trace
 from tools.action import Action, Effect, get, post, put
-from tools.outcome import each
+from tools.outcome import each, each_priced
 
 CREATE_SMS_SEND = Action(
     slug="CLICKSEND_CREATE_SMS_SEND",
@@ -24,7 +24,7 @@ SMS_PRICE_POST = Action(
     input=sms.PriceSms,
     route=post("/v3/sms/price"),
     effect=Effect.READ,
-    outcome=each("messages"),
+    outcome=each_priced("messages"),
     picture="messages",
 )
 

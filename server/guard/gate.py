@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -11,37 +11,39 @@ import anyio
 
 from schemas.base import Arguments
 from server.callers import Caller
-from server.cleaning import without_unseen
 from server.errors import ClickSendError, LedgerUnavailable
+from server.guard.fingerprint import digest, exactly, fingerprint
 from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
-from server.guard.lookup import Found, Read, digest, look_up
-from server.guard.preview import Quote, describe, quote_of
+from server.guard.lookup import Found, Read, look_up
+from server.guard.preview import Quote, describe, quote_of, whole_request
 from server.guard.questions import Approved, Question
 from server.progress import tell
-from server.result import compact
-from server.wording import beyond
+from server.wording import beyond, how_to_differ, in_the_records, two_ways_on
 from tools.action import Action, Effect, Request
 from tools.catalog import CATALOG
+from tools.outcome import Verdict, contacts_of, ids_of, total_price
 from tools.reach import Outgoing, Reach
 
 _CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
 _CONTACTS_A_PAGE = 100
 _MOST_CONTACTS = 20_000  # of a campaign
 _IDS_NAMED = 20
-_LONGEST_ID = 100  # characters; ClickSend's have 36
-_MOST_IDS = 20_000  # of a send
-_LABELS = ("source", "country")  # of a message; its number is international
+_LONGEST_QUESTION = 10_000  # characters that a person may be asked to read
 
 log = logging.getLogger("clicksend_mcp")
 
 
 class Stopped(Exception):
-    """A call that must not go on; `reason` is for the model, `answer` what ClickSend said, if it was asked."""
+    """A call that must not go on; `reason` is for the model, `answer` what ClickSend said, if it was asked.
 
-    def __init__(self, reason: str, answer: Mapping[str, Any] | None = None) -> None:
+    `repeats`: the same call was made before, and may have had an effect then.
+    """
+
+    def __init__(self, reason: str, answer: Mapping[str, Any] | None = None, *, repeats: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.answer = answer
+        self.repeats = repeats
 
 
 @dataclass(frozen=True)
@@ -87,57 +89,66 @@ class Guard:
             ) from None
 
     async def settle(
-        self, permit: Permit, state: State, answer: Mapping[str, Any] | None = None, ids: Sequence[str] = ()
+        self,
+        permit: Permit,
+        state: State,
+        answer: Mapping[str, Any] | None = None,
+        verdict: Verdict | None = None,
+        ids: Sequence[str] = (),
     ) -> None:
-        """Write how a send ended; `ids` of its messages, where the answer does not have them."""
+        """Write how a send ended; `ids` of its messages, where the answer does not have them all."""
         if permit.entry is None:
             return
-        cost = Decimal(0) if state == "refused" else _total_price(answer)
         try:
             await self._ledger.finish(
                 permit.entry.id,
                 state,
-                message_ids=ids or _ids(answer),
-                cost=cost,
-                recipients=_data(answer).get("_total_count"),  # of a campaign; the others are counted before
+                message_ids=list(dict.fromkeys([*ids_of(answer), *ids])),
+                cost=_booked(state, permit.entry.cost, total_price(answer), verdict),
+                recipients=contacts_of(answer),  # of a campaign; the others are counted before
             )
         except LedgerUnavailable as fault:
             # It stays as started, and is looked up like a call whose process died.
             log.error("the end of a send could not be written to the ledger: %s", fault)
 
-    async def find(self, permit: Permit) -> Found | None:
-        """Search ClickSend's records for a send whose answer was lost; None if they do not tell of such sends."""
+    async def find(self, permit: Permit, known: Collection[str] = ()) -> Found | None:
+        """Search ClickSend's records for a send whose outcome is open; None if they do not tell of such sends.
+
+        `known`: ids that the answer gave to what it neither accepted nor refused clearly.
+        """
         if permit.entry is None or CATALOG[permit.entry.action].trace is None:
             return None
         found = None
         for number, wait in enumerate(self._lookups, 1):
             when = f" in {wait:g} s" if wait else ""
-            tell(f"The answer was lost: search {number} of {len(self._lookups)} in ClickSend's records{when}")
+            tell(f"The outcome is not clear: search {number} of {len(self._lookups)} in ClickSend's records{when}")
             await anyio.sleep(wait)
             try:
-                found = await self._found(permit.entry) or found
+                found = await self._found(permit.entry, known) or found
             except LedgerUnavailable:
                 return found
             if found is not None and not found.missing:
                 break
         return found
 
-    async def _found(self, entry: Entry) -> Found | None:
-        return await look_up(entry, lambda: self._ledger.others(self._account, besides=entry.id), self._read)
+    async def _found(self, entry: Entry, known: Collection[str] = ()) -> Found | None:
+        return await look_up(entry, lambda: self._ledger.others(self._account, besides=entry.id), self._read, known)
 
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())
         self._stop_unseen(action, reach)
-        everybody: Sequence[Outgoing] = reach.outgoing
-        if self._policy.limits_recipients and action.reach:
-            everybody = await self._within_limits(reach)
-            tell(f"Checked {len(everybody):,} recipients against the limits")
         if action.effect is not Effect.SEND:
             if action.effect is Effect.DELETE and self._policy.approval.deletes:
-                what = arguments.model_dump_json(by_alias=True, exclude_none=True)
-                question = self._question(f"{action.title} {what}, for good?", action, arguments, None)
+                question = self._question(
+                    f"{whole_request(action, action.request(arguments))}\nFor good?", action, arguments
+                )
                 return await self._with_approval(question, approved) or Permit()
             return Permit()
+        everybody: Sequence[Outgoing] = reach.outgoing
+        if action.reach and (self._policy.limits_recipients or self._may_ask):
+            everybody = await self._everybody(reach)
+            self._check_recipients(everybody)
+            tell(f"Checked {len(everybody):,} recipients against the limits")
         counted = reach.list_id is None or everybody is not reach.outgoing
         entry = self._entry(action, arguments, len(everybody) if counted else 0)
         if self._policy.needs_price:
@@ -146,14 +157,16 @@ class Guard:
             entry = replace(entry, cost=quote.cost)
             tell(f"Priced at {quote.cost} {quote.currency}")
             self._check_cost(quote)
-            preview = describe(action, everybody, quote, self._account_name, _whole(reach, everybody))
+            whole = _whole(reach, everybody)
             if self._policy.dry_run:
                 await self._check_budget(entry)
+                preview = describe(action, everybody, quote, self._account_name, whole)
                 raise Stopped(
                     f"DRY RUN (CLICKSEND_MCP_DRY_RUN): checked and priced, not sent.\n{preview}", quote.answer
                 )
             if self._must_ask(quote):
-                question = self._question(f"{preview}\nSend this?", action, arguments, quote)
+                told = describe(action, everybody, quote, self._account_name, whole, action.request(arguments))
+                question = self._question(f"{told}\nSend this?", action, arguments, quote, everybody)
                 if asked := await self._with_approval(question, approved):
                     return asked
         permit = Permit(await self._record(entry))
@@ -161,11 +174,11 @@ class Guard:
         return permit
 
     def _stop_unseen(self, action: Action, reach: Reach) -> None:
-        """Refuse what would be sent later without this server: to a list as it is then, or by a rule, unpriced."""
+        """Refuse what would be sent later without this server: by a rule, or to a list as it is then."""
         if not self._policy.limited or not reach.outgoing:
             return
-        if action.effect is not Effect.SEND and self._policy.needs_price:
-            raise Stopped("A rule that sends by itself would spend later, past the limits of this server")
+        if action.effect is not Effect.SEND:
+            raise Stopped("A rule that sends by itself would send later, unseen and past the limits of this server")
         limits = self._policy.limits_recipients or self._policy.limits_cost
         if limits and reach.list_id is not None and any(one.at for one in reach.outgoing):
             raise Stopped(
@@ -217,9 +230,27 @@ class Guard:
         above = self._policy.approval.above
         return self._policy.approval.always or (above is not None and quote.cost > above)
 
-    def _question(self, text: str, action: Action, arguments: Arguments, quote: Quote | None) -> Question:
+    @property
+    def _may_ask(self) -> bool:
+        return self._policy.approval.always or self._policy.approval.above is not None
+
+    def _question(
+        self,
+        text: str,
+        action: Action,
+        arguments: Arguments,
+        quote: Quote | None = None,
+        everybody: Sequence[Outgoing] = (),
+    ) -> Question:
+        """A question about exactly this request, price and recipients. Raises Stopped if it is too long."""
+        if len(text) > _LONGEST_QUESTION:
+            raise Stopped(
+                f"This needs a person's approval, and what it would send does not fit into one question "
+                f"({len(text):,} characters, at most {_LONGEST_QUESTION:,}): split it into several calls"
+            )
         price = "" if quote is None else str(quote.cost)
-        token = digest(self._caller, _fingerprint(action.request(arguments)), price, text)
+        numbers = sorted(one.to or "" for one in everybody)
+        token = digest(self._caller, exactly(action.request(arguments)), price, text, *numbers)
         return Question(text, token)
 
     async def _with_approval(self, question: Question, approved: Approved | None) -> Question | None:
@@ -230,22 +261,20 @@ class Guard:
             raise Stopped("This approval was used already; ask again for another one")
         return None
 
-    async def _within_limits(self, reach: Reach) -> Sequence[Outgoing]:
-        """Everybody who would be contacted; raises Stopped unless they all may be."""
+    def _check_recipients(self, everybody: Sequence[Outgoing]) -> None:
+        """Raise Stopped unless everybody who would be contacted may be."""
+        if not self._policy.limits_recipients:
+            return
         from server.guard.recipients import BeyondLimits, check  # with the numbering plans of the world
 
-        everybody = await self._everybody(reach)
         try:
             check(everybody, self._policy)
         except BeyondLimits as refusal:
             raise Stopped(refusal.reason) from None
-        return everybody
 
     async def _everybody(self, reach: Reach) -> Sequence[Outgoing]:
         """Every single message that would go out, a contact list taken apart."""
         if reach.list_id is None:
-            if any(one.to is None and one.country is None for one in reach.outgoing):
-                raise Stopped(beyond("it cannot be told who would be contacted", "on recipients"))
             return reach.outgoing
         (pattern,) = reach.outgoing
         outgoing: list[Outgoing] = []
@@ -255,7 +284,7 @@ class Guard:
             query = {"page": page, "limit": _CONTACTS_A_PAGE}
             data = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
             numbers = [row.get("phone_number") for row in data["data"] if isinstance(row, dict)]
-            outgoing += [pattern._replace(to=number) for number in numbers if number]
+            outgoing += [pattern._replace(to=str(number)) for number in numbers if number]
             read, total = read + len(data["data"]), data.get("total")
             of = f" of {total:,}" if isinstance(total, int) else ""
             tell(f"Read {read:,}{of} contacts, to check them against the limits", read, total if of else None)
@@ -274,11 +303,11 @@ class Guard:
 
     async def _quote(self, action: Action, arguments: Arguments) -> Quote:
         request = action.price_request(arguments)
-        quote, reason = None, "ClickSend names none for it"
+        quote, reason = None, "ClickSend names none for all of it"
         if request is not None:
             tell("Asking ClickSend for the price")
             try:
-                quote = quote_of(await self._read(CATALOG["CLICKSEND_SMS_PRICE_POST"], request))
+                quote = quote_of(await self._read(CATALOG["CLICKSEND_SMS_PRICE_POST"], request), request.body)
             except ClickSendError as fault:
                 reason = fault.reason
         if quote is None:
@@ -296,27 +325,28 @@ class Guard:
             caller=self._caller,
             caller_name=self._caller_name,
             action=action.slug,
-            fingerprint=_fingerprint(request),
+            fingerprint=fingerprint(request),
             recipients=recipients,
             marks=marks,
             request=json.dumps(body, ensure_ascii=False) if self._policy.ledger_keeps_texts else None,
         )
 
-    async def _look_up(self, entry: Entry) -> Entry:
-        """An entry whose outcome is unknown, after another look into ClickSend's records."""
-        found = await self._found(entry)
+    async def _look_up(self, entry: Entry) -> tuple[Entry, Found | None]:
+        """An entry whose outcome is unknown, after another look into ClickSend's records, and what that found."""
+        found = await self._found(entry, entry.message_ids)
         state: State = "accepted" if found is not None and not found.missing else "unknown"
         ids = found.ids if found and found.ids else entry.message_ids
         await self._ledger.finish(entry.id, state, message_ids=ids, cost=None)
-        return replace(entry, state=state, message_ids=ids)
+        return replace(entry, state=state, message_ids=ids), found
 
     async def _repeat(self, entry: Entry) -> Stopped:
         """Why the same call is not made again, and how a second one is made on purpose."""
+        found = None
         if entry.state == "unknown" or (entry.state == "started" and entry.age > self._abandoned_after):
-            entry = await self._look_up(entry)
+            entry, found = await self._look_up(entry)
         ids = f" ({', '.join(entry.message_ids[:_IDS_NAMED])})" if entry.message_ids else ""
         left = max(1, self._policy.duplicate_window - entry.age)
-        again = f"For a second copy on purpose {_how_to_differ(entry.action)}, or wait {left} s"
+        again = f"For a second copy on purpose {how_to_differ(CATALOG[entry.action])}, or wait {left} s"
         match entry.state:
             case "accepted":
                 told = f"The same call was accepted {entry.age} s ago{ids}, so it was not sent again. {again}"
@@ -328,21 +358,18 @@ class Guard:
             case "started":
                 told = f"The same call is under way since {entry.age} s, so it was not sent again. Look again later"
             case _:
-                shown = CATALOG[entry.action].shown_by or "the ClickSend dashboard"
+                action = CATALOG[entry.action]
+                shown = in_the_records(action, entry.message_ids, found.missing if found else None)
                 told = (
-                    f"The same call was made {entry.age} s ago and its outcome is unknown{ids}, so it was not sent "
-                    f"again: look in {shown}. {again}"
+                    f"The same call was made {entry.age} s ago and its outcome is unknown, so it was not sent again. "
+                    f"{shown} {two_ways_on(action)} The same call as it is would be held back for another {left} s"
                 )
-        return Stopped(told)
+        return Stopped(told, repeats=True)
 
 
 def _stopped_by(over: OverBudget) -> Stopped:
     reason = f"It costs {over.cost}, and of the {over.budget} for 24 hours {over.spent} are spent or reserved"
     return Stopped(beyond(reason, "CLICKSEND_MCP_MAX_COST_PER_DAY"))
-
-
-def _how_to_differ(slug: str) -> str:
-    return "give another name" if "CAMPAIGN" in slug else "give another custom_string"
 
 
 def _whole(reach: Reach, everybody: Sequence[Outgoing]) -> str:
@@ -352,47 +379,14 @@ def _whole(reach: Reach, everybody: Sequence[Outgoing]) -> str:
     return f"everybody on contact list {reach.list_id}{counted}"
 
 
-def _fingerprint(request: Request) -> str:
-    """The same for the same input, in whatever order its messages come; names come in the order of their models."""
-    return digest(request.method, request.path, compact(_canonical(request.body)))
+def _booked(state: State, quote: Decimal | None, price: Decimal | None, verdict: Verdict | None) -> Decimal | None:
+    """What a send costs the day's budget; None for what was reserved.
 
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, dict):
-        # What makes no difference to who gets what and when makes no other call either.
-        return {
-            name: item if isinstance(item, str) else _canonical(item)
-            for name, item in value.items()
-            if item and name not in _LABELS
-        }
-    if isinstance(value, list):
-        return sorted(compact(_canonical(item)) for item in value)
-    return value
-
-
-def _data(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    data = (answer or {}).get("data")
-    return data if isinstance(data, Mapping) else {}
-
-
-def _total_price(answer: Mapping[str, Any] | None) -> Decimal | None:
-    """What an answer says it cost; None if it does not say."""
-    price = _data(answer).get("total_price")
-    try:
-        return Decimal(str(price)) if price is not None else None
-    except ArithmeticError:
-        return None
-
-
-def _ids(answer: Mapping[str, Any] | None) -> list[str]:
-    """The ids of what an answer accepted."""
-    data = _data(answer)
-    if "sms_campaign_id" in data:
-        found = [data["sms_campaign_id"]]
-    else:
-        entries = data.get("messages") or data.get("recipients") or []
-        accepted = (one for one in entries if isinstance(one, Mapping) and one.get("status") == "SUCCESS")
-        found = [one.get("message_id") for one in accepted]
-    # They are told later, as they are: an answer may hold anything in their place.
-    ids = (without_unseen(str(one))[:_LONGEST_ID] for one in found if isinstance(one, str | int))
-    return ["".join(filter(str.isprintable, one)) for one in ids][:_MOST_IDS]
+    Whatever price the answer names, what was accepted costs no less than its share of the quote.
+    """
+    if state == "refused":
+        return Decimal(0)
+    if state == "partly" and quote is not None and verdict is not None:
+        quote = quote * verdict.accepted / (verdict.accepted + len(verdict.refused))
+    known = [amount for amount in (quote, price) if amount is not None]
+    return max(known, default=None)

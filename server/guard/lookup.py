@@ -1,16 +1,17 @@
-"""The look-up: what of a send, whose answer was lost, stands in ClickSend's records."""
+"""The look-up: what of a send, whose answer was lost or unclear, stands in ClickSend's records."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from server.errors import ClickSendError
+from server.guard.fingerprint import digest
 from server.guard.ledger import Entry
 from tools.action import Action, Request
 from tools.catalog import CATALOG
-from tools.outcome import campaign
+from tools.outcome import Verdict, ids_of
 from tools.trace import Trace
 
 Read = Callable[[Action, Request], Awaitable[Mapping[str, Any]]]  # asks ClickSend; raises ClickSendError
@@ -18,6 +19,7 @@ Read = Callable[[Action, Request], Awaitable[Mapping[str, Any]]]  # asks ClickSe
 _PAGES = 20
 _CLOCKS_DIFFER = 1  # second, since records have whole ones; more would take what was sent before for this
 _TAKES_EFFECT_WITHIN = 300  # seconds from the ledger's row to ClickSend's record
+_LATEST = 2**40  # seconds; a time beyond it is none
 
 
 @dataclass(frozen=True)
@@ -28,70 +30,106 @@ class Found:
     ids: tuple[str, ...]
     missing: int
 
+    def settle(self, verdict: Verdict | None, answer: Mapping[str, Any] | None) -> Verdict:
+        """What is known of a send now; `verdict`: what its answer said, None if nothing."""
+        if verdict is None:
+            return Verdict(accepted=len(self.ids), missing=self.missing)
+        shown = set(self.ids)
+        told = {*ids_of(answer), *(thing.id for thing in (*verdict.refused, *verdict.unclear))}
+        spare = len(shown - told)  # records of what the answer left out, or told without an id
+        unclear = []
+        for thing in verdict.unclear:
+            if not thing.id and spare:
+                spare -= 1
+            elif thing.id not in shown:
+                unclear.append(thing)
+        missing = max(0, verdict.missing - spare)
+        accepted = verdict.accepted + len(verdict.unclear) - len(unclear) + verdict.missing - missing
+        return Verdict(accepted, verdict.refused, tuple(unclear), missing, verdict.contradiction if unclear else "")
 
-def digest(*texts: str) -> str:
-    """A digest of some texts and of where one ends and the next begins."""
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
-
-async def look_up(entry: Entry, others: Callable[[], Awaitable[Sequence[Entry]]], read: Read) -> Found | None:
+async def look_up(
+    entry: Entry,
+    others: Callable[[], Awaitable[Sequence[Entry]]],
+    read: Read,
+    known: Collection[str] = (),
+) -> Found | None:
     """Search ClickSend's records, newest first, for the messages of an entry; None if that cannot tell anything.
 
     `others` gives the other sends in the ledger: the same text to the same number may stand there more than once, and
-    what may be another's is not taken for this one's.
+    what may be another's is not taken for this one's. `known`: ids that ClickSend's answer gave to this send.
     """
     trace = CATALOG[entry.action].trace
     if trace is None or not entry.marks:
         return None
-    recent = await _recent(entry, trace, read)
+    recent = await _recent(entry, trace, read, known)
     if recent is None:
         return None
     # Asked after the records: whoever sent what stands there had written it into the ledger before.
     claims = await others()
     wanted = Counter(entry.marks)
     rows: list[Mapping[str, Any]] = []
-    for row in recent:
+    # Those with a known id come first: what is not told apart otherwise is left to the others.
+    for row in sorted(recent, key=lambda row: _id(trace, row) not in known):
         mark = digest(entry.id, *trace.seen(row))
-        if wanted[mark] > 0 and not any(_may_be_of(other, trace, row) for other in claims):
+        is_known = _id(trace, row) in known
+        if is_known or (wanted[mark] > 0 and not any(_may_be_of(other, trace, row) for other in claims)):
             wanted[mark] -= 1
             rows.append(row)
-    return Found(tuple(rows), tuple(str(row.get(trace.id)) for row in rows), wanted.total())
+    missing = max(0, len(entry.marks) - len(rows))
+    return Found(tuple(rows), tuple(_id(trace, row) for row in rows), missing)
 
 
-async def _recent(entry: Entry, trace: Trace, read: Read) -> list[Mapping[str, Any]] | None:
+async def _recent(entry: Entry, trace: Trace, read: Read, known: Collection[str]) -> list[Mapping[str, Any]] | None:
     """The records since an entry was written, until each of its messages may be among them."""
     wanted = Counter(entry.marks)
-    found: list[Mapping[str, Any]] = []
+    found: dict[str, Mapping[str, Any]] = {}  # by id: what is recorded meanwhile moves a row to the next page
     for page in range(1, _PAGES + 1):
         records = await _records(entry, trace, page, read)
         if records is None:
             return None
-        recent = [row for row in records if _time(trace, row) >= entry.at - _CLOCKS_DIFFER]
-        found += [row for row in recent if _stands(CATALOG[entry.action], row)]
+        times = [_time(trace, row) for row in records]
+        since = entry.at - _CLOCKS_DIFFER
+        recent = [
+            row
+            for row, time in zip(records, times, strict=True)
+            if ((time is not None and time >= since) or _id(trace, row) in known) and _id(trace, row) not in found
+        ]
+        found |= {_id(trace, row): row for row in recent if trace.stands(row)}
         wanted -= Counter(digest(entry.id, *trace.seen(row)) for row in recent)
-        if not recent or not wanted:
+        # A time that cannot be read says nothing about how far back a page goes.
+        older = all(time < since for time in times if time is not None) and any(time is not None for time in times)
+        if not records or (older and not recent) or not wanted:
             break
-    return found
+    return list(found.values())
 
 
 def _may_be_of(other: Entry, trace: Trace, row: Mapping[str, Any]) -> bool:
     """Whether a record is of another send, or may be while the outcome of that one is open."""
-    if str(row.get(trace.id)) in other.message_ids:
+    if _id(trace, row) in other.message_ids:
         return True
-    in_time = -_CLOCKS_DIFFER <= _time(trace, row) - other.at <= _TAKES_EFFECT_WITHIN
-    return other.state in ("started", "unknown") and in_time and digest(other.id, *trace.seen(row)) in other.marks
+    if other.state not in ("started", "unknown"):
+        return False
+    time = _time(trace, row)
+    in_time = time is None or -_CLOCKS_DIFFER <= time - other.at <= _TAKES_EFFECT_WITHIN
+    return in_time and digest(other.id, *trace.seen(row)) in other.marks
 
 
-def _time(trace: Trace, row: Mapping[str, Any]) -> int:
-    return int(row.get(trace.since) or 0)
+def _id(trace: Trace, row: Mapping[str, Any]) -> str:
+    return str(row.get(trace.id))
 
 
-def _stands(action: Action, row: Mapping[str, Any]) -> bool:
-    """Whether what a record is of was taken on: a campaign is recorded also if it failed as a whole."""
-    if action.outcome is not campaign:
-        return True
-    verdict = campaign(action.input.model_construct(), {"data": row})
-    return verdict is not None and verdict.complete
+def _time(trace: Trace, row: Mapping[str, Any]) -> float | None:
+    """When a record is from, in Unix seconds; None if it does not say so in a form that is known."""
+    value = row.get(trace.since)
+    try:
+        if isinstance(value, str) and not value.strip().isdecimal():
+            moment = datetime.fromisoformat(value.strip())
+            value = moment.timestamp() if moment.tzinfo else None
+        seconds = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds is not None and 0 <= seconds <= _LATEST else None
 
 
 async def _records(entry: Entry, trace: Trace, page: int, read: Read) -> list[Mapping[str, Any]] | None:

@@ -1,19 +1,23 @@
 """The preview: what a person wants to know before something goes out."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from schemas.fields import show
 from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
 from server.cleaning import without_unseen
-from tools.action import Action
+from tools.action import Action, Request
+from tools.outcome import total_price
 from tools.reach import Outgoing
 
 _NAMED = 10  # recipients that are named
 _TEXTS = 5  # different texts that are shown
-_LONGEST_TEXT = 1_600
+_MOST_PARTS = 100  # of one message
+_IN_LINES = ("to", "from", "body", "schedule", "list_id", "file_url")  # which have a line of their own
 
 
 @dataclass(frozen=True)
@@ -26,73 +30,130 @@ class Quote:
     answer: Mapping[str, Any]
 
 
-def quote_of(answer: Mapping[str, Any]) -> Quote | None:
-    """Read the answer of a price endpoint; None if it names no price."""
+def quote_of(answer: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> Quote | None:
+    """Read the answer of a price endpoint; None if it names no price, or not one for all of what was `asked`."""
     data = answer.get("data")
-    if not isinstance(data, dict):
-        return None
-    try:
-        cost = Decimal(str(data["total_price"]))
-    except (KeyError, InvalidOperation):
-        return None
-    if not cost.is_finite() or cost < 0:
+    cost = total_price(answer)
+    if not isinstance(data, Mapping) or cost is None or not _covers(data, asked or {}):
         return None
     currency = data.get("_currency")
-    unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
-    return Quote(cost, str(unit or "of the account's currency"), _parts(data.get("messages")), answer)
+    unit = currency.get("currency_name_short") if isinstance(currency, Mapping) else None
+    if not isinstance(unit, str) or not re.fullmatch("[A-Z]{3}", unit):
+        unit = "of the account's currency"
+    return Quote(cost, unit, _parts(data.get("messages")), answer)
+
+
+def _covers(data: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether a price mentions as many messages or letters as were asked about."""
+    lists = [
+        (asked[things], data[things]) for things in ("messages", "recipients") if things in asked and things in data
+    ]
+    return all(isinstance(told, list) and len(told) >= len(wanted) for wanted, told in lists)
 
 
 def _parts(messages: object) -> int | None:
     if not isinstance(messages, list):
         return None
-    parts = [message.get("message_parts") for message in messages if isinstance(message, dict)]
-    return sum(part for part in parts if isinstance(part, int))
+    parts = [message.get("message_parts") for message in messages if isinstance(message, Mapping)]
+    return sum(part for part in parts if isinstance(part, int) and 0 <= part <= _MOST_PARTS)
 
 
-def describe(action: Action, outgoing: Sequence[Outgoing], quote: Quote | None, account: str, whole: str = "") -> str:
+def describe(
+    action: Action,
+    outgoing: Sequence[Outgoing],
+    quote: Quote | None,
+    account: str,
+    whole: str = "",
+    request: Request | None = None,
+) -> str:
     """Who, how many, from whom, when, what, how long and for how much; a line each.
 
-    `whole` names the recipients where `outgoing` does not, such as a contact list.
+    `whole` names the recipients where `outgoing` does not, such as a contact list. With the `request` nothing that
+    leaves is left out; without it much is counted rather than named.
     """
-    senders = sorted({one.sender or "the shared number" for one in outgoing})
-    times = sorted({show(one.at) if one.at else "now" for one in outgoing})
-    lines = [
-        f"{action.title} from the account {account}",
-        f"To: {whole or _recipients(outgoing)}",
-        f"From: {', '.join(senders)}",
-        f"When: {', '.join(times[:_TEXTS])}{' and other times' if len(times) > _TEXTS else ''}",
-        *_texts(outgoing),
-        *_about(outgoing),
-    ]
+    lines = [f"{action.title} from the account {account}"]
+    if request is not None:
+        alike: dict[tuple[str, int | None, str], list[Outgoing]] = {}
+        for one in outgoing:
+            alike.setdefault((one.sender, one.at, one.text), []).append(one)
+        for group in alike.values():
+            lines += _who_gets_what(group, whole, len(group))
+        lines += _details(request)
+    else:
+        lines += [*_who_gets_what(outgoing, whole, _NAMED), *_about(outgoing)]
     if quote is not None:
         parts = f", {quote.parts} {'part' if quote.parts == 1 else 'parts'}" if quote.parts else ""
         lines.append(f"Price: {quote.cost} {quote.currency}{parts}")
     return "\n".join(lines)
 
 
-def _recipients(outgoing: Sequence[Outgoing]) -> str:
-    named = [one.to or f"a letter to {one.country}" for one in outgoing[:_NAMED]]
-    more = f" and {len(outgoing) - _NAMED} more" if len(outgoing) > _NAMED else ""
+def _who_gets_what(outgoing: Sequence[Outgoing], whole: str, most: int) -> list[str]:
+    senders = sorted({one.sender or "the shared number" for one in outgoing})
+    times = sorted({show(one.at) if one.at else "now" for one in outgoing})
+    more = " and other times" if len(times) > _TEXTS else ""
+    return [
+        f"To: {whole or _recipients(outgoing, most)}",
+        f"From: {', '.join(senders)}",
+        f"When: {', '.join(times[:_TEXTS])}{more}",
+        *_texts(outgoing),
+    ]
+
+
+def whole_request(action: Action, request: Request) -> str:
+    """All that a request consists of, for what sends nothing."""
+    values = {**_in_path(request), **(request.body or {})}
+    return f"{action.title} {_clean(json.dumps(values, ensure_ascii=False, separators=(',', ':')))}"
+
+
+def _details(request: Request) -> list[str]:
+    """What leaves beside recipients, sender, time and text: what all have in common, and what each has of its own."""
+    body = request.body or {}
+    shared = {**_in_path(request), **{name: value for name, value in body.items() if not isinstance(value, list)}}
+    lines = [_named(shared)]
+    for value in body.values():
+        items = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+        own = [_named(item) for item in items]
+        who = [_clean(str(item.get("to") or item.get("address_name") or "")) for item in items]
+        same = bool(own) and len(set(own)) == 1
+        lines += own[:1] if same else [f"{to}: {text}" for to, text in zip(who, own, strict=True) if text]
+    return [f"Also: {line}" for line in lines if line]
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    shown = ((name, value) for name, value in values.items() if name not in _IN_LINES and value not in (None, ""))
+    return "; ".join(f"{name} {_clean(str(value))}" for name, value in shown)
+
+
+def _in_path(request: Request) -> dict[str, int | str]:
+    """The values in the path of a request, by their names."""
+    pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", request.template)
+    found = re.fullmatch(pattern, request.path)
+    values = found.groupdict() if found else {}
+    return {name: int(value) if value.isdecimal() else value for name, value in values.items()}
+
+
+def _recipients(outgoing: Sequence[Outgoing], most: int) -> str:
+    named = [one.to or f"a letter to {one.country}" for one in outgoing[:most]]
+    more = f" and {len(outgoing) - most} more" if len(outgoing) > most else ""
     return f"{len(outgoing)}: {', '.join(named)}{more}"
 
 
 def _texts(outgoing: Sequence[Outgoing]) -> list[str]:
     texts = list(dict.fromkeys(one.text for one in outgoing))
-    lines = [f"Text: {_cut(text)}{_length(text)}" for text in texts[:_TEXTS]]
+    lines = [f"Text: {_clean(text)}{_length(text)}" for text in texts[:_TEXTS]]
     return [*lines, f"and {len(texts) - _TEXTS} other texts"] if len(texts) > _TEXTS else lines
 
 
 def _about(outgoing: Sequence[Outgoing]) -> list[str]:
     """What else there is to know, such as a picture or an addressee."""
     known = list(dict.fromkeys(one.about for one in outgoing if one.about))
-    lines = [f"Also: {_cut(about)}" for about in known[:_NAMED]]
+    lines = [f"Also: {_clean(about)}" for about in known[:_NAMED]]
     return [*lines, f"and {len(known) - _NAMED} more"] if len(known) > _NAMED else lines
 
 
-def _cut(text: str) -> str:
-    """A text, its further lines set in, so that none can be taken for a line of the preview."""
-    shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
-    return "\n      ".join(without_unseen(shown).splitlines())
+def _clean(text: str) -> str:
+    """A text without what nobody sees, its further lines set in, so that none can be taken for a line of ours."""
+    return "\n      ".join(without_unseen(text).splitlines())
 
 
 def _visible(character: str) -> str:

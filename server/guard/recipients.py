@@ -9,12 +9,22 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone as phone_timezone
 
+from schemas.phone import e164, phone_key
 from server.policy import SHARED, Policy
 from server.wording import beyond
 from tools.reach import Outgoing
 
 _NAMED = 5  # offenders that a refusal names
 _INTERNATIONAL = re.compile(r"\+[0-9]{7,15}")
+# Numbers that no person in a country has; many of them cost whoever contacts them extra.
+_NOT_IN_A_COUNTRY = {
+    phonenumbers.PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
+    phonenumbers.PhoneNumberType.SHARED_COST: "a shared-cost number",
+    phonenumbers.PhoneNumberType.PERSONAL_NUMBER: "a personal number, which leads anywhere",
+    phonenumbers.PhoneNumberType.UAN: "a company-wide number",
+    phonenumbers.PhoneNumberType.PAGER: "a pager",
+    phonenumbers.PhoneNumberType.VOICEMAIL: "a voicemail",
+}
 
 
 class BeyondLimits(Exception):
@@ -63,15 +73,27 @@ def _sender(one: Outgoing, policy: Policy) -> str | None:
 
 
 def _country(one: Outgoing, policy: Policy) -> str | None:
+    if not policy.allowed_countries:
+        return None
     where = country(one)
-    if not policy.allowed_countries or where in policy.allowed_countries:
+    number = _parsed(one.to) if one.to is not None else None
+    if number is not None and (kind := _NOT_IN_A_COUNTRY.get(phonenumbers.number_type(number))):
+        return f"{one.to} is {kind}, in no country"
+    if where in policy.allowed_countries:
         return None
     allowed = ", ".join(sorted(policy.allowed_countries))
     return f"{one.to or 'the letter'} is in {where or 'no known country'}, not in {allowed}"
 
 
 def _allowed_number(one: Outgoing, policy: Policy) -> str | None:
-    if not policy.allowed_numbers or one.to is None or one.to.startswith(policy.allowed_numbers):
+    if not policy.allowed_numbers:
+        return None
+    if one.to is None:
+        return "a letter goes to no number, and only some numbers may be contacted"
+    key = phone_key(one.to)
+    # A beginning has to be that of the number itself; a whole number may be written in another way.
+    forms = (e164(one.to) or one.to, key)
+    if any(form.startswith(policy.allowed_numbers) for form in forms) or key in map(phone_key, policy.allowed_numbers):
         return None
     return f"{one.to} is not an allowed number"
 
@@ -79,16 +101,23 @@ def _allowed_number(one: Outgoing, policy: Policy) -> str | None:
 def _blocked_number(one: Outgoing, policy: Policy) -> str | None:
     if one.to is None or not policy.blocked_numbers:
         return None
-    number = _parsed(one.to)
-    if number is None:
+    if _parsed(one.to) is None:
         return f"{one.to} is no international number, so it cannot be told whether it is blocked"
-    # A zero after the country code is not dialled: +61 0491 is +61 491.
-    dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return (
-        f"{one.to} is blocked"
-        if one.to.startswith(policy.blocked_numbers) or dialled.startswith(policy.blocked_numbers)
-        else None
-    )
+    blocked = any(form.startswith(policy.blocked_numbers) for form in _spellings(one.to))
+    return f"{one.to} is blocked" if blocked or phone_key(one.to) in map(phone_key, policy.blocked_numbers) else None
+
+
+def _spellings(number: str) -> set[str]:
+    """Every form in which one phone is dialled: with a trunk 0, and without the digits that only mobiles have."""
+    key = phone_key(number)
+    forms = {number, e164(number) or number, key}
+    if match := re.fullmatch(r"\+54([0-9]{10})", key):
+        forms.add(f"+549{match[1]}")
+    elif match := re.fullmatch(r"\+55([0-9]{2})9([6-9][0-9]{7})", key):
+        forms.add(f"+55{match[1]}{match[2]}")
+    elif match := re.fullmatch(r"\+52([0-9]{10})", key):
+        forms.add(f"+521{match[1]}")
+    return forms
 
 
 def _quiet_hours(one: Outgoing, policy: Policy) -> str | None:

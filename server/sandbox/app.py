@@ -27,6 +27,7 @@ from server.sandbox import (
 )
 from server.sandbox.answers import Call, Handler, Refusal, bad_request, envelope
 from server.sandbox.calls import parse_json
+from server.sandbox.fetching import MayReach
 from server.sandbox.neighbours import own_pages_only
 from server.sandbox.wire import observed
 from server.sandbox.world import Limits, World
@@ -77,13 +78,19 @@ RATE_LIMITED = frozenset({"/v3/account"})
 
 
 def build_app(
-    username: str = "sandbox", api_key: str = "sandbox", *, limits: Limits | None = None, host: str = "127.0.0.1"
+    username: str = "sandbox",
+    api_key: str = "sandbox",
+    *,
+    limits: Limits | None = None,
+    host: str = "127.0.0.1",
+    may_reach: MayReach | None = None,
 ) -> Starlette:
     """A fresh sandbox as an ASGI application, with one ordinary account and the documented test users.
 
-    `host` is the name or address it is told to listen on.
+    `host` is the name or address it is told to listen on, `may_reach` says which addresses imports and webhooks may go
+    to, any where it is None.
     """
-    world = World(username, api_key, limits or Limits())
+    world = World(username, api_key, limits or Limits(), may_reach)
     routes = [Route(path, _endpoint(world, path, handler), methods=[method]) for method, path, handler in OPERATIONS]
     return Starlette(
         routes=[

@@ -1,11 +1,14 @@
 """SMS campaigns: one text to one contact list. Only those still scheduled can be changed or cancelled.
 
-A campaign reads its list, and is charged, at the moment it is sent; the price of a scheduled one is not held.
+A campaign reads its list, and is charged, at the moment it is sent; the price of a scheduled one is not held. It
+counts whom it reaches: contacts who have opted out or whose number cannot be messaged are told apart, in `_left_out`,
+a field that the service does not have. One that reaches nobody is refused.
 """
 
+from collections import Counter
 from decimal import Decimal
 
-from server.sandbox import outbound, tariff, texts
+from server.sandbox import optout, outbound, tariff, texts
 from server.sandbox.answers import (
     Answer,
     Call,
@@ -21,8 +24,8 @@ from server.sandbox.answers import (
     whole_number,
 )
 from server.sandbox.models import Account, Campaign, Contact, Plan, keep
-from server.sandbox.numbers import UNKNOWN_COUNTRY, choose_sender
-from server.sandbox.outbound import Draft
+from server.sandbox.numbers import UNKNOWN_COUNTRY, choose_sender, normalise
+from server.sandbox.outbound import Draft, Verdict
 from server.sandbox.world import World
 
 MAX_RECIPIENTS = 20_000
@@ -58,8 +61,9 @@ def send_campaign(call: Call) -> Answer:
         campaign_id=call.world.next_id("campaign"),
         plan=plan,
         date_added=call.world.now(),
-        total=len(_recipients(plan)),
+        total=0,
     )
+    campaign.total, campaign.left_out = _counted(_priced(call, plan))
     keep(call.account.campaigns, campaign.campaign_id, campaign, call.world.limits.others)
     settle(call.world, call.account)
     return Answer(_row(call, campaign), "The campaign is there.")
@@ -68,20 +72,37 @@ def send_campaign(call: Call) -> Answer:
 def price_campaign(call: Call) -> Answer:
     """POST /v3/sms-campaigns/price: nothing is sent, kept or charged."""
     plan = _plan(call)
-    verdicts = [outbound.price(call.world, call.account, draft) for draft in _drafts(plan)]
+    verdicts = _priced(call, plan)
+    count, left_out = _counted(verdicts)
     total = sum((verdict.message.price for verdict in verdicts), Decimal(0))
     example = {
         "from": plan.sender,
-        "body": verdicts[0].message.body if verdicts else plan.body,
+        "body": next(verdict.message.body for verdict in verdicts if verdict.accepted),
         "schedule": plan.schedule,
     }
     data = {
-        "total_count": len(verdicts),
+        "total_count": count,
         "total_price": tariff.four_places(total),
         "data": example,
         "_currency": tariff.currency(call.account.country),
     }
-    return Answer(data)
+    return Answer(data | ({"_left_out": left_out} if left_out else {}))
+
+
+def _priced(call: Call, plan: Plan) -> list[Verdict]:
+    """What would become of each contact. Raises Refusal (400) when nobody would get the campaign."""
+    verdicts = [outbound.price(call.world, call.account, draft) for draft in _drafts(call.account, plan)]
+    if any(verdict.accepted for verdict in verdicts):
+        return verdicts
+    _, left_out = _counted(verdicts)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "it has no contacts with a phone"
+    raise bad_request(f"Nobody on this list would get the campaign: {reasons}.", "INVALID_RECIPIENT")
+
+
+def _counted(verdicts: list[Verdict]) -> tuple[int, Counter[str]]:
+    """How many messages go out, and how many do not, by the reason."""
+    left_out = Counter(verdict.status for verdict in verdicts if not verdict.accepted)
+    return len(verdicts) - left_out.total(), left_out
 
 
 def update_campaign(call: Call) -> Answer:
@@ -89,8 +110,9 @@ def update_campaign(call: Call) -> Answer:
     campaign = _find(call)
     if status(campaign, call.world.now()) != "Scheduled":
         raise bad_request("Only a scheduled campaign can be changed.")
-    campaign.plan = _plan(call)
-    campaign.total = len(_recipients(campaign.plan))
+    plan = _plan(call)
+    campaign.total, campaign.left_out = _counted(_priced(call, plan))
+    campaign.plan = plan
     settle(call.world, call.account)
     return Answer(_row(call, campaign), "The campaign has changed.")
 
@@ -128,17 +150,17 @@ def settle(world: World, account: Account) -> None:
 
 def _send(world: World, account: Account, campaign: Campaign) -> None:
     """Send to everybody on the list as it is now; it fails when nobody could be reached."""
-    drafts = _drafts(campaign.plan, campaign)
-    campaign.total = len(drafts)
+    drafts = _drafts(account, campaign.plan, campaign)
     campaign.sent_at = campaign.plan.schedule
     if len(drafts) > MAX_RECIPIENTS:
         campaign.failed = True
         return
-    accepted = [outbound.accept(world, account, draft).accepted for draft in drafts]
-    campaign.failed = bool(drafts) and not any(accepted)
+    campaign.total, campaign.left_out = _counted([outbound.accept(world, account, draft) for draft in drafts])
+    campaign.failed = campaign.total == 0
 
 
-def _drafts(plan: Plan, campaign: Campaign | None = None) -> list[Draft]:
+def _drafts(account: Account, plan: Plan, campaign: Campaign | None = None) -> list[Draft]:
+    unwilling = optout.opted_out(account)
     return [
         Draft(
             to=contact.fields["phone_number"] or "",
@@ -149,6 +171,7 @@ def _drafts(plan: Plan, campaign: Campaign | None = None) -> list[Draft]:
             list_id=str(plan.contact_list.list_id),
             contact=contact,
             campaign_id=campaign.campaign_id if campaign else None,
+            problem="OPTED_OUT" if _number(account, contact) in unwilling else None,
         )
         for contact in _recipients(plan)
     ]
@@ -191,6 +214,10 @@ def _recipients(plan: Plan) -> list[Contact]:
     return [contact for contact in plan.contact_list.contacts.values() if contact.fields["phone_number"]]
 
 
+def _number(account: Account, contact: Contact) -> str | None:
+    return normalise(contact.fields["phone_number"] or "", contact.country(account.country))
+
+
 def _find(call: Call) -> Campaign:
     campaign = call.account.campaigns.get(call.path_id("sms_campaign_id"))
     if campaign is None:
@@ -213,7 +240,7 @@ def status(campaign: Campaign, now: int) -> str:
 
 def _row(call: Call, campaign: Campaign) -> Row:
     plan = campaign.plan
-    return {
+    row = {
         "sms_campaign_id": campaign.campaign_id,
         "name": plan.name,
         "user_id": call.account.user_id,
@@ -232,3 +259,4 @@ def _row(call: Call, campaign: Campaign) -> Row:
         "_total_count": campaign.total,
         "_list_name": plan.contact_list.name,
     }
+    return row | {"_left_out": campaign.left_out} if campaign.left_out else row

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from server.sandbox import campaigns, delivery, letters, lists, tariff
 from server.sandbox.faults import Fault
 from server.sandbox.models import Account, Letter, Message
+from server.sandbox.numbers import normalise, shared_number
 from server.sandbox.outbound import waiting
 from server.sandbox.progress import progress
 from server.sandbox.world import OPENING_BALANCE, World
@@ -62,6 +64,46 @@ class ControlError(Exception):
     """A control request that makes no sense."""
 
 
+LAST_MOMENT = 4_102_444_800  # the year 2100
+
+# What is wrong with a value, in words of our own: pydantic's are for programmers, and link to its site.
+_WRONG = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must be two capital letters, such as AU",
+    "literal_error": "must be one of {expected}",
+    "greater_than_equal": "must not be less than {ge}",
+    "less_than_equal": "must not be more than {le}",
+}
+_WANTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a number",
+    "decimal": "an amount, such as 12.50",
+    "bool": "true or false",
+    "string": "a text",
+    "list": "a list",
+    "dict": "an object",
+}
+
+
+def _in_words(error: ValidationError) -> str:
+    return "; ".join(_problem(problem) for problem in error.errors()[:5])
+
+
+def _problem(problem: ErrorDetails) -> str:
+    kind = problem["type"]
+    name = ".".join(map(str, problem["loc"]))
+    if kind == "json_invalid":
+        return "the body is not JSON"
+    if not name:
+        return "the body must be a JSON object"
+    if template := _WRONG.get(kind):
+        return f"{name} {template.format_map(problem.get('ctx', {}))}"
+    return f"{name} must be {_WANTED.get(kind.partition('_')[0], 'something else')}"
+
+
 def routes(world: World) -> list[Route]:
     """The control endpoints of a world."""
     table: tuple[tuple[str, str, Action], ...] = (
@@ -89,8 +131,10 @@ def endpoint(world: World, action: Action) -> Endpoint:
         settle(world)
         try:
             return action(world, request, body)
-        except (ControlError, ValidationError) as error:
+        except ControlError as error:
             return JSONResponse({"error": str(error)}, 400)
+        except ValidationError as error:
+            return JSONResponse({"error": _in_words(error)}, 400)
         finally:
             if request.method != "GET":
                 settle(world)
@@ -144,9 +188,10 @@ def forget_calls(world: World, request: Request, body: bytes) -> Response:
 def deliver_inbound(world: World, request: Request, body: bytes) -> Response:
     """Let a message come in; webhooks are called once this has been answered."""
     order = Inbound.model_validate_json(body)
-    message, runs, webhooks = delivery.deliver(
-        world, _account(world, order.username), order.sender, order.to, order.body
-    )
+    account = _account(world, order.username)
+    if normalise(order.sender, account.country) is None:
+        raise ControlError(f"from must be a phone number, such as {shared_number(account.country)}")
+    message, runs, webhooks = delivery.deliver(world, account, order.sender, order.to, order.body)
     afterwards = BackgroundTasks([BackgroundTask(webhook) for webhook in webhooks])
     content = {
         "message_id": message.message_id,
@@ -161,10 +206,20 @@ def move_clock(world: World, request: Request, body: bytes) -> Response:
     order = MoveClock.model_validate_json(body)
     if order.advance is not None and order.now is not None:
         raise ControlError("give either advance or now")
-    moment = world.now() + (order.advance or 0) if order.now is None else order.now
+    now = world.now()
+    moment = now + (order.advance or 0) if order.now is None else order.now
+    if moment < now and (order.now is None or any(map(_is_used, world.accounts.values()))):
+        raise ControlError("the clock cannot go back, once anything has happened")
+    if not 0 <= moment <= LAST_MOMENT:
+        raise ControlError("the clock goes from 1970 to 2100")
     stopped = world.stopped_at is not None if order.stopped is None else order.stopped
     world.set_clock(moment, stopped=stopped)
     return JSONResponse({"now": world.now(), "stopped": stopped})
+
+
+def _is_used(account: Account) -> bool:
+    held = (account.messages, account.letters, account.campaigns, account.own_lists, account.rules, account.imports)
+    return any(held) or bool(account.opt_out_list.contacts)
 
 
 def show_faults(world: World, request: Request, body: bytes) -> Response:
@@ -240,7 +295,8 @@ def _account_state(world: World, account: Account) -> dict[str, Any]:
         "scheduled": len(waiting(account, world.now())),
         "letters": len(account.letters),
         "campaigns": len(account.campaigns),
-        "lists": len(account.lists),
+        "lists": len(account.own_lists),
+        "opted_out": len(account.opt_out_list.contacts),
         "contacts": lists.count_contacts(account),
         "rules": len(account.rules),
         "inbound_unread": sum(not copy.read for copy in account.inbox),

@@ -11,6 +11,7 @@ from server.sandbox.answers import Row
 from server.sandbox.control import chosen_account
 from server.sandbox.listings import mentions, page, paged, wanted_words
 from server.sandbox.models import Account, Message, RuleRun
+from server.sandbox.optout import opted_out
 from server.sandbox.outbound import is_waiting
 from server.sandbox.progress import progress
 from server.sandbox.world import World
@@ -89,6 +90,7 @@ def view_conversation(world: World, request: Request, body: bytes) -> Response:
     content["rows"].reverse()
     heard_from = next((one for one in newest_first if one.direction == "out" and one.send_at <= now), None)
     content |= {"name": _name(thread), "answers_to": heard_from.sender if heard_from else None}
+    content["opted_out"] = number in opted_out(account)
     return JSONResponse(content)
 
 
@@ -151,8 +153,9 @@ def web_host(url: str) -> str | None:
 def run_row(account: Account, run: RuleRun) -> Row:
     """What a rule did with a message."""
     rule = account.rules.get(run.rule_id)
+    own = "The account's own rule for STOP" if run.rule_id == 0 else f"rule {run.rule_id}"
     return {
-        "rule": rule.rule_name if rule else f"rule {run.rule_id}",
+        "rule": rule.rule_name if rule else own,
         "action": run.action,
         "outcome": run.outcome,
     }

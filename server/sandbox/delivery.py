@@ -6,12 +6,10 @@ The sandbox has no network to receive from, so POST /_sandbox/inbound delivers t
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
-import httpx
-
-from server.sandbox import outbound
+from server.sandbox import optout, outbound
 from server.sandbox.answers import whole_number
+from server.sandbox.fetching import NotFetched, request
 from server.sandbox.inbound import CONTAINS, LACKS, STARTS_WITH
 from server.sandbox.lists import add_contact
 from server.sandbox.models import Account, ContactList, InboundCopy, Message, Rule, RuleRun, keep
@@ -28,18 +26,23 @@ Webhook = Callable[[], Awaitable[None]]
 def deliver(
     world: World, account: Account, sender: str, to: str | None, body: str
 ) -> tuple[Message, list[RuleRun], list[Webhook]]:
-    """Let a message come in. The webhooks of URL rules are handed back, to be called afterwards."""
+    """Let a message come in: who asks to be left alone is, then the rules run.
+
+    The webhooks of URL rules are handed back, to be called afterwards.
+    """
     sender = normalise(sender, account.country) or sender
     message = _receive(world, account, sender, to or shared_number(account.country), body)
     original = _answered(account, sender, world.now())
-    runs: list[RuleRun] = []
+    runs = [RuleRun(0, "MOVE_CONTACT", message.message_id, "opted out")] if optout.wanted(body) else []
+    if runs:
+        optout.opt_out(world, account, sender)
     webhooks: list[Webhook] = []
     for rule in [rule for rule in account.rules.values() if _matches(rule, message)][:MAX_RULES]:
         run = RuleRun(rule.rule_id, rule.action, message.message_id, "recorded")
         runs.append(run)
         if rule.action == "URL":
             run.outcome = "pending"
-            webhooks.append(partial(_call_webhook, account, rule, run, message, original))
+            webhooks.append(partial(_call_webhook, world, account, rule, run, message, original))
         else:
             run.outcome = _run(world, account, rule, message, original)
     account.rule_runs.extend(runs)
@@ -115,7 +118,7 @@ def _move_contact(account: Account, rule: Rule, number: str) -> str:
     moved = 0
     for contact_list in account.lists.values():
         for contact in list(contact_list.contacts.values()):
-            listed = normalise(contact.fields["phone_number"] or "", account.country)
+            listed = normalise(contact.fields["phone_number"] or "", contact.country(account.country))
             if listed == number and contact_list is not target:
                 target.contacts[contact.contact_id] = contact_list.contacts.pop(contact.contact_id)
                 moved += 1
@@ -138,23 +141,17 @@ def _create_contact(world: World, account: Account, rule: Rule, message: Message
     return "created"
 
 
-async def _call_webhook(account: Account, rule: Rule, run: RuleRun, message: Message, original: Message | None) -> None:
+async def _call_webhook(
+    world: World, account: Account, rule: Rule, run: RuleRun, message: Message, original: Message | None
+) -> None:
     """Tell a web address about the message, once; the outcome is its status, or why there is none."""
     payload = _payload(account, message, original)
-    request: dict[str, Any]
-    match rule.webhook_type:
-        case "get":
-            request = {"method": "GET", "params": payload}
-        case "json":
-            request = {"method": "POST", "json": payload}
-        case _:
-            request = {"method": "POST", "data": payload}
+    method, given = {"get": ("GET", "params"), "json": ("POST", "json")}.get(rule.webhook_type or "", ("POST", "data"))
     try:
-        async with httpx.AsyncClient(timeout=WEBHOOK_SECONDS, trust_env=False) as client:
-            response = await client.request(url=rule.action_address, **request)
-        run.outcome = f"HTTP {response.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        run.outcome = f"failed: {type(error).__name__}"
+        status = await request(method, rule.action_address, world.may_reach, WEBHOOK_SECONDS, **{given: payload})
+        run.outcome = f"HTTP {status}"
+    except NotFetched as failure:
+        run.outcome = f"failed: {failure}"
 
 
 def _payload(account: Account, message: Message, original: Message | None) -> dict[str, str | int]:

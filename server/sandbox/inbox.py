@@ -16,6 +16,7 @@ from server.sandbox.calls import RecordedCall, readable
 from server.sandbox.control import Action, ControlError, chosen_account, endpoint
 from server.sandbox.conversations import run_row, view_conversation, view_conversations, web_host
 from server.sandbox.listings import page, paged, search
+from server.sandbox.lists import import_row
 from server.sandbox.models import Account, Campaign, Contact, ContactList, Letter, Rule
 from server.sandbox.spending import view_spending
 from server.sandbox.world import World
@@ -66,7 +67,7 @@ def view_overview(world: World, request: Request, body: bytes) -> Response:
                 "messages": len(account.messages),
                 "letters": len(account.letters),
                 "campaigns": len(account.campaigns),
-                "lists": len(account.lists),
+                "lists": len(account.own_lists) + _somebody_opted_out(account),
                 "rules": len(account.rules),
                 "calls": len(calls),
                 "failed": sum(_failed(call) for _, call in calls),
@@ -76,7 +77,7 @@ def view_overview(world: World, request: Request, body: bytes) -> Response:
 
 
 def _is_used(account: Account) -> bool:
-    return bool(account.messages or account.letters or account.lists or account.rules or account.campaigns)
+    return bool(account.messages or account.letters or account.own_lists or account.rules or account.campaigns)
 
 
 # Letters, campaigns, lists, rules
@@ -123,6 +124,7 @@ def _campaign_row(campaign: Campaign, now: int) -> Row:
         "list": plan.contact_list.name,
         "list_id": plan.contact_list.list_id,
         "total": campaign.total,
+        "left_out": ", ".join(f"{count} {reason}" for reason, count in campaign.left_out.items()),
         "status": campaigns.status(campaign, now),
         "date": campaign.date_added,
         "send_at": plan.schedule,
@@ -134,8 +136,14 @@ def _campaign_row(campaign: Campaign, now: int) -> Row:
 def view_lists(world: World, request: Request, body: bytes) -> Response:
     """The contact lists, the newest first."""
     account = chosen_account(world, request)
-    found = search(request, reversed(account.lists.values()), lambda one: (one.name,))
+    shown = account.lists.values() if _somebody_opted_out(account) else account.own_lists
+    found = search(request, reversed(shown), lambda one: (one.name,))
     return page(request, found, _list_row)
+
+
+def _somebody_opted_out(account: Account) -> bool:
+    """An opt-out list with nobody in it, which every account has, is not worth a look."""
+    return bool(account.opt_out_list.contacts)
 
 
 def _list_row(contact_list: ContactList) -> Row:
@@ -155,7 +163,7 @@ def view_contacts(world: World, request: Request, body: bytes) -> Response:
         raise ControlError("there is no such list")
     found = search(request, contact_list.contacts.values(), lambda one: one.fields.values())
     imports = [job for job in account.imports if job.list_id == contact_list.list_id]
-    last = {"status": imports[-1].status, "error": imports[-1].error} if imports else None
+    last = import_row(imports[-1]) if imports else None
     return JSONResponse(paged(request, found, _contact_row) | {"list": _list_row(contact_list), "import": last})
 
 

@@ -1,12 +1,12 @@
 """The things an account holds; every time is in Unix seconds (UTC), every amount a Decimal."""
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
-from server.sandbox.numbers import Outcome
+from server.sandbox.numbers import Outcome, is_country
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -50,6 +50,11 @@ class Contact:
     date_added: int
     date_updated: int
 
+    def country(self, home: str) -> str:
+        """The country as whose numbers those of this contact are read."""
+        named = (self.fields["address_country"] or "").upper()
+        return named if is_country(named) else home
+
 
 @dataclass(slots=True)
 class ContactList:
@@ -60,6 +65,7 @@ class ContactList:
     email_id: str
     contacts: dict[int, Contact] = field(default_factory=dict)
     imports_running: int = 0
+    last_import: "Import | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class Campaign:
     plan: Plan
     date_added: int
     total: int  # recipients
+    left_out: Counter[str] = field(default_factory=Counter)  # contacts it does not reach, by the reason
     sent_at: int | None = None
     cancelled: bool = False
     failed: bool = False
@@ -99,7 +106,9 @@ class Import:
     status: Literal["running", "done", "failed"] = "running"
     error: str | None = None
     added: int = 0
-    skipped: int = 0
+    refused: int = 0  # rows
+    reasons: list[str] = field(default_factory=list)  # why, of the first ones
+    read_as: str | None = None
 
 
 @dataclass(slots=True)
@@ -164,6 +173,7 @@ class Account:
     user_id: int
     country: str
     balance: Decimal
+    opt_out_list: ContactList
     standing: Standing = "good"
     countries_off: set[str] = field(default_factory=set)
     return_addresses: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -181,6 +191,14 @@ class Account:
         """Remember the balance and since when it holds, if it has changed."""
         if not self.balances or self.balances[-1][1] != self.balance:
             self.balances.append((now, self.balance))
+
+    def __post_init__(self) -> None:
+        self.lists[self.opt_out_list.list_id] = self.opt_out_list
+
+    @property
+    def own_lists(self) -> list[ContactList]:
+        """The lists that the customer has made: all but the opt-out list, which every account has."""
+        return [contact_list for contact_list in self.lists.values() if contact_list is not self.opt_out_list]
 
     @property
     def subaccount_id(self) -> int:

@@ -50,7 +50,8 @@ class Verdict:
 def price(world: World, account: Account, draft: Draft) -> Verdict:
     """Check and price a draft. Nothing changes."""
     body, parts = _final_text(draft)
-    number = normalise(draft.to, draft.country or account.country)
+    home = draft.contact.country(account.country) if draft.contact else account.country
+    number = normalise(draft.to, draft.country or home)
     country = country_of(number) if number else ""
     message = _message(world, draft, number or draft.to, country, body)
     outcome = outcome_of(number) if number else Outcome.UNUSABLE

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -24,6 +25,7 @@ from server.sandbox.conversations import picture
 from server.sandbox.world import World
 
 PATH = "/_sandbox/inbox"
+NEAR_IT = ("/", "/inbox", "/_sandbox")  # where people look for it; a slash at the end makes no difference
 FILES = Path(__file__).with_name("page")
 
 # Libraries name each other in short; the page says where they are.
@@ -57,6 +59,7 @@ def routes(world: World) -> list[BaseRoute]:
     """The page at /_sandbox/inbox, its files below /_sandbox/page/, and frames at /_sandbox/picture."""
     return [
         Route(PATH, _show_page),
+        *(Route(path, _lead_to_page, methods=["GET"]) for path in NEAR_IT),
         Route("/_sandbox/picture", _frame(world)),
         Mount("/_sandbox/page", _Files(directory=FILES)),
     ]
@@ -77,6 +80,13 @@ async def _show_page(_: Request) -> Response:
     )
     text = (FILES / "index.html").read_text(encoding="utf-8").replace("{{ imports }}", _IMPORTS)
     return HTMLResponse(text, headers=_HEADERS | {"content-security-policy": policy})
+
+
+async def _lead_to_page(request: Request) -> Response:
+    """A browser is led to the page; to a program there is nothing here."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise HTTPException(404)
+    return RedirectResponse(PATH, 307, _HEADERS)
 
 
 def _frame(world: World) -> Callable[[Request], Awaitable[Response]]:

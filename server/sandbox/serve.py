@@ -14,6 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from server.listening import BACKLOG, listen, url
 from server.sandbox import page
 from server.sandbox.app import build_app
+from server.sandbox.fetching import MayReach
+from server.sandbox.world import Limits
 
 _IDLE_FOR = 60  # seconds that a connection is kept, as services do; uvicorn's own 5 are less than clients keep theirs
 
@@ -42,17 +44,24 @@ class _Protocol(H11Protocol):
 
 @asynccontextmanager
 async def running_sandbox(
-    host: str = "127.0.0.1", port: int = 0, *, username: str = "sandbox", api_key: str = "sandbox"
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    username: str = "sandbox",
+    api_key: str = "sandbox",
+    limits: Limits | None = None,
+    may_reach: MayReach | None = None,
 ) -> AsyncIterator[RunningSandbox]:
     """Serve a fresh sandbox inside this event loop; it accepts connections before this yields.
 
-    Port 0 stands for any free port. Raises OSError if the port is taken. On the way out open connections
-    are cut and whatever still runs is cancelled.
+    Port 0 stands for any free port. `may_reach` says which addresses imports and webhooks may go to: `is_public` where
+    it serves strangers, who would else see what only this machine can reach. Raises OSError if the port is taken. On
+    the way out open connections are cut and whatever still runs is cancelled.
     """
     listener = listen(host, port)
     running: set[anyio.CancelScope] = set()
     config = uvicorn.Config(
-        _cancellable(build_app(username, api_key, host=host), running),
+        _cancellable(build_app(username, api_key, limits=limits, host=host, may_reach=may_reach), running),
         http=_Protocol,
         ws="none",
         lifespan="off",
@@ -67,7 +76,7 @@ async def running_sandbox(
     # Not Server.serve(), which would take over the process's signals.
     await server.startup(sockets=[listener])
     try:
-        yield RunningSandbox(url(listener), username, api_key)
+        yield RunningSandbox(_reachable(url(listener)), username, api_key)
     finally:
         with anyio.CancelScope(shield=True):
             for connection in list(server.server_state.connections):
@@ -76,6 +85,11 @@ async def running_sandbox(
             for scope in running:
                 scope.cancel()
             await server.shutdown(sockets=[listener])
+
+
+def _reachable(address: str) -> str:
+    """An address that can be opened on this machine, also where the sandbox listens on all of its addresses."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _cancellable(app: ASGIApp, running: set[anyio.CancelScope]) -> ASGIApp:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from itertools import accumulate, takewhile
 
-from schemas.text import GSM_EXTENDED, MAX_PARTS, measure
+from schemas.text import MAX_PARTS, first_parts, measure
 
 OPT_OUT_PLACEHOLDER = "StopMsg.me/xxxxx"
 
@@ -44,12 +43,7 @@ def cut_to_parts(text: str) -> tuple[str, int]:
     length = measure(text)
     if length.parts <= MAX_PARTS:
         return text, length.parts
-    if length.unicode:
-        room, widths = MAX_PARTS * 67, [1 + (character > "\uffff") for character in text]
-    else:
-        room, widths = MAX_PARTS * 153, [1 + (character in GSM_EXTENDED) for character in text]
-    kept = sum(1 for _ in takewhile(lambda end: end <= room, accumulate(widths)))
-    return text[:kept], MAX_PARTS
+    return first_parts(text), MAX_PARTS
 
 
 def cut_picture_text(text: str) -> str:

@@ -1,16 +1,21 @@
-"""Moving contacts in bulk: importing a CSV file from the web, exporting a list as a CSV file."""
+"""Moving contacts in bulk: importing a file from the web, exporting a list as a CSV file."""
 
 import csv
 import io
 import random
+import re
 import uuid
 from functools import partial
 
+import anyio.to_thread
 import httpx
 
+from server.sandbox import fetching, tables
 from server.sandbox.answers import Answer, Call, bad_request, required_text
 from server.sandbox.lists import CONTACT_FIELDS, REACHABLE_BY, add_contact, count_contacts, find_list
 from server.sandbox.models import ContactList, Import, keep
+from server.sandbox.numbers import is_country, normalise
+from server.sandbox.tables import Cells, Table
 
 # The importer has column names of its own; the last is for a column to be left out.
 FIELD_BY_COLUMN = {name: name for name in CONTACT_FIELDS if not name.startswith(("phone", "custom"))} | {
@@ -21,11 +26,17 @@ FIELD_BY_COLUMN = {name: name for name in CONTACT_FIELDS if not name.startswith(
     "custom4": "custom_4",
     "": "",
 }
-HEADINGS = (set(FIELD_BY_COLUMN) | set(CONTACT_FIELDS)) - {""}
-FETCH_SECONDS = 5
-MAX_FILE_BYTES = 10 * 1024 * 1024
+REASONS = 5  # of refused rows, which are told
+SHOWN = 24  # characters of a cell in a reason
+
+_EMAIL = re.compile(r"[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+")
+_ROUNDED = re.compile(r"[0-9.,]+[eE]\+?[0-9]+")
 
 Fields = dict[str, str | None]
+
+
+class RowRefused(Exception):
+    """Why a row does not become a contact."""
 
 
 def import_list(call: Call) -> Answer:
@@ -36,7 +47,9 @@ def import_list(call: Call) -> Answer:
     job = Import(str(random.randrange(10**18, 10**19)), contact_list.list_id, file_url)
     call.account.imports.append(job)
     contact_list.imports_running += 1
-    data = {"msg": "Import started.", "ids": [job.import_id], "id": job.import_id}
+    contact_list.last_import = job
+    told = "Import started. How it ends, and which rows are refused, is told by the list, in _last_import."
+    data = {"msg": told, "ids": [job.import_id], "id": job.import_id}
     return Answer(data, "Import started.", partial(_run_import, call, contact_list, columns, job))
 
 
@@ -64,56 +77,110 @@ def _columns(field_order: object) -> list[str]:
 
 
 async def _run_import(call: Call, contact_list: ContactList, columns: list[str], job: Import) -> None:
-    """Add everything in the file, or nothing at all when it cannot be fetched and read."""
+    """Add each row that makes a contact, and note why others do not."""
     try:
-        rows = _rows(await _fetch(job.file_url), columns)
-        reachable = [row for row in rows if any(row.get(name) for name in REACHABLE_BY)]
-        if not reachable:
-            raise ValueError("no row has a phone number, an email address or a fax number")
+        content = await _content(call, job.file_url)
+        table, contacts = await anyio.to_thread.run_sync(_contacts, content, columns, call.account.country, job)
+        job.read_as = table.read_as
+        if not contacts:
+            raise tables.Unreadable(f"no row makes a contact ({'; '.join(job.reasons) or 'there are none'})")
         if contact_list.list_id not in call.account.lists:
-            raise ValueError("the list has been deleted")
-        if count_contacts(call.account) + len(reachable) > call.world.limits.contacts:
-            raise ValueError("the account would have too many contacts")
-        for row in reachable:
-            add_contact(call.world, call.account, contact_list, row)
-        job.status, job.added, job.skipped = "done", len(reachable), len(rows) - len(reachable)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, csv.Error) as error:
-        job.status, job.error = "failed", f"{type(error).__name__}: {error}"
+            raise tables.Unreadable("the list has been deleted")
+        if count_contacts(call.account) + len(contacts) > call.world.limits.contacts:
+            raise tables.Unreadable("the account would have too many contacts")
+        for fields in contacts:
+            add_contact(call.world, call.account, contact_list, fields)
+        job.status, job.added = "done", len(contacts)
+    except (fetching.NotFetched, tables.Unreadable) as error:
+        job.status, job.error = "failed", str(error)
     finally:
         contact_list.imports_running -= 1
 
 
-async def _fetch(url: str) -> str:
-    """The text of a web address, as far as an import accepts it."""
-    async with (
-        httpx.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=True, trust_env=False) as client,
-        client.stream("GET", url) as response,
-    ):
-        response.raise_for_status()
-        content = b""
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > MAX_FILE_BYTES:
-                raise ValueError("the file is too large")
-    return content.decode("utf-8-sig")
+async def _content(call: Call, url: str) -> bytes:
+    """The file at an address; an export of this sandbox is at hand."""
+    own, _, file_id = url.partition("?")[0].rpartition("/")
+    if own == f"{call.origin}/files" and file_id in call.world.files:
+        return call.world.files[file_id]
+    return await fetching.fetch(url, call.world.may_reach, call.world.limits.fetch_seconds)
 
 
-def _rows(text: str, columns: list[str]) -> list[Fields]:
-    lines = [line for line in csv.reader(io.StringIO(text), strict=True) if any(line)]
-    if lines and _is_header(lines[0]):
-        del lines[0]
-    return [_fields(columns, line) for line in lines]
+def _contacts(content: bytes, columns: list[str], home: str, job: Import) -> tuple[Table, list[Fields]]:
+    """The contacts in a file; the rows that are refused are noted in the job."""
+
+    def is_good(cells: Cells) -> bool:
+        try:
+            return bool(_contact(_fields(columns, cells), home))
+        except RowRefused:
+            return False
+
+    table = tables.read(content, is_good)
+    contacts = []
+    for place, (number, cells) in enumerate(table.rows):
+        try:
+            if cells is None:
+                raise RowRefused("a quotation mark is out of place")
+            fields = _fields(columns, cells)
+            if place == 0 and _is_header(fields, home):
+                continue
+            contacts.append(_contact(fields, home))
+        except RowRefused as refused:
+            job.refused += 1
+            if len(job.reasons) < REASONS:
+                job.reasons.append(f"row {number}: {refused}")
+    return table, contacts
 
 
-def _is_header(line: list[str]) -> bool:
-    return any(cell.strip().lower().replace(" ", "_") in HEADINGS for cell in line)
-
-
-def _fields(columns: list[str], line: list[str]) -> Fields:
-    cells = zip(columns, line, strict=False)  # a row may be shorter or longer than the columns
-    fields: Fields = {FIELD_BY_COLUMN[column]: cell.strip() for column, cell in cells}
+def _fields(columns: list[str], cells: Cells) -> Fields:
+    pairs = zip(columns, cells, strict=False)  # a row may be shorter or longer than the columns
+    fields: Fields = {FIELD_BY_COLUMN[column]: cell.strip() for column, cell in pairs}
     fields.pop("", None)
     return fields
+
+
+def _is_header(fields: Fields, home: str) -> bool:
+    """Whether words stand where the first row ought to have a phone number, an email or a fax number."""
+    cells = [cell for name in REACHABLE_BY if (cell := fields.get(name))]
+    if not cells or not all(cell[0].isalpha() for cell in cells):
+        return False
+    try:
+        return not _contact(fields, home)
+    except RowRefused:
+        return True
+
+
+def _contact(fields: Fields, home: str) -> Fields:
+    """The fields of a contact, its numbers in E.164. Raises RowRefused."""
+    country = (fields.get("address_country") or "").upper()
+    read_in = country if is_country(country) else home
+    contact = dict(fields)
+    for name in ("phone_number", "fax_number"):
+        if cell := fields.get(name):
+            contact[name] = normalise(cell, read_in)
+            if contact[name] is None:
+                raise RowRefused(_no_number(cell, name, read_in))
+    email = fields.get("email") or ""
+    if not (contact.get("phone_number") or contact.get("fax_number")):
+        if not email:
+            raise RowRefused("it has no phone number, email or fax number")
+        if not _EMAIL.fullmatch(email):
+            raise RowRefused(f"{_shown(email)} is no email address")
+    return contact
+
+
+def _no_number(cell: str, name: str, country: str) -> str:
+    what = "phone" if name == "phone_number" else "fax"
+    hint = ""
+    if _ROUNDED.fullmatch(cell) or re.fullmatch(r"[0-9]+[.,]0+", cell):
+        hint = ": a spreadsheet has made an amount of it; format the column as text"
+    elif cell.count("+") > 1 or re.search(r"[0-9][^0-9]*[,;/&|]", cell):
+        hint = ": one number a cell"
+    return f"{_shown(cell)} is no {what} number, neither international nor of {country}{hint}"
+
+
+def _shown(cell: str) -> str:
+    printable = "".join(filter(str.isprintable, cell))
+    return repr(printable if len(printable) <= SHOWN else f"{printable[:SHOWN]}...")
 
 
 def _as_csv(contact_list: ContactList) -> bytes:

@@ -1,6 +1,8 @@
 """The whole state of a sandbox: its clock, its accounts, and what it was told to do wrong."""
 
 import itertools
+import secrets
+import string
 import time
 import uuid
 from collections import OrderedDict, defaultdict
@@ -11,9 +13,11 @@ from typing import Any
 from server.sandbox.calls import CallLog
 from server.sandbox.changes import Changes
 from server.sandbox.faults import Fault
-from server.sandbox.models import Account, Standing
+from server.sandbox.fetching import MayReach
+from server.sandbox.models import Account, ContactList, Standing
 
 OPENING_BALANCE = Decimal("100")
+OPT_OUT_LIST = "Opt-Out List"
 TEST_USERS: dict[str, Standing] = {
     "nocredit": "no credit",
     "notactive": "not activated",
@@ -31,6 +35,7 @@ class Limits:
     others: int = 10_000  # campaigns, letters and rules of each account
     lists: int = 2_000  # of each account; more are refused, as the service does
     contacts: int = 200_000  # of each account; more are refused
+    fetch_seconds: float = 10  # for a file that is imported, redirects included
 
 
 @dataclass(slots=True)
@@ -44,10 +49,11 @@ class Window:
 class World:
     """Everything a sandbox knows. Handlers change it without awaiting, so each change is atomic."""
 
-    def __init__(self, username: str, api_key: str, limits: Limits) -> None:
+    def __init__(self, username: str, api_key: str, limits: Limits, may_reach: MayReach | None) -> None:
         self.username = username
         self.api_key = api_key
         self.limits = limits
+        self.may_reach = may_reach  # which addresses imports and webhooks may go to; any where it is None
         self.changes = Changes()
         self.reset()
 
@@ -88,8 +94,11 @@ class World:
         country: str = "AU",
         standing: Standing = "good",
     ) -> Account:
-        """Open an account; it starts with one return address for letters."""
-        account = Account(username, api_key, self.next_id("user"), country, balance, standing)
+        """Open an account; it starts with one return address for letters, and an empty opt-out list."""
+        user_id = self.next_id("user")
+        # Its id comes before those of all other lists.
+        opt_out_list = ContactList(user_id - 1000, OPT_OUT_LIST, new_email_id())
+        account = Account(username, api_key, user_id, country, balance, opt_out_list, standing)
         address = _return_address(self.next_id("return address"), account)
         account.return_addresses[address["return_address_id"]] = address
         account.note_balance(self.now())
@@ -114,3 +123,8 @@ def _return_address(address_id: int, account: Account) -> dict[str, Any]:
 def new_message_id() -> str:
     """A message id as the service makes them: an upper-case UUID."""
     return str(uuid.uuid4()).upper()
+
+
+def new_email_id() -> str:
+    """What a contact list has in the address to which mail for it is sent."""
+    return "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(16))

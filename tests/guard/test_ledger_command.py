@@ -24,7 +24,7 @@ async def filled(ledger: Place, sandbox: RunningSandbox) -> None:
         ledger.age(9 * DAY)
         fault(sandbox, "drop", path="/v3/sms/send")
         await call("CREATE_SMS_SEND", **sms())
-        await call("CREATE_SMS_SEND", **sms(ANA, BO, ANA, UNUSABLE))
+        await call("CREATE_SMS_SEND", **sms(ANA, BO, "+61491570158", UNUSABLE))
 
 
 Command = Callable[..., str]

@@ -1,6 +1,7 @@
 """Lost outcomes: what ClickSend's records show is told as accepted, all else stays unknown, and nothing goes twice."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,7 +219,7 @@ async def test_another_message_is_not_taken_for_the_lost_one(
     case: Other, ledger: Place, sandbox: RunningSandbox, tmp_path: Any
 ) -> None:
     elsewhere = Place(str(tmp_path / "another.sqlite3"))  # sent by another server, or in the dashboard
-    control(sandbox, "POST", "clock", {"advance": -case.seconds_earlier})
+    control(sandbox, "POST", "clock", {"now": int(time.time()) - case.seconds_earlier})
     async with guarded(sandbox, elsewhere) as call:
         data(await call("CREATE_SMS_SEND", **case.arguments))
     control(sandbox, "POST", "clock", {"advance": case.seconds_earlier})
@@ -243,7 +244,8 @@ async def test_the_same_text_sent_before_by_this_ledger_is_not_taken_for_it(
 async def test_two_equal_messages_of_one_call_need_two_records(ledger: Place, sandbox: RunningSandbox) -> None:
     fault(sandbox, "drop", when="after", path=SEND)
     async with guarded(sandbox, ledger) as call:
-        envelope = await call("CREATE_SMS_SEND", **sms(ANA, ANA))
+        twice = [*sms(custom_string="a")["messages"], *sms(custom_string="b")["messages"]]
+        envelope = await call("CREATE_SMS_SEND", messages=twice)
     assert envelope.successful
     assert len(set(ids(ledger))) == len(sent(sandbox)) == 2
 

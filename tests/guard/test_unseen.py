@@ -34,18 +34,18 @@ async def test_a_scheduled_campaign_is_refused_where_its_recipients_or_price_are
         data(await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign))
 
 
-@pytest.mark.parametrize("action", ["AUTO_REPLY", "SMS", "GROUP_SMS"])
+@pytest.mark.parametrize(("action", "address"), [("AUTO_REPLY", "Thanks"), ("SMS", ANA), ("GROUP_SMS", "88")])
 @pytest.mark.parametrize(
     "limit",
     [{"max_cost_per_day": Decimal(5)}, {"approval": Approval(always=True)}, {"dry_run": True}],
     ids=["budget", "approval", "dry run"],
 )
 async def test_a_rule_that_sends_by_itself_does_not_get_round_price_and_approval(
-    limit: dict[str, Any], action: str, ledger: Place, sandbox: RunningSandbox
+    limit: dict[str, Any], action: str, address: str, ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, ledger, **limit) as call:
-        made = await call("CREATE_AUTOMATIONS_SMS_INBOUND", **RULE, action=action, action_address=ANA)
-        assert "would spend later, past the limits" in made.error
+        made = await call("CREATE_AUTOMATIONS_SMS_INBOUND", **RULE, action=action, action_address=address)
+        assert "would send later, unseen and past the limits" in made.error
         assert made.error.endswith("Nothing was changed.")
         data(await call("CREATE_AUTOMATIONS_SMS_INBOUND", **RULE, action="POLL", action_address=""))
 
@@ -55,7 +55,7 @@ async def test_replies_to_whoever_writes_are_refused_where_recipients_are_limite
 ) -> None:
     async with guarded(sandbox, ledger, allowed_countries=frozenset({"AU"})) as call:
         made = await call("CREATE_AUTOMATIONS_SMS_INBOUND", **RULE, action="AUTO_REPLY", action_address="Thanks")
-    assert "it cannot be told who would be contacted" in made.error
+    assert "would send later, unseen and past the limits" in made.error
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def everywhere(sandbox: Sandbox) -> list[str]:
         rule: dict[str, Any] = {"dedicated_number": HOSTILE if number else "*", "rule_name": HOSTILE}
         rule |= {"message_search_type": 2, "message_search_term": HOSTILE, "enabled": 1, "action": action}
         sandbox.post("/v3/automations/sms/inbound", rule | {"action_address": HOSTILE, "body": HOSTILE})
-    sandbox.control("POST", "inbound", {"from": HOSTILE, "to": HOSTILE, "body": HOSTILE})
+    sandbox.control("POST", "inbound", {"from": ANA, "to": HOSTILE, "body": HOSTILE})
     sandbox.control("POST", "inbound", {"from": ANA, "body": HOSTILE})
     sandbox.http.get(f"/v3/{SHORT}", params={HOSTILE: HOSTILE}, auth=(HOSTILE.replace(":", ""), "key"))
     sandbox.http.post("/v3/sms/send", content=HOSTILE.encode())
@@ -78,8 +78,10 @@ def test_text_is_never_taken_for_markup_whatever_field_it_is_in(sandbox: Sandbox
     expect(tab.page.get_by_label("Account").locator("option").first).to_have_text("sandbox")
 
 
-def test_the_conversation_of_a_hostile_sender_opens_and_answers(sandbox: Sandbox, tab: Tab) -> None:
-    sandbox.control("POST", "inbound", {"from": HOSTILE, "body": "Hello"})
+def test_the_conversation_with_a_hostile_name_opens_and_answers(sandbox: Sandbox, tab: Tab) -> None:
+    list_id = sandbox.new_list()
+    sandbox.post(f"/v3/lists/{list_id}/contacts", {"phone_number": ANA, "first_name": HOSTILE})
+    sandbox.send({"list_id": list_id, "body": "Hello"})
     tab.page.locator(".people li a").click()
     expect(tab.message("Hello")).to_be_visible()
     tab.page.get_by_label("Reply from this phone").fill(HOSTILE)

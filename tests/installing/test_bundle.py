@@ -125,11 +125,29 @@ async def test_a_host_that_runs_the_entry_point_gets_the_same_server(machine: Ma
         assert await tools_of(client) == list(CATALOG)
 
 
-@pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.get("required")])
-def test_without_a_required_entry_a_host_does_not_start_it(installed: Installed, name: str) -> None:
-    entries = {"username": "ana", "api_key": "KEY"}
-    assert installed.filled_in(**entries)
-    assert installed.filled_in(**entries | {name: ""}) is None
+async def test_the_switch_of_the_form_needs_no_account(machine: Machine, installed: Installed) -> None:
+    """N12: to try it, nothing else has to be filled in."""
+    config = installed.filled_in(sandbox=True)
+    assert config
+    async with machine.started("uv", config["args"], machine.network | config["env"]) as client:
+        assert username(await call(client, "GET_ACCOUNT")) == "sandbox"
+
+
+async def test_a_form_that_is_filled_in_wrongly_is_told_in_each_call(
+    machine: Machine, installed: Installed, sandbox: RunningSandbox
+) -> None:
+    """N12: a host would hide a server that ends, and with it the reason."""
+    config = installed.filled_in(**entered(sandbox, max_cost_per_day="very little"))
+    assert config
+    async with machine.started("uv", config["args"], machine.network | config["env"] | upstream(sandbox)) as client:
+        envelope = await call(client, "GET_ACCOUNT")
+    assert envelope["error"].startswith("CLICKSEND_MCP_MAX_COST_PER_DAY must be")
+
+
+def test_without_an_account_a_host_starts_it_and_each_call_says_what_is_missing(installed: Installed) -> None:
+    """N12: no entry is required, so that the switch works alone."""
+    assert installed.filled_in()
+    assert [name for name, field in FIELDS.items() if field.get("required")] == []
 
 
 def test_entries_left_empty_are_settings_that_are_not_set(installed: Installed) -> None:
@@ -137,14 +155,22 @@ def test_entries_left_empty_are_settings_that_are_not_set(installed: Installed) 
     assert config
     assert config["env"].pop("CLICKSEND_USERNAME") == "ana"
     assert config["env"].pop("CLICKSEND_API_KEY") == "KEY"
-    assert set(config["env"].values()) == {"", "false"}
+    assert config["args"][-1] == "--sandbox-if=false"
+    assert set(config["env"].values()) == {"", "false", "5", "20"}  # limits that a user can take out
 
 
 def test_it_holds_what_runs_and_nothing_else(installed: Installed) -> None:
     with zipfile.ZipFile(installed.archive) as archive:
         names = set(archive.namelist())
     ours = {path.relative_to(ROOT).as_posix() for part in ("server", "tools", "schemas") for path in code(ROOT / part)}
-    assert names == ours | {"manifest.json", "pyproject.toml", ".python-version", "start.py", "README.md", "LICENSE"}
+    assert names == ours | {
+        "manifest.json",
+        "pyproject.toml",
+        ".python-version",
+        "clicksend_mcp.py",
+        "README.md",
+        "LICENSE",
+    }
 
 
 def code(folder: Path) -> list[Path]:
@@ -158,7 +184,8 @@ def test_the_form_shows_every_tool(installed: Installed) -> None:
 
 def test_every_field_of_the_form_fills_one_setting() -> None:
     assert set(CONFIGURATION) <= {variable.name for variable in VARIABLES}
-    assert sorted(CONFIGURATION.values()) == sorted(f"${{user_config.{name}}}" for name in FIELDS)
+    assert sorted(CONFIGURATION.values()) == sorted(f"${{user_config.{name}}}" for name in FIELDS if name != "sandbox")
+    assert MANIFEST["server"]["mcp_config"]["args"][-1] == "--sandbox-if=${user_config.sandbox}"
 
 
 def test_every_optional_field_has_a_default_because_hosts_leave_others_unfilled_in() -> None:

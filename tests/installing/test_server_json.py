@@ -59,7 +59,7 @@ def test_all_versions_are_that_of_the_package() -> None:
 def test_what_it_names_is_the_package_and_its_program() -> None:
     # uvx runs the program that has the name of the package.
     assert PACKAGE["identifier"] in found(r'^name = "(.*)"', "pyproject.toml")
-    assert PACKAGE["identifier"] in found(r"^([\w-]+) = \"server\.start:main\"", "pyproject.toml")
+    assert PACKAGE["identifier"] in found(r"^([\w-]+) = \"clicksend_mcp:main\"", "pyproject.toml")
 
 
 def test_the_readme_and_the_image_have_its_name_by_which_the_registry_knows_whose_they_are() -> None:
@@ -82,5 +82,5 @@ def test_it_asks_for_what_the_form_of_the_bundle_asks_for() -> None:
         return {variable["name"] for variable in PACKAGE["environmentVariables"] if variable.get(word)}
 
     assert here("name") == set(MANIFEST["server"]["mcp_config"]["env"])
-    assert here("isRequired") == of_form("required")
+    assert here("isRequired") == {"CLICKSEND_USERNAME", "CLICKSEND_API_KEY"}  # in the form its switch stands for them
     assert here("isSecret") == of_form("sensitive")

@@ -53,14 +53,15 @@ def plainly(text: dict[str, Any]) -> list[str]:
     [
         ("a" * 160, [160]),
         ("a" * 161, [153, 8]),
-        ("a" * 152 + "€" + "a" * 10, [153, 10]),  # two units, of which the first is in the first part
+        ("a" * 152 + "€" + "a" * 10, [152, 11]),  # two units, for which the first part has no room
         ("я" * 70, [70]),
         ("я" * 71, [67, 4]),
         ("👋" * 35, [35]),
-        ("👋" * 36, [34, 2]),
+        ("👋" * 36, [33, 3]),
     ],
 )
 def test_a_text_is_cut_where_a_part_is_full(body: str, lengths: list[int]) -> None:
+    """W11: a character of two units is never split."""
     text = text_of(body)
     assert [len(part) for part in plainly(text)] == lengths
     assert "".join(plainly(text)) == body

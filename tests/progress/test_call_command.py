@@ -172,8 +172,8 @@ async def test_the_arguments_may_come_from_stdin() -> None:
         ((SEND, "\udcff"), "the arguments are not JSON"),
         ((SEND, "{}", "{}"), "unrecognized arguments: {}"),
         ((SEND, "{}", "--sandbox", "{}"), "unrecognized arguments: {}"),
-        (("CLICKSEND_SEND_FAX",), "invalid choice: 'CLICKSEND_SEND_FAX'"),
-        ((), "the following arguments are required: ACTION"),
+        (("CLICKSEND_SEND_FAX",), "there is no tool 'CLICKSEND_SEND_FAX'"),
+        ((), "the following arguments are required: TOOL"),
     ],
     ids=["no JSON", "deep JSON", "a list", "no text", "too much", "too much after an option", "no tool", "nothing"],
 )
@@ -276,12 +276,14 @@ def ignores(pid: int, number: signal.Signals) -> bool:
 
 
 async def test_a_signal_while_a_person_is_asked_ends_it_at_once() -> None:
+    """N18: it had certainly not left."""
     async with holding() as (clicksend, upstream):
         async with terminal("call", SEND, ONE, **at(upstream, **ASKING)) as screen:
             await screen.until("Send this? [y/N] ")
             screen.process.send_signal(signal.SIGINT)
             assert await screen.ended() == (130, "")
         assert not clicksend.asked("/sms/send")
+    assert "interrupted before the question was answered: nothing was sent" in screen.shown
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,8 @@ async def test_it_works_with_the_sandbox(order: tuple[str, ...]) -> None:
     status, out, errors = await run(*order)
     assert status == 0
     assert envelope(out)["successful"]
-    assert errors.startswith("Sandbox at http://127.0.0.1:")
+    assert errors.startswith("Sandbox: nothing is sent or paid.")
+    assert "http" not in errors  # N8: what it shows is gone when somebody looks
 
 
 async def test_what_commands_a_terminal_is_not_passed_on_to_it() -> None:

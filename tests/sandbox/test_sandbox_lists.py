@@ -43,11 +43,11 @@ def test_2000_lists_are_the_most(sandbox: Sandbox) -> None:
         sandbox.new_list()
     assert sandbox.refused("POST", "/v3/lists", {"list_name": "One more"}) == (400, "BAD_REQUEST")
     page = sandbox.get("/v3/lists", page=20, limit=100)
-    assert (len(page["data"]), page["last_page"], page["next_page_url"]) == (100, 20, None)
+    assert (len(page["data"]), page["last_page"]) == (100, 21)  # the last has one, the opt-out list being there too
 
 
 def test_the_pages_of_lists_carry_links(sandbox: Sandbox) -> None:
-    for _ in range(3):
+    for _ in range(2):
         sandbox.new_list()
     page = sandbox.get("/v3/lists", page=2, limit=1)
     url = f"{sandbox.url}/v3/lists"
@@ -145,7 +145,7 @@ def test_an_import_reads_a_csv_file_with_or_without_a_header(sandbox: Sandbox, w
     list_id = sandbox.new_list()
     columns = ("phone", "first_name", "", "custom1")
     job = finished_import(sandbox, list_id, web.serve("/people.csv", text), *columns)
-    assert (job["status"], job["added"], job["skipped"]) == ("done", 2, 1)
+    assert (job["status"], job["added"], job["refused"]) == ("done", 2, 1)
     ana, ben = contacts(sandbox, list_id)
     assert (ana["phone_number"], ana["first_name"], ana["custom_1"]) == (ANA, "Ana, the first", "gold")
     assert (ben["phone_number"], ben["first_name"], ben["custom_1"]) == (BEN, None, "")
@@ -174,11 +174,11 @@ def test_an_import_into_a_list_that_is_deleted_meanwhile_fails(sandbox: Sandbox,
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"", "no row has"),
-        (b"phone\n", "no row has"),
-        (b"\xff\xfe\xfd", "UnicodeDecodeError"),
-        (b'"never closed', "Error"),
-        (b"x" * (10 * 1024 * 1024 + 1), "too large"),
+        (b"", "no row makes a contact (there are none)"),
+        (b"phone\n", "no row makes a contact (there are none)"),
+        (b"\xff\xfe\xfd", "neither UTF-8 nor UTF-16"),
+        (b'"never closed', "row 1: a quotation mark is out of place"),
+        (b"x" * (10 * 1024 * 1024 + 1), "larger than 10 MB"),
     ],
 )
 def test_a_file_that_cannot_be_read_leaves_the_list_unchanged(

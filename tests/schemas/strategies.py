@@ -57,7 +57,7 @@ BY_NAME: dict[str, Strategy] = {
     "email": _EMAIL,
     "from_email": _EMAIL,
     "message_id": mostly(st.uuids().map(str), TEXT | st.just("../account")),
-    "media_file": _URLS,
+    "media_file": mostly(st.sampled_from(["https://example.com/a.jpg", "http://example.com:8080/a?b=c&d"]), _URLS),
     "file_url": _URLS,
     "url_to_shorten": _URLS,
     "schedule": _SCHEDULE,
@@ -65,9 +65,9 @@ BY_NAME: dict[str, Strategy] = {
     "date_to": _PERIOD,
     "updated_after": _PERIOD,
     "q": mostly(TEXT.map("status:".__add__), TEXT),
-    "order_by": mostly(st.sampled_from(["date:asc", "from:desc"]), TEXT),
+    "order_by": mostly(st.sampled_from(["from:desc", "to:asc", "body:asc"]), TEXT),
     "filename": mostly(st.sampled_from(["a.csv", "\u00fc & b.CSV"]), TEXT.map("{}.csv".format) | TEXT),
-    "action_address": st.sampled_from(["", "ana@example.com", "https://example.com/in", "88"]),
+    "action_address": st.sampled_from(["ana@example.com", "https://example.com/in", "88", "+61411111111"]),
 }
 
 

@@ -17,8 +17,8 @@ RULE = "CLICKSEND_CREATE_AUTOMATIONS_SMS_INBOUND"
 
 NO_ADDRESS = "arguments need at least one of phone_number, email and fax_number"
 NO_TERM = "arguments need message_search_term, because message_search_type is not 0"
-NO_URL = "arguments need an http or https URL in action_address for URL"
-NO_EMAIL = "arguments need an e-mail address in action_address for EMAIL_FIXED, such as ana@example.com"
+NO_URL = "action_address must be an http or https URL for URL"
+NO_EMAIL = "action_address must be an e-mail address for EMAIL_FIXED, such as ana@example.com"
 NO_PLACE = "arguments need smsg.io/xxxxx in body, where the short link of url_to_shorten goes"
 ORDER = "arguments have date_from 1970-01-01T00:00:02Z after date_to 1970-01-01T00:00:01Z"
 COUNTRY = "address_country must be a country code of 2 capital letters, such as AU"
@@ -66,7 +66,7 @@ CASES = (
     Case("a rule whose search term is no text", RULE, rule(message_search_type=1, message_search_term=5),
          ("message_search_term must be a string",)),
     Case("a rule whose search type is bad", RULE, rule(message_search_type=9), ("message_search_type must be 3 or ",)),
-    Case("a history with a bad limit and dates out of order", HISTORY, {"limit": 0, "date_from": 2, "date_to": 1},
+    Case("a history with a bad limit and dates out of order", HISTORY, {"limit": -1, "date_from": 2, "date_to": 1},
          ("limit must be 1 or more", ORDER)),
     Case("dates in texts out of order", HISTORY, {"q": "x", "date_from": "2", "date_to": "1970-01-01T00:00:01Z"},
          ("q must be field:value, such as status:Completed; several are joined by commas", ORDER)),

@@ -1,6 +1,9 @@
 """One phone is one phone, however it is written."""
 
+import phonenumbers
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.phone import e164, phone_key, plain
 
@@ -117,3 +120,20 @@ def test_other_phones_have_other_keys() -> None:
 def test_what_is_no_number_is_its_own_key() -> None:
     assert phone_key("ACME") == "ACME"
     assert plain("ACME") is None
+
+
+CODES = st.sampled_from([*sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE), 21, 999])
+
+
+@settings(max_examples=1000, deadline=None, derandomize=True)
+@given(CODES, st.sampled_from(["", "0", "00", "1", "8", "06", "01", "15"]), st.from_regex(r"\A[0-9]{3,11}\Z"))
+def test_a_number_is_what_its_plan_makes_of_it(code: int, first: str, rest: str) -> None:
+    """W7, M1: also where it is not parsed, because its plan takes no such digits away."""
+    number = f"+{code}{first}{rest}"
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return
+    formatted = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    if phonenumbers.is_possible_number(parsed) and 8 <= len(formatted) <= 16 and len(number) <= 18:
+        assert e164(number) == formatted

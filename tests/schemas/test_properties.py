@@ -68,7 +68,7 @@ COLUMNS = {
 SOUND: dict[str, Callable[[Any], bool]] = {
     "messages": lambda value: 1 <= len(value) <= 1000,
     "recipients": lambda value: len(value) >= 1,
-    "field_order": lambda value: 1 <= len(value) == len(set(value)) and set(value) <= COLUMNS,
+    "field_order": lambda value: {""} < {*value, ""} <= {*COLUMNS, ""} and max(map(value.count, {*value} - {""})) == 1,
     "to": is_number,
     "phone_number": is_number,
     "fax_number": is_number,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.text import GSM_BASIC, GSM_EXTENDED, MAX_PARTS, NEVER_CUT, TextLength, measure
+from schemas.text import GSM_BASIC, GSM_EXTENDED, MAX_PARTS, NEVER_CUT, TextLength, first_parts, measure
 
 CURLY = "\u2019"  # the apostrophe that phones and word processors put in by themselves
 
@@ -43,6 +43,10 @@ CASES = (
     gsm("extended characters fill a part twice as fast", "[" * 80, 160, 1),
     gsm("one extended character over a part", "[" * 80 + "a", 161, 2),
     gsm("an extended character at the edge", "a" * 159 + "{", 161, 2),
+    gsm("one extended character on a border goes into the next part", "a" * 152 + "[" + "a" * 152, 306, 3),
+    gsm("extended characters fill 76 places of a part", "]" * 153, 306, 3),
+    gsm("extended characters that look like eight parts are nine", "]" * 612, 1224, 9),
+    gsm("an extended character right before a border", "a" * 151 + "{" + "a" * 153, 306, 2),
     gsm("line breaks", "a\r\nb", 4, 1),
     gsm("GSM's own accents and Greek capitals", "éàñÜßΔΩ¿", 8, 1),
     ucs2("a full Unicode part", "ж" * 70, 70, 1),
@@ -56,6 +60,8 @@ CASES = (
     ucs2("an emoji costs two", "👋", 2, 1),
     ucs2("emoji fill a part twice as fast", "👋" * 35, 70, 1),
     ucs2("one emoji over a part", "👋" * 36, 72, 2),
+    ucs2("an emoji on a border goes into the next part", "ж" * 66 + "👋" + "ж" * 66, 134, 3),
+    ucs2("emoji fill 33 places of a part", "👋" * 67, 134, 3),
     ucs2("a flag is two characters of two", "🇦🇺", 4, 1),
     ucs2("in Unicode an extended character costs one", "ж€", 2, 1),
     ucs2("accents that GSM lacks", "ê", 1, 1),
@@ -83,15 +89,33 @@ rules = settings(max_examples=200, deadline=None, derandomize=True)
 
 @rules
 @given(GSM_TEXT | ANY_TEXT)
-def test_the_parts_hold_the_text_and_one_fewer_would_not(text: str) -> None:
+def test_the_parts_hold_the_text_and_none_of_them_has_room_for_what_comes_next(text: str) -> None:
+    """W11: each part is as full as it can be without splitting what takes two units."""
     length = measure(text)
     single, joined = (70, 67) if length.unicode else (160, 153)
 
-    def capacity(parts: int) -> int:
-        return single if parts == 1 else joined * parts
+    filled = [0]
+    for character in text:
+        units = 1 + (character > "\uffff" if length.unicode else character in GSM_EXTENDED)
+        if filled[-1] + units > joined:
+            filled.append(0)
+        filled[-1] += units
 
-    assert capacity(length.parts) >= length.units
-    assert length.parts == 1 or capacity(length.parts - 1) < length.units
+    assert sum(filled) == length.units
+    assert length.parts == (1 if length.units <= single else len(filled))
+
+
+@rules
+@given(GSM_TEXT | ANY_TEXT, st.integers(2, 4))
+def test_the_first_parts_are_so_many_and_one_character_more_would_not_fit(text: str, parts: int) -> None:
+    """W11: what ClickSend keeps of a text that is too long ends before a character that would be split."""
+    text *= 1 + 700 // (len(text) or 1)
+    kept = first_parts(text, parts)
+
+    assert text.startswith(kept)
+    assert measure(text).parts <= parts or kept != text
+    if kept != text and measure(kept).unicode == measure(text).unicode:
+        assert measure(kept).parts <= parts < measure(text[: len(kept) + 1]).parts
 
 
 @rules

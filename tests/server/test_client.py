@@ -26,7 +26,7 @@ from scripted import (
 )
 
 from server.client import MAX_ANSWER_BYTES, ClickSend
-from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
+from server.errors import NOT_FROM_THE_API, ClickSendError, Declined, NeverReached, NoUsableAnswer
 from server.settings import Credentials, Settings
 from tools.action import Request
 
@@ -87,7 +87,8 @@ NESTED = answer(200, b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 GARBAGE = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
 CLOSED = "the connection was closed before the answer was complete"
 TOO_BIG = "the answer is larger than 10 MB"
-NOT_JSON = "HTTP 200 with application/json, not a JSON object"
+NOT_JSON = "HTTP 200 with a body that is no JSON object"
+NEITHER = "HTTP 200, neither a yes nor a documented refusal ({})"
 OWN_FAULT = "HTTP {}, a fault on ClickSend's side"
 RATE_LIMIT = refusal(429, "HTTP_TOO_MANY_REQUESTS", "Retry-After: 39")
 
@@ -104,7 +105,7 @@ CASES = (
     Case("too large", says(TOO_LARGE), NoUsableAnswer, TOO_BIG),
     Case("too large, length untold", says_and_closes(TOO_LARGE_UNTOLD), NoUsableAnswer, TOO_BIG),
     Case("too large once unpacked", says(BOMB), NoUsableAnswer, TOO_BIG),
-    Case("HTML", says(html(200)), NoUsableAnswer, "HTTP 200 with text/html, not a JSON object"),
+    Case("HTML", says(html(200)), NoUsableAnswer, NOT_JSON),
     Case("empty body", says(answer(200)), NoUsableAnswer, "HTTP 200 with an empty body"),
     Case("JSON array", says(answer(200, [])), NoUsableAnswer, NOT_JSON),
     Case("JSON number", says(answer(200, 7)), NoUsableAnswer, NOT_JSON),
@@ -121,17 +122,17 @@ CASES = (
     Case("504 HTML", says(html(504)), NoUsableAnswer, OWN_FAULT.format(504)),
     Case("503", says(refusal(503, "UNAVAILABLE")), NoUsableAnswer, OWN_FAULT.format(503), has_answer=True),
     Case("503 HTML", says(html(503)), NoUsableAnswer, OWN_FAULT.format(503)),
-    Case("503 with a time", says(refusal(503, "UNAVAILABLE", "Retry-After: 9")), Declined, "UNAVAILABLE: No.", 503,
-         has_answer=True),
-    Case("503 HTML with a time", says(answer(503, HTML, "Retry-After: 9", kind="text/html")), Declined,
-         "no explanation", 503),
+    Case("503 with a time", says(refusal(503, "UNAVAILABLE", "Retry-After: 9")), NoUsableAnswer,
+         OWN_FAULT.format(503), has_answer=True),
+    Case("503 HTML with a time", says(answer(503, HTML, "Retry-After: 9", kind="text/html")), NoUsableAnswer,
+         OWN_FAULT.format(503)),
     Case("500 with a time", says(refusal(500, "INTERNAL_SERVER_ERROR", "Retry-After: 9")), NoUsableAnswer,
          OWN_FAULT.format(500), has_answer=True),
     Case("400", says(refusal(400, "BAD_REQUEST")), Declined, "BAD_REQUEST: No.", 400, has_answer=True),
-    Case("400 HTML", says(html(400)), Declined, "no explanation", 400),
+    Case("400 HTML", says(html(400)), Declined, NOT_FROM_THE_API, 400),
     Case("401", says(refusal(401, "UNAUTHORIZED")), Declined, "UNAUTHORIZED: No.", 401, has_answer=True),
     Case("403", says(refusal(403, "FORBIDDEN")), Declined, "FORBIDDEN: No.", 403, has_answer=True),
-    Case("403 HTML", says(html(403)), Declined, "no explanation", 403),
+    Case("403 HTML", says(html(403)), Declined, NOT_FROM_THE_API, 403),
     Case("404", says(refusal(404, "NOT_FOUND")), Declined, "NOT_FOUND: No.", 404, has_answer=True),
     Case("405", says(refusal(405, "NOT_FOUND")), Declined, "NOT_FOUND: No.", 405, has_answer=True),
     Case("429", says(RATE_LIMIT), Declined, "HTTP_TOO_MANY_REQUESTS: No.", 429, has_answer=True),
@@ -141,16 +142,22 @@ CASES = (
          OWN_FAULT.format(500), has_answer=True),
     Case("401 as text inside 200", says(answer(200, envelope(None, "401", "UNAUTHORIZED", "No."))), Declined,
          "UNAUTHORIZED: No.", 401, has_answer=True),
-    Case("500 as text inside 200", says(answer(200, envelope(None, "500", "SUCCESS", "No."))), NoUsableAnswer,
+    Case("500 as text inside 200", says(answer(200, envelope(None, "500", "OUCH", "No."))), NoUsableAnswer,
          OWN_FAULT.format(500), has_answer=True),
+    *(Case(f"SUCCESS that is a {inner} as well", says(answer(200, envelope({}, inner))), NoUsableAnswer,
+           f"HTTP 200 says both SUCCESS and http_code {inner}", has_answer=True) for inner in (100, 302, 400, 500)),
+    *(Case(f"{code} inside 200", says(answer(200, envelope({}, 200, code, "Hm."))), NoUsableAnswer,
+           NEITHER.format(f"{code}: Hm."), has_answer=True) for code in ("success", "OK", "Queued", "", 200, 400)),
     Case("503 inside 200", says(answer(200, envelope(None, 503, "UNAVAILABLE", "No."))), NoUsableAnswer,
          OWN_FAULT.format(503), has_answer=True),
     *(Case(f"{code} inside 200", says(answer(200, envelope(None, 200, code, "Oops."))), NoUsableAnswer,
-           f"{code}: Oops.", has_answer=True)
+           NEITHER.format(f"{code}: Oops."), has_answer=True)
       for code in ("INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SOMETHING_IS_WRONG")),
     Case("refusal inside 200", says(answer(200, envelope(None, 200, "INSUFFICIENT_CREDIT", "No."))), Declined,
          "INSUFFICIENT_CREDIT: No.", 200, has_answer=True),
-    Case("integer code inside 200", says(answer(200, envelope(None, 200, 400, "No."))), Declined, "400: No.", 200,
+    Case("a call refused inside 200", says(answer(200, envelope(None, 200, "BAD_REQUEST", "No."))), Declined,
+         "BAD_REQUEST: No.", 200, has_answer=True),
+    Case("integer code inside 400", says(answer(400, envelope(None, 400, 400, "No."))), Declined, "400: No.", 400,
          has_answer=True),
 )  # fmt: skip
 
@@ -181,25 +188,52 @@ async def test_an_unknown_host_was_never_reached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("39", "39"), ("0", "0"), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("soon", None)]
+    ("header", "seconds"),
+    [("39", 39), ("0", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("soon", None), ("9" * 5_000, None)],
+    ids=["39", "0", "date", "word", "endless"],
 )
-async def test_retry_after_is_kept_where_it_is_in_seconds(header: str, seconds: str | None) -> None:
+async def test_retry_after_is_kept_where_it_is_in_seconds(header: str, seconds: int | None) -> None:
     async with scripted(says(refusal(429, "HTTP_TOO_MANY_REQUESTS", f"Retry-After: {header}"))) as upstream:
         fault = await fault_of(upstream.settings())
     assert isinstance(fault, Declined)
     assert fault.retry_after == seconds
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed(status: int) -> None:
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308, 399])
+async def test_a_redirect_is_not_followed_and_tells_nothing(status: int) -> None:
+    """M7: ClickSend may have acted before it answered so."""
     async with scripted(says(good({}))) as elsewhere:
         location = f"Location: {elsewhere.url}/v3/sms/send"
         async with scripted(says(answer(status, None, location))) as upstream:
             fault = await fault_of(upstream.settings())
-    assert isinstance(fault, Declined)
-    assert fault.status == status
+    assert isinstance(fault, NoUsableAnswer)
+    assert not fault.passing
+    assert "CLICKSEND_BASE_URL may be wrong" in fault.reason
     assert elsewhere.connections == 0
     assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("status", ["000", "101", "199", "600", "999"])
+async def test_a_status_that_is_no_answer_of_http_tells_nothing(status: str) -> None:
+    """M7: only 4xx is a refusal."""
+    body = b'{"http_code":200,"response_code":"SUCCESS","data":{}}'
+    head = f"HTTP/1.1 {status} Odd\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with scripted(says_and_closes(head.encode() + body)) as upstream:
+        fault = await fault_of(upstream.settings(), SEND)
+    assert isinstance(fault, NoUsableAnswer)
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(200, "SUCCESS"), (201, "CREATED"), (201, "SUCCESS"), (200, "CREATED"), (200, "NO_CONTENT")]
+)
+async def test_every_documented_success_is_a_yes(status: int, code: str) -> None:
+    """W5: ClickSend documents 200, 201 and 204 with SUCCESS, CREATED and NO_CONTENT."""
+    content = envelope({"list_id": 88}, 204 if code == "NO_CONTENT" else status, code)
+    async with scripted(says(answer(status, content))) as upstream:
+        clicksend = OneAccount(upstream.settings())
+        assert await clicksend.send(Request("POST", "/v3/lists", body={"list_name": "VIP"})) == content
+        await clicksend.aclose()
 
 
 async def test_a_204_is_an_empty_answer() -> None:

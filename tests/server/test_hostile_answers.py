@@ -19,12 +19,12 @@ from inputs import GOOD
 from scripted import BASIC, SECRET, USERNAME, OneAccount, answer, envelope, good, says, scripted
 
 from schemas.envelope import Envelope
-from server.cleaning import REMOVED, Remover
 from server.client import MAX_ANSWER_BYTES
 from server.dispatch import Dispatcher
 from server.errors import NeverReached, NoUsableAnswer
 from server.guard.questions import Question
 from server.logs import configure
+from server.removing import REMOVED, Remover
 from server.settings import Credentials, Settings
 from tools.action import Request
 from tools.catalog import CATALOG
@@ -237,7 +237,7 @@ async def test_numbers_and_depths_beyond_all_bounds_are_told_as_no_usable_answer
     result = await called(answer(200, raw.encode()), slug)
     assert result.error is not None
     assert "fault inside this server" not in result.error
-    assert "not a JSON object" in result.error
+    assert "no JSON object" in result.error
     assert "Nothing was sent" not in result.error
 
 

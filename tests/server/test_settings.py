@@ -201,13 +201,14 @@ def test_a_repr_never_shows_the_secret() -> None:
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
-def test_help_shows_every_variable_with_its_default(variable: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_lists_every_variable_with_its_default(
+    variable: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+        cli.main(["settings"])
     assert ended.value.code == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith(f"{variable.name} ")]
-    assert variable.meaning in line
-    assert f"(default: {variable.default})" in line
+    assert f"  {variable.name} (default: {variable.default})\n      {variable.meaning}\n" in capsys.readouterr().out
 
 
 def test_the_defaults_in_words_are_the_defaults() -> None:

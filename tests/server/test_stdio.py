@@ -35,6 +35,7 @@ pytestmark = pytest.mark.anyio
 READ = "CLICKSEND_GET_ACCOUNT"
 SEND = "CLICKSEND_CREATE_SMS_SEND"
 ACCEPTED = good({"messages": [{"to": MARKED_NUMBER, "status": "SUCCESS"}]})
+ACCOUNT = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET}
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
@@ -81,7 +82,7 @@ async def test_every_line_of_stdout_is_json_rpc_whatever_comes_in() -> None:
 
 
 async def test_the_end_of_stdin_is_the_end() -> None:
-    async with running() as program:
+    async with running(**ACCOUNT) as program:
         await greeted(program)
         await program.close_stdin()
         assert await program.ended() == 0
@@ -89,7 +90,7 @@ async def test_the_end_of_stdin_is_the_end() -> None:
 
 
 async def test_a_host_that_leaves_before_it_says_anything_is_no_fault() -> None:
-    async with running() as program:
+    async with running(**ACCOUNT) as program:
         await program.close_stdin()
         assert await program.ended() == 0
     assert (program.lines, program.errors) == ([], "")
@@ -97,7 +98,7 @@ async def test_a_host_that_leaves_before_it_says_anything_is_no_fault() -> None:
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 async def test_a_signal_ends_it_although_stdin_stays_open(number: signal.Signals) -> None:
-    async with running() as program:
+    async with running(**ACCOUNT) as program:
         await greeted(program)
         program.process.send_signal(number)
         assert await program.ended() == 128 + number
@@ -111,7 +112,7 @@ async def test_a_closed_stdout_leaves_no_traceback() -> None:
         stdin=asyncio.subprocess.PIPE,
         stdout=writing,
         stderr=asyncio.subprocess.PIPE,
-        env=environment(),
+        env=environment(**ACCOUNT),
     )
     os.close(writing)
     os.close(reading)

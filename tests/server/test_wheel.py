@@ -35,12 +35,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_entry_module_the_three_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     folders = {name.split("/")[0] for name in names}
     (metadata,) = [folder for folder in folders if folder.endswith(".dist-info")]
-    assert folders == {"server", "tools", "schemas", metadata}
+    assert folders == {"clicksend_mcp.py", "server", "tools", "schemas", metadata}
     own = [name for name in names if not name.startswith(metadata)]
     page = "server/sandbox/page/"
     others = [name for name in own if not name.startswith(page) and not name.endswith((".py", "py.typed"))]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tools.catalog import CATALOG
-from tools.outcome import Refused, Verdict
+from tools.outcome import Refused, Verdict, ids_of
 
 SMS = "CLICKSEND_CREATE_SMS_SEND"
 MMS = "CLICKSEND_CREATE_MMS_SEND"
@@ -98,32 +98,32 @@ CASES = (
         Verdict(1, (Refused("+61422222222", "INVALID_SENDER_ID"),), missing=1),
     ),
     Case(
-        "an unknown status is no yes",
+        "an unknown status is neither yes nor no",
         SMS,
         TO_THREE,
         statuses("SUCCESS", "SUCCESS", "Success"),
-        Verdict(2, (Refused(PEOPLE[2], "Success"),)),
+        Verdict(2, unclear=(Refused(PEOPLE[2], "Success"),)),
     ),
     Case(
-        "a status of null is no yes",
+        "a status of null is neither yes nor no",
         SMS,
         TO_THREE,
         statuses("SUCCESS", "SUCCESS", None),
-        Verdict(2, (Refused(PEOPLE[2], "None"),)),
+        Verdict(2, unclear=(Refused(PEOPLE[2], "None"),)),
     ),
     Case(
-        "an entry without anything is no yes",
+        "an entry without anything is neither yes nor no",
         SMS,
         {"messages": TO_THREE["messages"][:1]},
         {"data": {"messages": [{}]}},
-        Verdict(0, (Refused("None", "None"),)),
+        Verdict(0, unclear=(Refused("None", "None"),)),
     ),
     Case(
-        "more entries than messages, as a number in two lists would make",
+        "more entries than messages",
         SMS,
         {"messages": TO_THREE["messages"][:1]},
         statuses("SUCCESS", "SUCCESS"),
-        Verdict(2),
+        Verdict(1, unclear=(Refused(PEOPLE[1], "SUCCESS for a number that was not asked for"),)),
     ),
     Case("all MMS accepted", MMS, PICTURE_TO_THREE, statuses("SUCCESS", "SUCCESS", "SUCCESS"), Verdict(3)),
     Case("an MMS missing", MMS, PICTURE_TO_THREE, statuses("SUCCESS"), Verdict(1, missing=2)),
@@ -145,11 +145,41 @@ CASES = (
         "a refused letter is named after its addressee",
         LETTERS,
         LETTER_TO_TWO,
-        letters({"address_name": "Ana", "status": "SUCCESS"}, {"address_name": "Ben", "status": "INVALID_ADDRESS"}),
-        Verdict(1, (Refused("Ben", "INVALID_ADDRESS"),)),
+        letters({"address_name": "Ana", "status": "SUCCESS"}, {"address_name": "Ben", "status": "INSUFFICIENT_CREDIT"}),
+        Verdict(1, (Refused("Ben", "INSUFFICIENT_CREDIT"),)),
     ),
     Case("letters look for recipients, not messages", LETTERS, LETTER_TO_TWO, statuses("SUCCESS", "SUCCESS"), None),
-    Case("a campaign under way", CAMPAIGN, TO_A_LIST, {"data": {"sms_campaign_id": 7, "status": "WIP"}}, Verdict(1)),
+    Case(
+        "a campaign under way", CAMPAIGN, TO_A_LIST, {"data": {"sms_campaign_id": 7, "status": "Sending"}}, Verdict(1)
+    ),
+    Case(
+        "a campaign of a status that nobody knows",
+        CAMPAIGN,
+        TO_A_LIST,
+        {"data": {"sms_campaign_id": 7, "status": "WIP"}},
+        Verdict(0, unclear=(Refused("campaign 7", "WIP", "7"),)),
+    ),
+    Case(
+        "a campaign inside another object, as other integrations read it",
+        CAMPAIGN,
+        TO_A_LIST,
+        {"data": {"sms_campaign": {"sms_campaign_id": 7, "status": "Scheduled"}, "total_count": 4}},
+        Verdict(1),
+    ),
+    Case(
+        "a changed campaign inside another object",
+        UPDATE,
+        UPDATE_TO_A_LIST,
+        {"data": {"sms_campaign": {"sms_campaign_id": 7, "status": "Draft"}}},
+        Verdict(0, (Refused("campaign 7", "Draft", "7"),)),
+    ),
+    Case(
+        "a cancelled campaign inside another object",
+        CANCEL,
+        SEVEN,
+        {"data": {"sms_campaign": {"sms_campaign_id": 7, "status": "Cancelled"}}},
+        Verdict(1),
+    ),
     Case(
         "a scheduled campaign", CAMPAIGN, TO_A_LIST, {"data": {"sms_campaign_id": 7, "status": "Scheduled"}}, Verdict(1)
     ),
@@ -158,14 +188,14 @@ CASES = (
         UPDATE,
         UPDATE_TO_A_LIST,
         {"data": {"sms_campaign_id": 7, "status": "Cancelled"}},
-        Verdict(0, (Refused("campaign 7", "Cancelled"),)),
+        Verdict(0, (Refused("campaign 7", "Cancelled", "7"),)),
     ),
     Case(
         "a campaign that stayed a draft",
         CAMPAIGN,
         TO_A_LIST,
         {"data": {"sms_campaign_id": 7, "status": "Draft"}},
-        Verdict(0, (Refused("campaign 7", "Draft"),)),
+        Verdict(0, (Refused("campaign 7", "Draft", "7"),)),
     ),
     Case("a campaign without an id", CAMPAIGN, TO_A_LIST, {"data": {"status": "WIP"}}, None),
     Case("a campaign that is a list", CAMPAIGN, TO_A_LIST, {"data": [{"sms_campaign_id": 7}]}, None),
@@ -188,14 +218,14 @@ CASES = (
         CANCEL,
         SEVEN,
         {"data": {"sms_campaign_id": 7, "status": "Sent"}},
-        Verdict(0, (Refused("campaign 7", "Sent"),)),
+        Verdict(0, (Refused("campaign 7", "Sent", "7"),)),
     ),
     Case(
         "a cancelled campaign with a status of null",
         CANCEL,
         SEVEN,
         {"data": {"sms_campaign_id": 7, "status": None}},
-        Verdict(0, (Refused("campaign 7", "None"),)),
+        Verdict(0, unclear=(Refused("campaign 7", "None", "7"),)),
     ),
     Case("a cancelled campaign without a status", CANCEL, SEVEN, {"data": {"sms_campaign_id": 7}}, None),
     Case("a cancelled campaign that is a list", CANCEL, SEVEN, {"data": [{"status": "Cancelled"}]}, None),
@@ -205,7 +235,7 @@ CASES = (
         SMS,
         {"messages": TO_THREE["messages"][:1]},
         {"data": {"messages": [{"to": "+" * 999, "status": "S" * 999}]}},
-        Verdict(0, (Refused("+" * 60, "S" * 60),)),
+        Verdict(0, unclear=(Refused("+" * 60, "S" * 60),)),
     ),
     Case("an answer without data", LISTS, {}, {"http_code": 200}, None),
     Case("an empty answer", LISTS, {}, {}, None),
@@ -241,11 +271,113 @@ def test_an_answer_of_another_shape_gives_no_verdict(answer: dict[str, Any]) -> 
     assert action.outcome(action.input.model_validate(TO_THREE), answer) is None
 
 
+def counted(queued: object, *each: str, **more: Any) -> dict[str, Any]:
+    """An answer that counts its messages."""
+    answer = statuses(*each)
+    return {**answer, "data": {**answer["data"], "queued_count": queued, **more}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (counted(1, "INVALID_RECIPIENT", "THROTTLED", "THROTTLED"), "queued_count is 1, and 0 have"),
+        (counted(3, "SUCCESS", "SUCCESS", "THROTTLED"), "queued_count is 3, and 2 have"),
+        (counted(0, "SUCCESS", "SUCCESS", "SUCCESS", blocked_count=3), "queued_count is 0, and 3 have"),
+        (counted(None, "SUCCESS", "SUCCESS", "SUCCESS", blocked_count=2), "blocked_count is 2, and 0 are refused"),
+        (counted(None, "THROTTLED", "THROTTLED", "THROTTLED", total_price=0.07), "total_price is 0.07, and none"),
+        (counted(None, "THROTTLED", "THROTTLED", "THROTTLED", total_price="0.1584"), "total_price is 0.1584"),
+    ],
+)
+def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear(
+    answer: dict[str, Any], why: str
+) -> None:
+    """D17, W4: an answer that says two things says nothing."""
+    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), answer)
+
+    assert verdict is not None
+    assert verdict.contradiction.startswith(why)
+    assert (verdict.accepted, verdict.refused, len(verdict.unclear)) == (0, (), 3)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        counted(2, "SUCCESS", "INVALID_RECIPIENT", "SUCCESS", blocked_count=0, total_price=0.14),
+        counted(1, "SUCCESS", "COUNTRY_NOT_ENABLED", "INVALID_RECIPIENT", blocked_count=1, total_price="0.07"),
+        counted("3", "SUCCESS", "THROTTLED", "THROTTLED"),  # a count that is none decides nothing
+        counted(True, "THROTTLED", "THROTTLED", "THROTTLED", blocked_count=-1, total_price=0),
+        counted(-1, "THROTTLED", "THROTTLED", "THROTTLED", total_price="-5.00"),
+    ],
+)
+def test_counts_that_agree_or_are_none_leave_the_statuses_as_they_are(answer: dict[str, Any]) -> None:
+    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), answer)
+
+    assert verdict is not None
+    assert verdict.certain
+    assert verdict.accepted == sum(entry["status"] == "SUCCESS" for entry in answer["data"]["messages"])
+
+
+def test_a_refusal_that_costs_something_is_none() -> None:
+    """W4: ClickSend charges nothing for what it refuses."""
+    answer = statuses("SUCCESS", "THROTTLED", "THROTTLED")
+    answer["data"]["messages"][2]["message_price"] = "0.0792"
+    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), answer)
+
+    assert verdict == Verdict(1, (Refused(PEOPLE[1], "THROTTLED"),), (Refused(PEOPLE[2], "THROTTLED"),))
+
+
+@pytest.mark.parametrize("to", ["61411111111", "0411111111", "+61 411 111 111", "+61411111111"])
+def test_a_number_that_the_answer_writes_otherwise_is_the_one_that_was_asked_for(to: str) -> None:
+    arguments = CATALOG[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
+    answer = {"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}
+
+    assert CATALOG[SMS].outcome(arguments, answer) == Verdict(1)
+
+
+@pytest.mark.parametrize("to", ["+447911123456", None, ["+61411111111", 7], ""])
+def test_a_yes_for_another_number_is_none(to: object) -> None:
+    """H1: such an answer belongs to another call."""
+    arguments = CATALOG[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
+    verdict = CATALOG[SMS].outcome(arguments, {"data": {"messages": [{"to": to, "status": "SUCCESS"}]}})
+
+    assert verdict is not None
+    assert (verdict.accepted, len(verdict.unclear)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "ids"),
+    [
+        (
+            {"messages": [{"status": "SUCCESS", "message_id": "A-1"}, {"status": "THROTTLED", "message_id": "B-2"}]},
+            ["A-1"],
+        ),
+        (
+            {
+                "messages": [
+                    {"status": "SUCCESS", "message_id": value} for value in ("", None, 7, [1], "a\nb", "x" * 65)
+                ]
+            },
+            ["7"],
+        ),
+        ({"sms_campaign_id": 311}, ["311"]),
+        ({"sms_campaign": {"sms_campaign_id": 311}}, ["311"]),
+        ({"sms_campaign_id": {"a": 1}}, []),
+        ({"messages": "none"}, []),
+        ([1], []),
+        (None, []),
+    ],
+)
+def test_ids_are_plain_texts_whatever_an_answer_holds(data: object, ids: list[str]) -> None:
+    """M5: nothing else of an answer gets into the ledger."""
+    assert ids_of({"data": data}) == ids
+
+
 @pytest.mark.parametrize(
     ("verdict", "complete"),
     [
         (Verdict(3), True),
         (Verdict(2, missing=1), False),
+        (Verdict(2, unclear=(Refused("+61422222222", "Queued"),)), False),
         (Verdict(2, (Refused("+61422222222", "INVALID_RECIPIENT"),)), False),
     ],
 )

@@ -37,7 +37,7 @@ CASES = (
                     "to": "+61 411-111-111",
                     "body": "Hi",
                     "from": "Shop",
-                    "schedule": "2100-01-01T10:00:00+10:00",
+                    "schedule": str(TOMORROW),
                     "custom_string": "order 7",
                     "source": "crm",
                     "country": "AU",
@@ -46,8 +46,8 @@ CASES = (
             ]
         },
         "POST /v3/sms/send",
-        '{"messages":[{"to":"+61411111111","body":"Hi","from":"Shop","schedule":4102444800,'
-        '"custom_string":"order 7","source":"crm","country":"AU","from_email":"ana@example.com"}]}',
+        '{"messages":[{"country":"AU","to":"+61411111111","body":"Hi","from":"Shop",'
+        f'"schedule":{TOMORROW},"custom_string":"order 7","source":"crm","from_email":"ana@example.com"}}]}}',
     ),
     Case(
         "two SMS with only what they need",
@@ -70,12 +70,12 @@ CASES = (
             "q": "status:Completed,to:+61411111111",
             "page": 2,
             "limit": 100,
-            "date_from": 0,
+            "date_from": 1600000000,
             "date_to": 1700000000,
             "order_by": "date:desc",
         },
         "GET /v3/sms/history?q=status%3ACompleted%2Cto%3A%2B61411111111&page=2&limit=100"
-        "&date_from=0&date_to=1700000000&order_by=date%3Adesc",
+        "&date_from=1600000000&date_to=1700000000&order_by=date%3Adesc",
     ),
     Case("history without a filter", "CLICKSEND_GET_SMS_HISTORY", {}, "GET /v3/sms/history"),
     Case("receipts", "CLICKSEND_GET_SMS_RECEIPTS", {"page": 1, "limit": 15}, "GET /v3/sms/receipts?page=1&limit=15"),
@@ -205,9 +205,10 @@ CASES = (
             "fax_number": "+61893333333",
         },
         "POST /v3/lists/88/contacts",
-        '{"phone_number":"+61411111111","email":"ana@example.com","first_name":"Ana","last_name":"O\'Neil",'
+        '{"address_country":"AU","phone_number":"+61411111111","email":"ana@example.com","first_name":"Ana",'
+        '"last_name":"O\'Neil",'
         '"organization_name":"Shop","address_line_1":"1 Main St","address_city":"Perth","address_state":"WA",'
-        '"address_postal_code":"0800","address_country":"AU","custom_1":"a","custom_2":"b","custom_3":"c",'
+        '"address_postal_code":"0800","custom_1":"a","custom_2":"b","custom_3":"c",'
         '"custom_4":"d","fax_number":"+61893333333"}',
     ),
     Case(

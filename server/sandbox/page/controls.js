@@ -1,22 +1,22 @@
 /** What a person can do to the sandbox: move its clock, order faults, change the balance, start over. */
 
 import { useContext, useRef, useState } from "preact/hooks";
-import { AccountName, announce, order } from "./live.js";
+import { AccountName, announce, order, useProblem } from "./live.js";
 import { Dialog, html, Money, plural, Time, View } from "./parts.js";
 import { go } from "./route.js";
 
 /** @param {{overview?: any}} props */
 export function ControlsView({ overview }) {
-  const [problem, setProblem] = useState("");
+  const [problem, setProblem] = useProblem();
   if (!overview) return null;
   /** Run an order, and say what came of it. */
   const act = async (done, ...what) => {
     try {
       await order(...what);
-      setProblem("");
+      setProblem(undefined);
       announce(done);
     } catch (error) {
-      setProblem(error.message);
+      setProblem(error);
     }
   };
   return html`

@@ -27,8 +27,24 @@ async function request(path, options) {
  * @param {string} name of a control
  * @param {object} [body]
  */
-export function order(method, name, body) {
-  return request(name, { method, body: body && JSON.stringify(body) });
+export async function order(method, name, body) {
+  try {
+    return await request(name, { method, body: body && JSON.stringify(body) });
+  } catch (error) {
+    // The browser has its own words for no answer at all.
+    throw error instanceof TypeError ? Object.assign(new Error("The sandbox did not answer."), { lost: true }) : error;
+  }
+}
+
+/**
+ * What went wrong with an order; where there was no answer, only until the sandbox is heard again.
+ * @returns {[string, (error?: Error & {lost?: boolean}) => void]}
+ */
+export function useProblem() {
+  const change = useContext(Change);
+  const [error, setError] = useState();
+  useEffect(() => setError((now) => (now?.lost ? undefined : now)), [change]);
+  return [error?.message ?? "", setError];
 }
 
 /** @param {Record<string, string | number | undefined>} values those that are empty are left out */

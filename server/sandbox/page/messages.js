@@ -1,7 +1,7 @@
 /** Conversations by phone number, each as its phone shows it, and replies from there. */
 
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { AccountName, announce, order, useAnswer } from "./live.js";
+import { AccountName, announce, order, useAnswer, useProblem } from "./live.js";
 import {
   clockTime,
   dayOf,
@@ -145,6 +145,7 @@ function Thread({ number }) {
         <div>
           <h2 ref=${heading} tabindex="-1"><bdi>${data?.name || number}</bdi></h2>
           <p class="soft"><bdi>${data?.name ? `${number} · ` : ""}</bdi>${data ? plural(data.total, "message") : ""}</p>
+          ${data?.opted_out && html`<p class="chip bad">Opted out: campaigns leave this number out</p>`}
         </div>
       </header>
       <div class="log" ref=${log} tabindex="0" role="region" aria-label="Messages of ${number}">
@@ -284,7 +285,7 @@ function Picture({ id, picture }) {
 
 function Reply({ number, answersTo }) {
   const account = useContext(AccountName);
-  const [problem, setProblem] = useState("");
+  const [problem, setProblem] = useProblem();
   const field = useRef(null);
   // A phone can only answer numbers; what goes to a name would go nowhere.
   const to = answersTo?.startsWith("+") ? answersTo : undefined;
@@ -295,10 +296,10 @@ function Reply({ number, answersTo }) {
     field.current.value = ""; // at once, for what is typed meanwhile is the next message
     try {
       await order("POST", "inbound", { from: number, body, to, username: account || undefined });
-      setProblem("");
+      setProblem(undefined);
     } catch (error) {
       field.current.value ||= body;
-      setProblem(error.message);
+      setProblem(error);
     }
   };
   const onKey = (event) => {
@@ -321,7 +322,7 @@ function Reply({ number, answersTo }) {
 /** A message from a phone that nobody has written to. */
 function NewMessage({ close }) {
   const account = useContext(AccountName);
-  const [problem, setProblem] = useState("");
+  const [problem, setProblem] = useProblem();
   const send = async (event) => {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
@@ -331,7 +332,7 @@ function NewMessage({ close }) {
       close();
       go("messages", from);
     } catch (error) {
-      setProblem(error.message);
+      setProblem(error);
     }
   };
   return html`

@@ -98,6 +98,7 @@ const Campaign = ({ row }) => html`
     <p class="quote" dir="auto">${row.body}</p>
     <${Facts} facts=${[
       ["To", html`${plural(row.total, "contact")} of <a href=${link("lists", row.list_id)}><bdi>${row.list}</bdi></a>`],
+      ["Left out", row.left_out],
       ["From", row.from || "a shared number"],
       [row.scheduled ? "Scheduled" : "Sent", html`<${Time} at=${row.send_at} />`],
       ["Link", row.url_to_shorten],
@@ -157,6 +158,14 @@ function Contacts({ id }) {
         <div class="tools"><${Search} label="Search contacts" onSearch=${place.search} /></div>
       </header>
       ${data?.import?.error && html`<p class="problem">The last import failed: ${data.import.error}</p>`}
+      ${
+        data?.import?.status === "done" &&
+        data.import.rows_refused > 0 &&
+        html`
+        <p class="problem">
+          The last import refused ${plural(data.import.rows_refused, "row")}: ${data.import.reasons.join("; ")}
+        </p>`
+      }
       <${Listing} answer=${{ data, error }} place=${place} limit=${LIMIT} what="contacts" empty=${empty}
         row=${(row) => html`<${Contact} row=${row} key=${row.id} />`} />
     </div>

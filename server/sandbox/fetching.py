@@ -1,0 +1,150 @@
+"""Fetching from the web: whole files within bounds, and only from addresses that may be reached.
+
+A sandbox that serves strangers must not fetch for them what only this machine can reach. What a name stands for may
+change from one look-up to the next, so the address that was checked is the one that is connected to, for each redirect.
+"""
+
+import socket
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+import anyio
+import httpx
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+MAX_REDIRECTS = 5
+CONNECT_SECONDS = 5
+
+Address = IPv4Address | IPv6Address
+MayReach = Callable[[Address], bool]
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class NotFetched(Exception):
+    """Why there is no answer, in a few words."""
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is on the internet, also where it has an IPv4 address inside."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if address in _NAT64:
+            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(inner)
+        if address.scope_id or address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+async def fetch(url: str, may_reach: MayReach | None, seconds: float) -> bytes:
+    """The content of a web address. Raises NotFetched when it is too large, or not there within so many seconds."""
+    try:
+        with anyio.fail_after(seconds):
+            return await _followed(url, may_reach)
+    except TimeoutError:
+        raise NotFetched(f"the file took longer than {seconds:g} seconds") from None
+
+
+async def request(method: str, url: str, may_reach: MayReach | None, seconds: float, **content: Any) -> int:
+    """The status with which a web address answers one request. Raises NotFetched when there is no answer."""
+    try:
+        with anyio.fail_after(seconds):
+            async with _client() as client, _answer(client, method, httpx.URL(url), may_reach, content) as response:
+                return response.status_code
+    except TimeoutError:
+        raise NotFetched("no answer in time") from None
+    except httpx.InvalidURL:
+        raise NotFetched("no web address") from None
+
+
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=CONNECT_SECONDS, trust_env=False)
+
+
+async def _followed(url: str, may_reach: MayReach | None) -> bytes:
+    async with _client() as client:
+        try:
+            target = httpx.URL(url)
+            for _ in range(MAX_REDIRECTS + 1):
+                headers = {"headers": {"accept-encoding": "identity"}}
+                async with _answer(client, "GET", target, may_reach, headers) as response:
+                    if not response.has_redirect_location:
+                        return await _content(response)
+                    target = target.join(response.headers["location"])
+        except httpx.InvalidURL:
+            raise NotFetched("the file has no web address") from None
+    raise NotFetched(f"more than {MAX_REDIRECTS} redirects")
+
+
+@asynccontextmanager
+async def _answer(
+    client: httpx.AsyncClient, method: str, target: httpx.URL, may_reach: MayReach | None, content: dict[str, Any]
+) -> AsyncIterator[httpx.Response]:
+    """The answer to one request, its body not yet read. Redirects are not followed."""
+    if target.scheme not in ("http", "https") or not target.host:
+        raise NotFetched("only http and https addresses are fetched")
+    try:
+        response = await _sent(client, method, target, may_reach, content)
+    except httpx.HTTPError as error:
+        raise NotFetched(f"{target.host} could not be reached ({type(error).__name__})") from None
+    try:
+        yield response
+    except httpx.HTTPError as error:
+        raise NotFetched(f"the connection to {target.host} broke ({type(error).__name__})") from None
+    finally:
+        await response.aclose()
+
+
+async def _sent(
+    client: httpx.AsyncClient, method: str, target: httpx.URL, may_reach: MayReach | None, content: dict[str, Any]
+) -> httpx.Response:
+    if may_reach is None:
+        return await client.send(client.build_request(method, target, **content), stream=True)
+    failure: httpx.TransportError | None = None
+    for address in await _checked(target, may_reach):
+        request = client.build_request(method, target.copy_with(host=address), **content)
+        request.headers["host"] = target.netloc.decode("ascii")
+        request.extensions["sni_hostname"] = target.host  # the certificate too has to be that of the name
+        try:
+            return await client.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            failure = error
+    raise failure or NotFetched(f"{target.host} has no address")
+
+
+async def _checked(target: httpx.URL, may_reach: MayReach) -> list[str]:
+    """The addresses of a host. Raises NotFetched if there are none, or one that may not be reached."""
+    try:
+        found = await anyio.getaddrinfo(target.host, target.port or 80, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise NotFetched(f"{target.host} is not known") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not all(may_reach(ip_address(address)) for address in addresses):
+        raise NotFetched(f"{target.host} is not on the public internet, and nothing else is fetched here")
+    return addresses
+
+
+async def _content(response: httpx.Response) -> bytes:
+    """The body, with no more than one layer of compression taken off, and none of it beyond the bound."""
+    if response.status_code != 200:
+        raise NotFetched(f"HTTP {response.status_code} instead of the file")
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise NotFetched("the file is compressed in a way that is not read here")
+    unpacking = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
+    content = bytearray()
+    try:
+        async for chunk in response.aiter_raw():
+            content += chunk if unpacking is None else unpacking.decompress(chunk, MAX_FILE_BYTES + 1 - len(content))
+            if len(content) > MAX_FILE_BYTES:
+                raise NotFetched(f"the file is larger than {MAX_FILE_BYTES // 1024**2} MB")
+    except zlib.error:
+        raise NotFetched("the compressed file is damaged") from None
+    if unpacking is not None and not unpacking.eof:
+        raise NotFetched("the compressed file is damaged")
+    return bytes(content)

@@ -1,0 +1,134 @@
+"""The question to a person: all that leaves is in it, cleaned and bounded, and the yes is bound to just that."""
+
+import json
+from typing import Any
+
+import pytest
+from guarding import ANA, BO, MMS, Place, campaign, contact_list, control, data, guarded, join, letter, sent, sms
+
+from server.guard.questions import Approved, Question
+from server.policy import Approval
+from server.sandbox.serve import RunningSandbox
+
+pytestmark = pytest.mark.anyio
+
+ALWAYS = {"approval": Approval(always=True, deletes=True)}
+
+
+async def asked(call: Any, slug: str, **arguments: Any) -> str:
+    """The text of the question that a call leads to."""
+    question = await call(slug, **arguments)
+    assert isinstance(question, Question), question
+    return question.text
+
+
+async def test_every_field_that_leaves_is_in_the_question(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M3: links, reply addresses, references, pictures and all lines of an address."""
+    async with guarded(sandbox, ledger, **ALWAYS) as call:
+        list_id = await contact_list(call, ANA)
+        text = await asked(
+            call,
+            "CREATE_SMS_SEND",
+            **sms(from_email="boss@example.com", custom_string="order-7", source="shop", country="AU"),
+        )
+        for part in ("from_email boss@example.com", "custom_string order-7", "source shop", "country AU"):
+            assert part in text
+        text = await asked(
+            call,
+            "UPDATE_SMS_CAMPAIGNS",
+            **campaign(
+                list_id, sms_campaign_id=311, body="See smsg.io/xxxxx", url_to_shorten="https://a.example/x?y=1"
+            ),
+        )
+        for part in ("sms_campaign_id 311", "url_to_shorten https://a.example/x?y=1", "name Sale"):
+            assert part in text
+        assert f"everybody on contact list {list_id}, 1 contacts" in text
+        text = await asked(call, "CREATE_MMS_SEND", **{**MMS, "media_file": f"https://files.example/{'m' * 900}.gif"})
+        assert f"media_file https://files.example/{'m' * 900}.gif" in text
+        assert "subject Menu" in text
+        text = await asked(
+            call, "CREATE_POST_LETTERS_SEND", **letter(address_line_2="Unit 7", custom_string="inv-9"), priority_post=1
+        )
+        for part in ("address_line_2 Unit 7", "address_postal_code 6000", "return_address_id 1001", "priority_post 1"):
+            assert part in text
+    assert sent(sandbox) == []
+
+
+async def test_each_of_many_recipients_and_texts_is_in_the_question(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M3: who gets which text from whom is told, and nobody is only counted."""
+    messages = [{"to": f"+614915701{n:02}", "body": f"Hello {n}", "custom_string": f"c{n}"} for n in range(25)]
+    async with guarded(sandbox, ledger, **ALWAYS) as call:
+        text = await asked(call, "CREATE_SMS_SEND", messages=messages)
+    lines = text.splitlines()
+    for number, message in enumerate(messages):
+        place = lines.index(f"To: 1: {message['to']}")
+        assert lines[place + 3] == f"Text: Hello {number} (1 part each)"
+        assert f"Also: {message['to']}: custom_string c{number}" in lines
+    assert " more" not in text
+
+
+async def test_what_does_not_fit_into_a_question_cannot_be_approved(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M3: nobody reads a thousand numbers."""
+    messages = [{"to": f"+6149157{n:04}", "body": "Hello"} for n in range(1000)]
+    async with guarded(sandbox, ledger, **ALWAYS) as call:
+        envelope = await call("CREATE_SMS_SEND", messages=messages)
+    assert "does not fit into one question" in envelope.error
+    assert "split it into several calls" in envelope.error
+    assert envelope.error.endswith("Nothing was sent.")
+    assert sent(sandbox) == []
+
+
+@pytest.mark.parametrize("odd", ["\u202eevil", "a\u2028To: 1: +1", "a\u2029b", "a\x85b", "a\x1b[31mb", "x\u200by"])
+async def test_no_field_can_write_a_line_of_the_question(odd: str, ledger: Place, sandbox: RunningSandbox) -> None:
+    """M3: in sends and in deletions."""
+    async with guarded(sandbox, ledger, **ALWAYS) as call:
+        send = await asked(call, "CREATE_SMS_SEND", **sms(custom_string=odd, source=odd))
+        delete = await asked(call, "SMS_CANCEL_ALL_PUT", custom_string=odd)
+    for text in (send, delete):
+        assert not set(text) & set("\u202e\u2028\u2029\x85\u200b")
+        assert not [line for line in text.split("\n") if line.startswith("To: 1: +1")]
+
+
+@pytest.mark.parametrize("more", [{}, {"max_recipients": 5}], ids=["approval alone", "and a limit"])
+async def test_a_list_that_was_swapped_between_question_and_yes_is_not_sent_to(
+    more: dict[str, Any], ledger: Place, sandbox: RunningSandbox
+) -> None:
+    """M3: the yes is bound to the recipients."""
+    async with guarded(sandbox, ledger) as call:
+        list_id = await contact_list(call, ANA)
+    async with guarded(sandbox, ledger, **ALWAYS, **more) as call:
+        question = await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(list_id))
+        contact = data(await call("GET_LISTS_CONTACTS", list_id=list_id))["data"][0]["contact_id"]
+    async with guarded(sandbox, ledger) as call:
+        data(await call("DELETE_LISTS_CONTACTS", list_id=list_id, contact_id=contact))
+    join(sandbox, list_id, BO)
+    from server.dispatch import Dispatcher
+    from tools.catalog import CATALOG
+
+    action = CATALOG["CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"]
+    async with Dispatcher(_settings(sandbox, ledger, more)) as dispatcher:
+        again = await dispatcher.call(action, campaign(list_id), Approved(question.token))
+    assert isinstance(again, Question)
+    assert again.token != question.token
+    assert sent(sandbox) == []
+
+
+def _settings(sandbox: RunningSandbox, ledger: Place, more: dict[str, Any]) -> Any:
+    from guarding import settings
+
+    return settings(sandbox, ledger, policy={**ALWAYS, **more})
+
+
+async def test_a_yes_covers_the_request_to_the_letter(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M3: also where two requests would be one call to the ledger."""
+    async with guarded(sandbox, ledger, **ALWAYS) as call:
+        questions = [await call("CREATE_SMS_SEND", **sms(**more)) for more in ({}, {"source": "a"}, {"body": "Hello "})]
+    assert len({question.token for question in questions}) == 3
+
+
+async def test_a_deletion_is_asked_about_with_what_it_names(ledger: Place, sandbox: RunningSandbox) -> None:
+    async with guarded(sandbox, ledger, **ALWAYS) as call:
+        text = await asked(call, "DELETE_LISTS_CONTACTS", list_id=88, contact_id=9)
+    assert text == 'Delete Contact from List {"list_id":88,"contact_id":9}\nFor good?'
+    assert json.loads(text.split(" List ")[1].split("\n")[0]) == {"list_id": 88, "contact_id": 9}
+    assert control(sandbox, "GET", "sent")["sent"] == []

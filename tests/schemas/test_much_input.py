@@ -1,0 +1,215 @@
+"""Much input is answered after little work; what is counted is the work, not the time."""
+
+import json
+from typing import Any
+
+import pytest
+from asking import (
+    CONTACT,
+    EXPORT,
+    HISTORY,
+    IMPORT,
+    LETTER,
+    LISTS,
+    NUMBER,
+    RULE,
+    SMS,
+    contact,
+    imported,
+    letter,
+    message,
+    refusal,
+    refused,
+    rule,
+    sms,
+)
+
+import schemas.fields
+import schemas.refusal
+from schemas.refusal import explain
+from tools.catalog import CATALOG
+
+HUGE = 10_000_000  # characters
+MOST_PROBLEMS = 15_000  # that any input within the bounds of lists may raise
+
+
+@pytest.fixture
+def looked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names for which likenesses were looked for."""
+    names: list[str] = []
+    likeness = schemas.refusal.get_close_matches
+
+    def counted(name: str, known: list[str], n: int) -> list[str]:
+        names.append(name)
+        return likeness(name, known, n)
+
+    monkeypatch.setattr(schemas.refusal, "get_close_matches", counted)
+    return names
+
+
+def unknown(count: int, prefix: str = "schedul") -> dict[str, int]:
+    return {f"{prefix}{number}": 1 for number in range(count)}
+
+
+@pytest.mark.parametrize("count", [6, 200, 50_000])
+def test_an_object_of_many_unknown_names_is_refused_at_once(count: int, looked_for: list[str]) -> None:
+    """M1."""
+    error = refused(SMS, sms(**unknown(count)))
+
+    assert error.error_count() == 1
+    told = explain(error, CATALOG[SMS].input)
+    assert told.startswith(f"messages[0] has {count} names that are not inputs here; the inputs are country, to, body")
+    assert looked_for == []
+
+
+@pytest.mark.parametrize("slug", CATALOG)
+def test_every_action_refuses_many_unknown_names_at_once(slug: str) -> None:
+    """M1."""
+    assert refusal(slug, unknown(300)).startswith("arguments has 300 names that are not inputs here; ")
+    assert refusal(slug, json.dumps(unknown(300))).startswith("arguments has 300 names that are not inputs here; ")
+
+
+def test_a_thousand_messages_of_many_unknown_names_are_one_problem(looked_for: list[str]) -> None:
+    """M1."""
+    error = refused(SMS, {"messages": [message(**unknown(50, f"n{number}x")) for number in range(1000)]})
+
+    assert error.error_count() == 1000
+    assert explain(error, CATALOG[SMS].input).startswith("messages[0-999] has 50 names that are not inputs here")
+    assert looked_for == []
+
+
+def test_likenesses_are_looked_for_only_where_they_are_told(looked_for: list[str]) -> None:
+    """M1."""
+    told = refusal(SMS, {"messages": [message(**unknown(5, f"schedule{number}x")) for number in range(1000)]})
+
+    assert len(looked_for) == 40
+    assert told.endswith("and 4960 more problems like these")
+    assert told.count("did you mean schedule?") == 40
+
+
+def test_what_is_wrong_in_a_thousand_messages_is_bounded() -> None:
+    """M1."""
+    wrong = {"to": 1, "body": 1, "from": 1, "schedule": "x", "custom_string": 1, "source": 1, "country": 1}
+    error = refused(SMS, {"messages": [{**wrong, "from_email": 1, **unknown(5, f"n{n}x")} for n in range(1000)]})
+
+    assert error.error_count() <= MOST_PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("slug", "name", "item"),
+    [(SMS, "messages", {}), (LETTER, "recipients", {}), (IMPORT, "field_order", "zip")],
+)
+def test_the_items_of_a_list_are_bounded(slug: str, name: str, item: object) -> None:
+    """M1."""
+    error = refused(slug, {name: [item] * 500_000})
+
+    assert error.error_count() <= MOST_PROBLEMS
+    assert f"{name} has 500000 items; at most " in explain(error, CATALOG[slug].input)
+
+
+def test_a_long_unknown_name_is_compared_by_its_beginning(looked_for: list[str]) -> None:
+    """M1."""
+    told = refusal(SMS, sms(**{"schedule" * 500_000: 1}))
+
+    assert len(told) < 300
+    assert [len(name) for name in looked_for] == [100]
+
+
+@pytest.mark.parametrize("letter_", ["x", " ", "9", "\u200b", "[", "{", "\u0436"], ids=ascii)
+def test_a_huge_text_anywhere_is_refused_in_words(letter_: str) -> None:
+    """L8, M1."""
+    huge = letter_ * HUGE
+    cases: list[tuple[str, Any]] = [
+        (HISTORY, {"q": huge}),
+        (HISTORY, {"q": f"status:{huge}"}),
+        (HISTORY, {"order_by": huge}),
+        (HISTORY, {"date_from": huge}),
+        (LISTS, {"page": huge}),
+        (EXPORT, {"list_id": 1, "filename": f"{huge}.csv"}),
+        (SMS, sms(to=huge)),
+        (SMS, sms(body=huge)),
+        (SMS, sms(from_=huge)),
+        (SMS, sms(schedule=huge)),
+        (SMS, sms(country=huge)),
+        (SMS, {"messages": huge}),
+        (IMPORT, imported(file_url=f"https://example.com/{huge}")),
+        (RULE, rule(action=huge)),
+        (RULE, rule(enabled=huge)),
+        (CONTACT, contact(email=f"a@{huge}")),
+        (CONTACT, contact(first_name=huge)),
+        (LETTER, letter(address_line_1=huge)),
+    ]
+    for slug, arguments in cases:
+        told = refusal(slug, arguments)
+        assert len(told) < 700, told[:200]
+
+
+def test_a_huge_text_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """M1."""
+    measured: list[int] = []
+    measure = schemas.fields.measure
+    monkeypatch.setattr(schemas.fields, "measure", lambda text: (measured.append(len(text)), measure(text))[1])
+
+    refusal(SMS, sms(body="x" * HUGE))
+    refusal("CLICKSEND_CREATE_MMS_SEND", {"messages": [message(subject="s", body="x" * HUGE)]})
+
+    assert measured == []
+
+
+def test_json_text_is_read_up_to_what_a_call_may_hold() -> None:
+    """M1: a thousand messages of eight parts fit, however they are escaped."""
+    full = json.dumps([{"to": f"+614111{number:05}", "body": "\u0436" * 536} for number in range(1000)])
+
+    assert CATALOG[SMS].input.model_validate({"messages": full})
+    told = refusal(SMS, {"messages": f"[{' ' * 3_500_000}]"})
+    assert told == "messages is too long as JSON text: 3500000 characters are read"
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"messages":' * 10_000, '[{"to":' * 5_000 + '"a\nb"', "[" * 3_000 + '"\n"']
+)
+def test_deep_json_text_is_refused_in_words(text: str) -> None:
+    """L4, M1."""
+    assert "is no valid JSON (" in refusal(SMS, text if text[0] == "{" else {"messages": text})
+
+
+def test_deep_arguments_are_refused_in_words() -> None:
+    """L4."""
+    deep: Any = []
+    for _ in range(50_000):
+        deep = [deep]
+
+    assert refusal(SMS, {"messages": deep}) == "messages[0] must be an object with the fields of the tool's schema"
+    assert refusal(SMS, sms(body=deep)) == "messages[0].body must be a string"
+    assert refusal(LISTS, {"page": deep}) == "page must be a whole number"
+    while deep:  # or taking it apart would need as deep a stack
+        deep = deep.pop()
+
+
+@pytest.mark.parametrize(
+    "number", [10**5000, -(10**5000), "0" * 5000, "9" * 5000, 1e308, float("inf")], ids=lambda _: ""
+)
+@pytest.mark.parametrize(
+    ("slug", "make"),
+    [
+        (LISTS, lambda number: {"page": number}),
+        (HISTORY, lambda number: {"date_from": number, "limit": number}),
+        (EXPORT, lambda number: {"list_id": number, "filename": "a.csv"}),
+        (SMS, lambda number: sms(schedule=number)),
+        (SMS, lambda number: sms(to=number)),
+        (SMS, lambda number: sms(body=number) if not isinstance(number, str) else sms(custom_string=number)),
+        (RULE, lambda number: rule(enabled=number, message_search_type=number)),
+        (LETTER, lambda number: letter(return_address_id=number)),
+    ],
+)
+def test_a_number_of_5000_digits_is_refused_in_words(slug: str, make: Any, number: Any) -> None:
+    """L4."""
+    assert len(refusal(slug, make(number))) < 700
+
+
+def test_a_number_of_5000_digits_in_json_text_is_refused_in_words() -> None:
+    """L4."""
+    digits = "1" * 5000
+
+    assert refusal(SMS, {"messages": f'[{{"to": {digits}, "body": "Hi"}}]'})
+    assert refusal(SMS, f'{{"messages": [{{"to": "{NUMBER}", "body": "a\nb", "schedule": {digits}}}]}}')
