@@ -65,12 +65,13 @@ class Remover:
         forms = {form for form in _forms(credentials) if len(form) >= _SHORTEST_SECRET}
         self._forms = sorted(forms, key=len, reverse=True)
         plainly = {_DROPPED.sub("", form) for form in forms}
+        # Those with percent signs are found among the odd spellings.
+        odd = {form for form in forms if "\\" not in form and form != _undone(form) in forms}
         # Bytes, because their capitals alone are ASCII's: far quicker than a pattern.
-        sought = {_searched(form) for form in forms | plainly}
-        # Whoever looks for a part need not look for the whole, nor for what has nothing but odd spellings.
-        self._sought = [
-            form for form in sought if not any(part in form for part in sought - {form}) and not form.startswith(b"%")
-        ]
+        sought = {_searched(form) for form in (forms - odd) | plainly - odd}
+        # Whoever looks for a part need not look for the whole.
+        self._sought = [form for form in sought if not any(part in form for part in sought - {form})]
+        self._has_slashes = any(b"/" in form for form in self._sought)
         self._odd = _OddSpellings(credentials.secret, plainly)
         self._pattern: re.Pattern[str] | None = None
 
@@ -90,7 +91,7 @@ class Remover:
         if self._holds(text):
             return True
         parts = _BETWEEN.join(self._odd.parts(text, json=json))
-        return bool(parts) and self._holds(_undone(parts))
+        return bool(parts) and (self._holds(_unescaped(parts)) or self._holds(_undone(parts)))
 
     def cleaned(self, value: Any) -> Any:
         """What was read from JSON, without the secret in any name or text."""
@@ -106,7 +107,7 @@ class Remover:
 
     def _holds(self, text: str) -> bool:
         searched = _searched(text)
-        if b"\\/" in searched:
+        if self._has_slashes and b"\\" in searched:
             searched = searched.replace(b"\\/", b"/")
         return any(form in searched for form in self._sought)
 
@@ -157,9 +158,14 @@ def _searched(text: str) -> bytes:
     return text.encode("utf-8", "replace").lower()
 
 
+def _unescaped(text: str) -> str:
+    """A text without what JSON escapes, and without what nobody sees."""
+    return _DROPPED.sub("", _ESCAPED.sub(_character, text))
+
+
 def _undone(text: str) -> str:
-    """A text without what it has escaped, and without what nobody sees."""
-    return _PERCENT.sub(_unescaped, _DROPPED.sub("", _ESCAPED.sub(_unescaped, text)))
+    """The same without percent signs of URLs."""
+    return _PERCENT.sub(_character, _unescaped(text))
 
 
 def _forms(credentials: Credentials) -> Iterator[str]:
@@ -190,5 +196,5 @@ def _spellings(character: str) -> str:
     return f"(?:{re.escape(character)}|{escaped}|{percent})"
 
 
-def _unescaped(escape: re.Match[str]) -> str:
+def _character(escape: re.Match[str]) -> str:
     return chr(int(escape[1], 16)) if escape[1] else ""

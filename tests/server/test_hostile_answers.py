@@ -24,6 +24,7 @@ from server.dispatch import Dispatcher
 from server.errors import NeverReached, NoUsableAnswer
 from server.guard.questions import Question
 from server.logs import configure
+from server.policy import Approval, Policy
 from server.removing import REMOVED, Remover
 from server.settings import Credentials, Settings
 from tools.action import Request
@@ -133,6 +134,39 @@ async def test_the_key_reaches_the_model_in_no_spelling(written: str, status: in
     for form in (SECRET, FIRST + LAST, BASIC, bare(spelt)):
         assert form.lower() not in told
     assert REMOVED in told
+
+
+async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() -> None:
+    """M5: wrong input, settings with a problem, and the question to a person were not looked through."""
+    own = Credentials(USERNAME, SECRET)
+    wrong = {**GOOD[SEND.slug], SECRET: 1}
+    message = {"to": "+61411111111", "body": f"my key is {FIRST}\u200b{LAST}"}
+    async with scripted(says(good({"total_price": "0.08"}))) as upstream:
+        asking = Settings(own, base_url=upstream.url, policy=Policy(approval=Approval(always=True)))
+        for settings, arguments in (
+            (upstream.settings(), wrong),
+            (Settings(own, problem=f"{SECRET} is no key"), GOOD[SEND.slug]),
+            (asking, {"messages": [message]}),
+        ):
+            async with Dispatcher(settings) as dispatcher:
+                result = await dispatcher.call(SEND, arguments)
+            told = result.text if isinstance(result, Question) else result.error or ""
+            assert REMOVED in told
+            assert SECRET.lower() not in bare(told)
+    assert isinstance(result, Question)
+
+
+@pytest.mark.parametrize("before", ["", "a", "%", "\\", "\n", "\u200b", "\u00e9"])
+@pytest.mark.parametrize("many", [1, 2, 7])
+def test_the_key_is_found_wherever_odd_spellings_begin_in_it(before: str, many: int) -> None:
+    """M5: the quick search looks only at what may be a key, and that at any place of it."""
+    remover = Remover(Credentials(USERNAME, SECRET))
+    for gap in ("\u200b", "\n", "\ud800"):
+        for place in range(1, len(SECRET) - many):
+            cut = [SECRET[:place], *SECRET[place : place + many - 1], SECRET[place + many - 1 :]]
+            text = json.dumps({"v": f"{before}{gap.join(cut)} b"})
+            assert remover.is_in(text, json=True), text
+    assert not remover.is_in(json.dumps({"v": f"{before}\n{SECRET[:-1]}\n \u200b Caf\u00e9 \U0001f600"}), json=True)
 
 
 async def test_what_does_not_hold_the_key_stays_as_it_is() -> None:
