@@ -111,12 +111,19 @@ Sender = Annotated[
 # --- countries and e-mail ----------------------------------------------------------------------------
 
 
+def country_problem(code: str) -> str | None:
+    """Why a text is no country's code, as a sentence that begins with its name; None if it is one."""
+    if not _COUNTRY_CODE.fullmatch(code):
+        return "must be a country code of 2 capital letters, such as AU"
+    if code not in _countries():
+        meant = f"; did you mean {_MEANT[code]}?" if code in _MEANT else ""
+        return f"must be a country code, and no country has {code}{meant}"
+    return None
+
+
 def _country(value: str) -> str:
-    if not _COUNTRY_CODE.fullmatch(value):
-        raise refuse("must be a country code of 2 capital letters, such as AU")
-    if value not in _countries():
-        meant = f"; did you mean {_MEANT[value]}?" if value in _MEANT else ""
-        raise refuse(f"must be a country code, and no country has {value}{meant}")
+    if (problem := country_problem(value)) is not None:
+        raise refuse(problem)
     return value
 
 

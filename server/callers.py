@@ -12,15 +12,13 @@ class Caller:
     """One who calls. A server that does not ask who calls has only one, with the account of its settings.
 
     `name`: tells the callers that share a ClickSend account apart, each with its own sends, budget and approvals; ""
-    for the account's owner. `proven`: False while nobody has checked credentials that came with the request itself.
-    `problem` says in a sentence why no call can be made.
+    for the account's owner. `problem` says in a sentence why no call can be made.
     """
 
     credentials: Credentials | None
     policy: Policy = field(default_factory=Policy)
     name: str = ""
     effects: frozenset[Effect] = frozenset(Effect)
-    proven: bool = True
     problem: str | None = None
 
     def offers(self, action: Action) -> bool:

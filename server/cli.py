@@ -107,7 +107,7 @@ def _parser() -> tuple[usage.Parser, dict[str, argparse.ArgumentParser]]:
     own.set_defaults(run=_sandbox)
 
     ledger = commands.add_parser("ledger", help="show what was sent, and what became of it")
-    ledger.add_argument("--days", type=float, default=7.0, help="of the last days (default: %(default)g)")
+    ledger.add_argument("--days", type=_days, default=7.0, help="of the last days (default: %(default)g)")
     ledger.add_argument(
         "--state",
         choices=("started", "accepted", "partly", "refused", "unknown"),
@@ -115,7 +115,14 @@ def _parser() -> tuple[usage.Parser, dict[str, argparse.ArgumentParser]]:
     )
     ledger.add_argument("--action", type=usage.action, metavar="TOOL", help="only sends by this tool")
     ledger.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
-    ledger.add_argument("--prune", type=float, metavar="DAYS", help="delete what is older than so many days")
+    ledger.add_argument(
+        "--prune",
+        type=_days,
+        metavar="DAYS",
+        help="delete what is older than so many days, except sends whose outcome is open; at least 1, or the longest "
+        "CLICKSEND_MCP_DUPLICATE_WINDOW, so run it with the settings of the server",
+    )
+    ledger.add_argument("--yes", action="store_true", help="prune without asking, for scripts")
     ledger.set_defaults(run=_ledger)
 
     commands.add_parser("settings", help="list the settings, which are environment variables").set_defaults(
@@ -140,6 +147,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError("must be from 0 to 65535")
     return int(text)
+
+
+def _days(text: str) -> float:
+    from server.guard.pruning import days
+
+    return days(text)
 
 
 def _stdio(arguments: argparse.Namespace) -> int:
@@ -302,14 +315,23 @@ def _ledger(arguments: argparse.Namespace) -> int:
     from server.errors import LedgerUnavailable
     from server.guard.ledger import Ledger, default_place
     from server.guard.listing import as_json_lines, as_table
+    from server.guard.pruning import NotPruned, prune
+    from server.guard.pruning import entries as so_many
 
-    ledger = Ledger(from_environment(os.environ).policy.ledger or default_place())
+    if arguments.yes and arguments.prune is None:
+        return _fail("--yes goes with --prune")
+    settings = from_environment(os.environ)
+    ledger = Ledger(settings.policy.ledger or default_place())
     try:
+        ledger.verify()
         if arguments.prune is not None:
-            print(f"{ledger.prune(time.time() - arguments.prune * 86_400)} entries deleted.")
+            count = prune(ledger, arguments.prune, settings, now=time.time(), unasked=arguments.yes)
+            print(f"{so_many(count)} deleted.")
             return 0
         since = time.time() - arguments.days * 86_400
         entries = ledger.entries(since=since, state=arguments.state, action=arguments.action)
+    except NotPruned as fault:
+        return _fail(str(fault))
     except LedgerUnavailable as fault:
         return _fail(f"the ledger cannot be used ({fault}): look at CLICKSEND_MCP_LEDGER", status=1)
     finally:

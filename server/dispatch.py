@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from pydantic import ValidationError
 
@@ -20,7 +21,7 @@ from schemas.refusal import explain
 from schemas.web import context_of
 from server import wording
 from server.callers import Caller, only_caller
-from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
+from server.errors import Declined, NeverReached, NoUsableAnswer
 from server.guard.questions import Approved, Question
 from server.judging import accepts_something, cost_in, open_ids, with_records
 from server.large import Large
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from server.retries import Attempted, Pace
 
 _REMEMBERED = 10_000  # accounts
-_PROVEN_FOR = 300  # seconds
 
 log = logging.getLogger("clicksend_mcp")
 
@@ -74,7 +74,6 @@ class _Standing:
     """What is remembered of an account between calls: nothing secret."""
 
     pace: "Pace"
-    proven_until: float = 0.0  # on the monotonic clock
 
 
 class Dispatcher:
@@ -107,6 +106,21 @@ class Dispatcher:
     async def check(self) -> None:
         """Raise LedgerUnavailable unless the ledger can be read."""
         await self._the_ledger().check()
+
+    async def prove(self, credentials: Credentials) -> None:
+        """Let ClickSend check credentials; raises ClickSendError unless it knows them. Nothing of them is kept."""
+        from server.retries import Pace
+
+        action = CATALOG["CLICKSEND_GET_LISTS"]
+        try:
+            await self._request(action, action.route.fill({}), credentials, Passage(), Pace())
+        except Declined as fault:
+            if fault.status != 403:  # a subaccount without lists is known all the same
+                raise
+
+    async def verify(self) -> None:
+        """The same with what the operator has to know; LedgerMisconfigured if it will not be read by itself."""
+        await anyio.to_thread.run_sync(self._the_ledger().verify)
 
     async def call(
         self,
@@ -191,8 +205,6 @@ class Dispatcher:
         """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
         from server.guard.gate import Stopped
 
-        if (refusal := await self._proof(call)) is not None:
-            return refusal
         guard = self._guard_of(call)
         call = replace(call, guard=guard)
         try:
@@ -202,28 +214,6 @@ class Dispatcher:
             reason = f"{stop.reason}.{happened}"
             return Envelope.failure(reason, await self._data(call, stop.answer))
         return permit if isinstance(permit, Question) else await self._ask(call, permit)
-
-    async def _proof(self, call: _Call) -> Envelope | None:
-        """Let ClickSend check credentials that came with the request before anything is done in their owner's name.
-
-        Otherwise anybody who names an account would learn from its ledger. Returns why it cannot go on.
-        """
-        if call.caller.proven:
-            return None
-        standing = self._standing(call.credentials)
-        if standing.proven_until > time.monotonic():
-            return None
-        action = CATALOG["CLICKSEND_GET_LISTS"]
-        try:
-            await self._request(action, action.route.fill({}), call.credentials, Passage())
-        except Declined as fault:
-            if fault.status != 403:  # a subaccount without lists is known all the same
-                return Envelope.failure(wording.declined(call.action, fault))
-        except ClickSendError as fault:
-            nothing = wording.nothing_happened(call.action)
-            return Envelope.failure(f"The credentials could not be checked: {fault.reason}.{nothing}")
-        standing.proven_until = time.monotonic() + _PROVEN_FOR
-        return None
 
     async def _ask(self, call: _Call, permit: "Permit | None") -> Envelope:
         """Send a call, judge what came of it, write that down, and put it in an envelope."""
@@ -309,7 +299,12 @@ class Dispatcher:
         return await anyio.to_thread.run_sync(render, *shown) if isinstance(answer, Large) else render(*shown)
 
     async def _request(
-        self, action: Action, request: Request, credentials: Credentials, passage: Passage
+        self,
+        action: Action,
+        request: Request,
+        credentials: Credentials,
+        passage: Passage,
+        pace: "Pace | None" = None,
     ) -> "Attempted":
         """Send a request until it is answered, as often as the table of retries allows and the total deadline lasts."""
         from server.retries import persistently
@@ -328,7 +323,7 @@ class Dispatcher:
         return await persistently(
             send,
             action,
-            self._standing(credentials).pace,
+            pace or self._standing(credentials).pace,
             attempts=self._settings.attempts,
             deadline=deadline,
             pausing=passage.pause,

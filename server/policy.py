@@ -4,9 +4,11 @@ All limits are off by default. While one is wrong, no call is made: an agent mus
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -109,9 +111,13 @@ class Policy:
 
 
 def _countries(text: str) -> frozenset[str]:
-    found = frozenset(words(text))
+    from schemas.addresses import country_problem
+
+    found = frozenset(word.upper() if word.isascii() else word for word in words(text))
     if not all(re.fullmatch("[A-Z]{2}", country) for country in found):
-        raise WrongSetting("must be country codes of 2 capital letters, such as AU,NZ")
+        raise WrongSetting("must be country codes of 2 letters, such as AU,NZ")
+    for problem in filter(None, map(country_problem, sorted(found))):
+        raise WrongSetting(problem)
     return found
 
 
@@ -127,7 +133,7 @@ def _senders(text: str) -> frozenset[str]:
 
 
 def _quiet_hours(text: str) -> QuietHours:
-    found = re.fullmatch(r"([0-2]?\d:[0-5]\d)-([0-2]?\d:[0-5]\d)", text, re.ASCII)
+    found = re.fullmatch(r"([0-2]?\d:[0-5]\d) *[-\u2013] *([0-2]?\d:[0-5]\d)", text, re.ASCII)
     try:
         start, end = (time.fromisoformat(part.zfill(5)) for part in found.groups()) if found else (time(), time())
     except ValueError:
@@ -139,15 +145,15 @@ def _quiet_hours(text: str) -> QuietHours:
 
 def _approval(text: str) -> Approval:
     always, above, deletes = False, None, False
-    for word in words(text):
-        if word == "always":
+    for word in map(str.lower, words(text)):
+        if word in ("always", "yes", "on", "true", "1"):
             always = True
         elif word == "deletes":
             deletes = True
-        elif word.startswith("above:"):
-            above = amount(word.removeprefix("above:"))
-        else:
-            raise WrongSetting("must be always, above:AMOUNT or deletes, or several by comma")
+        elif found := re.fullmatch(r"above *:? *(.+)", word):
+            above = amount(found[1])
+        elif word not in ("never", "no", "off", "false", "0"):
+            raise WrongSetting("must be never, always, above:AMOUNT or deletes, or several by comma")
     return Approval(always, above, deletes)
 
 
@@ -171,7 +177,20 @@ def _place(text: str) -> str:
         sound = False
     if not sound:
         raise WrongSetting("must be a path, or a URL such as postgresql://user@host/database")
-    return text
+    return text if is_shared(text) else _file(text)
+
+
+def _file(text: str) -> str:
+    """An absolute path: each folder that a host starts this in would have a relative one of its own."""
+    path = text.removeprefix("sqlite:///")
+    with suppress(RuntimeError):  # no such user
+        path = str(Path(path).expanduser()) + ("/" if path.endswith("/") else "")
+    if not Path(path).is_absolute():
+        raise WrongSetting("must be an absolute path, such as ~/ledger.sqlite3 or /var/lib/clicksend/ledger.sqlite3")
+    with suppress(OSError):
+        if path.endswith("/") or Path(path).is_dir():
+            raise WrongSetting("is a directory: add the name of a file")
+    return path
 
 
 def _toolsets(text: str) -> tuple[str, ...]:

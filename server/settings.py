@@ -19,6 +19,8 @@ from server.variables import Variable, WrongSetting, is_loopback, plain_text, se
 
 CLICKSEND_URL: Final = "https://rest.clicksend.com"
 _OWN_PREFIX: Final = "CLICKSEND_MCP_"
+_CREDENTIALS: Final = ("CLICKSEND_USERNAME", "CLICKSEND_API_KEY", "CLICKSEND_PASSWORD")
+_ALIKE: Final = 0.6  # of two names, from 0 to 1
 _HOST_NAME: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\.?")
 
 
@@ -136,7 +138,8 @@ def from_environment(environment: Mapping[str, str], *, credentials_needed: bool
     """
     given, problems = _read(environment)
     credentials = _credentials(given)
-    if credentials is None and credentials_needed:
+    examples = any(_is_example(environment.get(name, "")) for name in _CREDENTIALS)
+    if credentials is None and credentials_needed and not examples:
         problems.append(
             "No ClickSend credentials: set CLICKSEND_USERNAME and CLICKSEND_API_KEY in the environment of this server "
             "(in the host's configuration, under env), or start it with --sandbox to try it without an account"
@@ -167,22 +170,48 @@ def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     for name, text in environment.items():
         if name in known and known[name] in _STOPPING and text.strip().startswith("${"):
             raise WrongSetting(f"{name} is a placeholder that the host has not filled in")
-        if name in known and _is_set(text):
+        if name in _CREDENTIALS and _is_example(text):
+            problems.append(f"{name} is still the example of the documentation: put the account's own in its place")
+        elif name in known and _is_set(text):
             try:
                 values[name] = known[name].read(text.strip())
             except WrongSetting as fault:
                 if known[name] in _STOPPING:
                     raise WrongSetting(f"{name} {fault}") from None
                 problems.append(f"{name} {fault}")
-        elif name.startswith(_OWN_PREFIX) and name not in known:
-            nearest = get_close_matches(name, known, n=1)
-            problems.append(f"{name} is not a setting" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+        elif name not in known and (problem := _misspelt(name)):
+            problems.append(problem)
     return values, problems
+
+
+def _misspelt(name: str) -> str | None:
+    """A sentence on a variable that is meant for this program and is none of its; None for those of others."""
+    bare = _bare(name)
+    for right in VARIABLES:
+        if bare == _bare(right.name):
+            return f"{name} is not a setting: write {right.name}"
+    if not bare.startswith(_bare(_OWN_PREFIX)):
+        return None
+    # What all begin with would make any two of them look alike.
+    own = {_bare(right.name.removeprefix(_OWN_PREFIX)): right.name for right in VARIABLES}
+    nearest = get_close_matches(bare.removeprefix(_bare(_OWN_PREFIX)), own, n=1, cutoff=_ALIKE)
+    return f"{name} is not a setting" + (f": perhaps {own[nearest[0]]} is meant" if nearest else "")
+
+
+def _bare(name: str) -> str:
+    return re.sub("[^A-Z0-9]", "", name.upper())
 
 
 def _is_set(text: str) -> bool:
     """Some hosts pass on an empty field, or their own placeholder, where the user has entered nothing."""
     return bool(text.strip()) and not text.strip().startswith("${")
+
+
+def _is_example(text: str) -> bool:
+    """Whether a credential is what a page shows where people's own belongs; none of ClickSend's looks so."""
+    return (
+        re.fullmatch(r"<.*>|\[.*\]|your[ _-].*|x{3,}|\.{3}|changeme|example", text.strip(), re.IGNORECASE) is not None
+    )
 
 
 def _credentials(given: Mapping[str, Any]) -> Credentials | None:

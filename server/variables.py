@@ -1,10 +1,19 @@
 """Environment variables: what one is, and the ways their texts are read."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any
+
+# 1,000 is a thousand; 1,5 could be either, so it is refused.
+_AMOUNT = re.compile(
+    r"(?:[A-Z]{3} ?|[A-Z]{0,2}[$\u20ac\u00a3\u00a5\u20b9] ?)?"
+    r"([0-9]{1,9}(?:\.[0-9]{1,9})?|[0-9]{1,3}(?:,[0-9]{3}){1,2}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"
+    r"(?: ?[A-Z]{3}| ?[$\u20ac])?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -53,14 +62,11 @@ def seconds(text: str) -> float:
 
 
 def amount(text: str) -> Decimal:
-    """Money, in the currency of the account."""
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        raise WrongSetting("must be an amount in the account's currency, such as 5 or 0.50")
-    return value
+    """Money, in the currency of the account: plain digits, with a sign or code of the currency if somebody likes."""
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None:
+        raise WrongSetting("must be an amount in the account's currency, such as 5 or 0.50, with a point for cents")
+    return Decimal(found[1].replace(",", ""))
 
 
 def yes_or_no(text: str) -> bool:

@@ -1,20 +1,19 @@
 """The database below the ledger: SQLite for one machine, PostgreSQL for many, with the same statements."""
 
-import os
 import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from server.errors import LedgerUnavailable
+from server.errors import LedgerMisconfigured, LedgerUnavailable
+from server.guard.file import File
 from server.policy import is_shared
 
 _CONNECTIONS = 15  # at most
@@ -89,6 +88,7 @@ class Database:
     def __init__(self, place: str, tables: Mapping[str, Sequence[str]]) -> None:
         self.shared = is_shared(place)
         self._place = place.removeprefix("sqlite:///")
+        self._file = None if self.shared else File(self._place)
         self._tables = tables
         self._has_tables = False
         self._creating = threading.Lock()
@@ -126,10 +126,28 @@ class Database:
                 link.execute("BEGIN")
             return work(link)
 
+    def verify(self) -> None:
+        """Raise LedgerUnavailable, with what the operator has to know, unless it can be used.
+
+        LedgerMisconfigured, if it will not be before somebody changes something.
+        """
+        try:
+            link = self._ready()
+            try:
+                link.execute("SELECT 1")
+                link.rollback()
+            except BaseException:
+                self._close(link)
+                raise
+        except _faults() as fault:
+            raise _explained(fault) from None
+        self._idle.append(link)
+
     def close(self) -> None:
         """Close its connections."""
-        while self._idle:
-            self._idle.pop().close()
+        with suppress(IndexError):  # others may take them too
+            while True:
+                self._close(self._idle.pop())
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do some work with a connection, as soon as not too many are in use."""
@@ -211,18 +229,20 @@ class Database:
                     link.execute(f"PRAGMA wal_autocheckpoint={0 if at_once else 1000}")
                 yield link
                 link.commit()
+                self._check_file()
             except BaseException:
-                link.close()
+                self._close(link)
                 raise
         except _faults() as fault:  # by its kind alone: its text may hold what was to be written
-            raise LedgerUnavailable(type(fault).__name__) from None
+            raise _unavailable(fault) from None
         if len(self._idle) < _IDLE:
             self._idle.append(link)
         else:
-            link.close()
+            self._close(link)
 
     def _ready(self) -> Any:
         """A connection that is idle and still good, or a new one."""
+        self._check_file()
         while True:
             try:
                 link = self._idle.pop()
@@ -230,24 +250,43 @@ class Database:
                 return self._connect()
             if not self.shared or _answers(link):
                 return link
-            link.close()
+            self._close(link)
+
+    def _check_file(self) -> None:
+        """Raise LedgerUnavailable, and keep no connection, if what is written can be seen by nobody else."""
+        try:
+            if self._file is not None:
+                self._file.check()
+        except (LedgerUnavailable, OSError):
+            self.close()
+            raise
+
+    def _close(self, link: Any) -> None:
+        link.close()
+        if self._file is not None:
+            self._file.closed()
 
     def _connect(self) -> Any:
-        if self.shared:
+        if self._file is None:
             from server.guard import postgres
 
             link: Any = postgres.connect(self._place, _BUSY)
         else:
-            link = _open(Path(self._place))
+            link = self._file.connect(_BUSY)
         try:
+            if self._file is not None:
+                _set_up(link)
             with self._creating:
                 if not self._has_tables:
                     if not self.shared:
                         _log_ahead(link)
                     _create_tables(link, self._tables, begin="" if self.shared else "BEGIN IMMEDIATE")
                     self._has_tables = True
+            if self._file is not None:
+                link.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log
+                self._file.opened()
         except BaseException:
-            link.close()
+            self._close(link)
             raise
         return link
 
@@ -258,18 +297,34 @@ def _faults() -> tuple[type[Exception], ...]:
     return (sqlite3.Error, OSError, ImportError, *([postgres] if postgres else []))
 
 
+def _unavailable(fault: Exception) -> LedgerUnavailable:
+    """A fault by its kind: callers may be strangers, and its text may hold names, or what was to be written."""
+    if isinstance(fault, ImportError):
+        return LedgerMisconfigured("psycopg is not installed: pip install 'clicksend-mcp[postgres]'")
+    return LedgerUnavailable(type(fault).__name__)
+
+
+def _explained(fault: Exception) -> LedgerUnavailable:
+    """A fault for the operator."""
+    if isinstance(fault, sqlite3.Error):
+        return LedgerUnavailable(f"SQLite: {fault}")
+    if isinstance(fault, ImportError):
+        return _unavailable(fault)
+    if isinstance(fault, OSError):
+        return LedgerUnavailable(fault.strerror or type(fault).__name__)
+    from server.guard.postgres import explained
+
+    return explained(fault)
+
+
 def _end(writes: Iterable[_Write], fault: Exception) -> None:
     for write in writes:
         write.fault = fault
 
 
-def _open(file: Path) -> sqlite3.Connection:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # for the user alone
-    link = sqlite3.connect(file.absolute(), timeout=_BUSY, isolation_level=None, check_same_thread=False)
+def _set_up(link: sqlite3.Connection) -> None:
     link.row_factory = sqlite3.Row
     link.execute(f"PRAGMA cache_size=-{_CACHE}")
-    return link
 
 
 def _answers(link: Link) -> bool:

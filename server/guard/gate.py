@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import anyio
@@ -12,6 +13,7 @@ import anyio
 from schemas.base import Arguments
 from server.callers import Caller
 from server.errors import ClickSendError, LedgerUnavailable
+from server.guard import identity
 from server.guard.fingerprint import digest, exactly, fingerprint
 from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
 from server.guard.lookup import Found, Read, look_up
@@ -70,7 +72,7 @@ class Guard:
     ) -> None:
         self._policy = caller.policy
         self._account_name = caller.credentials.username if caller.credentials else ""
-        self._account = digest(service, self._account_name)[:32]
+        self._account = digest(identity.service(service), identity.username(self._account_name))[:32]
         self._caller = digest(self._account, caller.name)[:32]
         self._caller_name = caller.name
         self._ledger = ledger
@@ -132,7 +134,7 @@ class Guard:
         return found
 
     async def _found(self, entry: Entry, known: Collection[str] = ()) -> Found | None:
-        return await look_up(entry, lambda: self._ledger.others(self._account, besides=entry.id), self._read, known)
+        return await look_up(entry, partial(self._ledger.others, self._account, entry.id), self._read, known)
 
     async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
         reach = action.reach(arguments) if action.reach else Reach(())

@@ -7,13 +7,15 @@ holds across threads, processes, restarts and replicas. SQLite for one machine, 
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+from server.guard import derived
 from server.guard.database import Database, Link
+from server.policy import is_shared
 
 State = Literal["started", "accepted", "partly", "refused", "unknown"]
 DAY = 86_400  # seconds
@@ -44,9 +46,6 @@ _TABLES = {
             marks TEXT NOT NULL,
             request TEXT
         )""",
-        "CREATE INDEX IF NOT EXISTS sends_of_account ON sends (account, at)",
-        "CREATE INDEX IF NOT EXISTS sends_of_caller ON sends (caller, at)",
-        "CREATE INDEX IF NOT EXISTS sends_of_fingerprint ON sends (caller, fingerprint, at)",
         "CREATE INDEX IF NOT EXISTS sends_open ON sends (caller, at) WHERE state = 'started'",
     ),
     "used_approvals": (
@@ -61,15 +60,18 @@ _LOCK = """
     INSERT INTO callers (caller, touched) VALUES (:caller, :touched)
     ON CONFLICT (caller) DO UPDATE SET touched = excluded.touched
 """
-_BEFORE = """
-    SELECT * FROM sends WHERE caller = :caller AND (
-        (state = 'started' AND at < :ended)
-        OR (fingerprint = :fingerprint AND at > :since AND state <> 'refused')
-    )
+_SAME = """
+    SELECT * FROM sends WHERE caller = :caller AND fingerprint = :fingerprint AND at > :since AND state <> 'refused'
+    ORDER BY at DESC LIMIT 1
 """
+_ABANDONED = """
+    SELECT * FROM sends WHERE caller = :caller AND state = 'started' AND at < :ended ORDER BY at LIMIT 100
+"""
+# Whole minutes from their sums, and what is left of the first one from its sends; in one statement, so of one moment.
 _SPENT = """
-    SELECT COALESCE(SUM(cost), 0) AS spent FROM sends
-    WHERE caller = :caller AND at > :since AND state <> 'refused'
+    SELECT COALESCE((SELECT SUM(cost) FROM spending WHERE caller = :caller AND minute > :minute), 0)
+        + COALESCE((SELECT SUM(cost) FROM sends WHERE caller = :caller AND at > :since AND at < :until
+            AND state <> 'refused' AND cost > 0), 0) AS spent
 """
 _START = """
     INSERT INTO sends (id, at, account, caller, caller_name, action, fingerprint, recipients, state, cost, message_ids,
@@ -82,7 +84,16 @@ _FINISH = """
         recipients = COALESCE(:recipients, recipients)
     WHERE id = :id
 """
-_OTHERS = "SELECT * FROM sends WHERE account = :account AND id <> :besides AND at > :since"
+_UNDECIDED = """
+    SELECT * FROM sends WHERE account = :account AND id <> :besides AND at BETWEEN :since AND :until
+        AND state IN ('started', 'unknown')
+"""
+_AT_ONCE = 50  # values in a statement
+_LISTED = ", ".join(f":v{n}" for n in range(_AT_ONCE))
+_OF_MESSAGES = f"SELECT send FROM sent_messages WHERE message_id IN ({_LISTED})"
+_BY_ID = f"SELECT * FROM sends WHERE id IN ({_LISTED})"
+_OLD = "FROM sends WHERE at < :before AND state NOT IN ('started', 'unknown')"
+_COUNT_OLD = f"SELECT COUNT(*) AS count {_OLD}"
 _USE = "INSERT INTO used_approvals (token, at) VALUES (:token, :at) ON CONFLICT (token) DO NOTHING"
 
 
@@ -148,7 +159,8 @@ class Ledger:
     """A ledger at a PostgreSQL URL or a file's path; every method may raise LedgerUnavailable."""
 
     def __init__(self, place: str) -> None:
-        self._database = Database(place, _TABLES)
+        shared = is_shared(place)
+        self._database = Database(place, {**_TABLES, **derived.tables(shared=shared)})
         self._open: set[str] = set()  # sends that are under way
 
     async def start(self, entry: Entry, *, window: float, budget: Decimal | None, lasts: float) -> Entry:
@@ -196,13 +208,22 @@ class Ledger:
     async def same(self, entry: Entry, *, window: float) -> Entry | None:
         """The newest entry of the same call within the window that was not refused."""
         since = time.time() - window
-        same, _ = await self._database.run(lambda link: _before(link, entry, since=since, ended=0.0))
-        return same
+        return await self._database.run(lambda link: _same(link, entry, since=since))
 
-    async def others(self, account: str, *, besides: str) -> list[Entry]:
-        """An account's other sends in the last day."""
-        values = {"account": account, "besides": besides, "since": time.time() - DAY}
-        return await self._database.run(lambda link: _entries(link, _OTHERS, values))
+    async def others(self, account: str, besides: str, ids: Collection[str], since: float, until: float) -> list[Entry]:
+        """An account's other sends that have one of these message ids, or were written then and are undecided."""
+        values = {"account": account, "besides": besides, "since": since, "until": until}
+
+        def work(link: Link) -> list[Entry]:
+            found = _entries(link, _UNDECIDED, values)
+            senders: set[str] = set()
+            for some in _portions(ids):
+                senders |= {row["send"] for row in link.execute(_OF_MESSAGES, some).fetchall()}
+            for some in _portions(senders - {one.id for one in found}):
+                found += _entries(link, _BY_ID, some)
+            return [one for one in found if one.account == account and one.id != besides]
+
+        return await self._database.run(work)
 
     async def check_budget(self, entry: Entry, budget: Decimal) -> None:
         """Raise OverBudget if the costs of the last 24 hours and the entry's own exceed `budget`; reserves nothing."""
@@ -212,6 +233,13 @@ class Ledger:
     async def check(self) -> None:
         """Raise LedgerUnavailable unless it can be read."""
         await self._database.run(lambda link: link.execute("SELECT 1"))
+
+    def verify(self) -> None:
+        """Raise LedgerUnavailable, with what the operator has to know, unless it can be used; not async.
+
+        LedgerMisconfigured, if it will not be before somebody changes something.
+        """
+        self._database.verify()
 
     async def use(self, token: str) -> bool:
         """Use an approval; False if it was used before."""
@@ -225,12 +253,23 @@ class Ledger:
         chosen = f"SELECT * FROM sends WHERE at >= :since{wanted} ORDER BY at DESC"
         return self._database.run_sync(lambda link: _entries(link, chosen, {"since": since, **values}))
 
+    def count_old(self, before: float) -> int:
+        """How many entries `prune` would delete."""
+        values = {"before": _prunable(before)}
+        return int(self._database.run_sync(lambda link: link.execute(_COUNT_OLD, values).fetchone()["count"]))
+
     def prune(self, before: float) -> int:
-        """Delete entries and used approvals older than a time in Unix seconds; how many entries."""
+        """Delete entries and used approvals older than a time in Unix seconds; how many entries.
+
+        What is of the last 24 hours stays, and so does each send whose outcome is open.
+        """
+        values = {"before": _prunable(before)}
 
         def work(link: Link) -> int:
-            link.execute("DELETE FROM used_approvals WHERE at < :before", {"before": before})
-            return link.execute("DELETE FROM sends WHERE at < :before", {"before": before}).rowcount
+            link.execute("DELETE FROM used_approvals WHERE at < :before", values)
+            count = link.execute(f"DELETE {_OLD}", values).rowcount
+            link.execute("DELETE FROM spending WHERE cost = 0")
+            return count
 
         return self._database.run_sync(work)
 
@@ -250,10 +289,10 @@ def default_place() -> str:
 
 
 def _start(link: Link, entry: Entry, window: float, budget: Decimal | None, lasts: float) -> Entry:
-    same, abandoned = _before(link, entry, since=entry.at - window, ended=entry.at - lasts)
-    if abandoned:
+    ended = {"caller": entry.caller, "ended": entry.at - lasts}
+    if abandoned := _entries(link, _ABANDONED, ended):
         raise Abandoned(abandoned)
-    if window and same:
+    if window and (same := _same(link, entry, since=entry.at - window)):
         raise Duplicate(same)
     if budget is not None:
         _compare(_spent(link, entry, entry.at), entry, budget)
@@ -262,18 +301,18 @@ def _start(link: Link, entry: Entry, window: float, budget: Decimal | None, last
     return entry
 
 
-def _before(link: Link, entry: Entry, *, since: float, ended: float) -> tuple[Entry | None, list[Entry]]:
-    """The newest send of the same call since a time, and the caller's sends that were left open before another."""
-    values = {"caller": entry.caller, "fingerprint": entry.fingerprint, "since": since, "ended": ended}
-    found = _entries(link, _BEFORE, values)
-    abandoned = [one for one in found if one.state == "started" and one.at < ended]
-    same = [one for one in found if one.fingerprint == entry.fingerprint and one.at > since]
-    return max(same, key=lambda one: one.at, default=None), abandoned
+def _same(link: Link, entry: Entry, *, since: float) -> Entry | None:
+    """The newest send of the same call since a time that was not refused."""
+    values = {"caller": entry.caller, "fingerprint": entry.fingerprint, "since": since}
+    return next(iter(_entries(link, _SAME, values)), None)
 
 
 def _spent(link: Link, entry: Entry, now: float) -> Decimal:
     """What the caller's sends of the last 24 hours cost."""
-    row = link.execute(_SPENT, {"caller": entry.caller, "since": now - DAY}).fetchone()
+    since = now - DAY
+    minute = int(since) // derived.MINUTE
+    values = {"caller": entry.caller, "minute": minute, "since": since, "until": float((minute + 1) * derived.MINUTE)}
+    row = link.execute(_SPENT, values).fetchone()
     return Decimal(int(row["spent"])) / _MILLIONTHS
 
 
@@ -302,6 +341,19 @@ def _entries(link: Link, chosen: str, values: Mapping[str, Any]) -> list[Entry]:
         )
         for row in link.execute(chosen, values).fetchall()
     ]
+
+
+def _portions(values: Collection[str]) -> Iterator[dict[str, str]]:
+    """Values for statements that take so many at once; the last ones stand there several times."""
+    left = list(values)
+    for first in range(0, len(left), _AT_ONCE):
+        some = left[first : first + _AT_ONCE]
+        some += some[-1:] * (_AT_ONCE - len(some))
+        yield {f"v{n}": one for n, one in enumerate(some)}
+
+
+def _prunable(before: float) -> float:
+    return min(before, time.time() - DAY)
 
 
 def _millionths(amount: Decimal | None) -> int | None:

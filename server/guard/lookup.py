@@ -14,6 +14,7 @@ from tools.catalog import CATALOG
 from tools.outcome import Verdict, ids_of
 from tools.trace import Trace
 
+Others = Callable[[Collection[str], float, float], Awaitable[Sequence[Entry]]]  # see Ledger.others
 Read = Callable[[Action, Request], Awaitable[Mapping[str, Any]]]  # asks ClickSend; raises ClickSendError
 
 _PAGES = 20
@@ -50,14 +51,15 @@ class Found:
 
 async def look_up(
     entry: Entry,
-    others: Callable[[], Awaitable[Sequence[Entry]]],
+    others: Others,
     read: Read,
     known: Collection[str] = (),
 ) -> Found | None:
     """Search ClickSend's records, newest first, for the messages of an entry; None if that cannot tell anything.
 
-    `others` gives the other sends in the ledger: the same text to the same number may stand there more than once, and
-    what may be another's is not taken for this one's. `known`: ids that ClickSend's answer gave to this send.
+    `others` gives the other sends in the ledger that may have made these records: the same text to the same number may
+    stand there more than once, and what may be another's is not taken for this one's. `known`: ids that ClickSend's
+    answer gave to this send.
     """
     trace = CATALOG[entry.action].trace
     if trace is None or not entry.marks:
@@ -66,7 +68,8 @@ async def look_up(
     if recent is None:
         return None
     # Asked after the records: whoever sent what stands there had written it into the ledger before.
-    claims = await others()
+    marks = set(entry.marks)
+    claims = await _claims([row for row in recent if digest(entry.id, *trace.seen(row)) in marks], trace, others)
     wanted = Counter(entry.marks)
     rows: list[Mapping[str, Any]] = []
     # Those with a known id come first: what is not told apart otherwise is left to the others.
@@ -78,6 +81,17 @@ async def look_up(
             rows.append(row)
     missing = max(0, len(entry.marks) - len(rows))
     return Found(tuple(rows), tuple(_id(trace, row) for row in rows), missing)
+
+
+async def _claims(rows: Sequence[Mapping[str, Any]], trace: Trace, others: Others) -> Sequence[Entry]:
+    """The other sends that may have made some records."""
+    if not rows:
+        return ()
+    times = [_time(trace, row) for row in rows]
+    earliest = min(0.0 if time is None else time for time in times)
+    latest = max(float(_LATEST) if time is None else time for time in times)
+    ids = {_id(trace, row) for row in rows}
+    return await others(ids, earliest - _TAKES_EFFECT_WITHIN, latest + _CLOCKS_DIFFER)
 
 
 async def _recent(entry: Entry, trace: Trace, read: Read, known: Collection[str]) -> list[Mapping[str, Any]] | None:

@@ -11,6 +11,7 @@ from server.hosting.registry import Registry
 from server.settings import Credentials, Settings
 
 Headers = Mapping[str, str]  # by lower-case name
+BASIC = {"www-authenticate": 'Basic realm="ClickSend username and API key", charset="UTF-8"'}
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class Turned(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Identify = Callable[[Headers], Awaitable[Admitted]]  # raises Turned
+Identify = Callable[[Headers, str], Awaitable[Admitted]]  # of a request from an address; raises Turned
 
 
 def of_this_machine(settings: Settings) -> Identify:
     """Everybody who reaches the port is the one caller."""
     caller = only_caller(settings)
 
-    async def identify(_: Headers) -> Admitted:
+    async def identify(_: Headers, __: str) -> Admitted:
         return Admitted(caller, "")
 
     return identify
@@ -46,7 +47,7 @@ def of_this_machine(settings: Settings) -> Identify:
 def by_token(registry: Registry) -> Identify:
     """Callers with a bearer token of the operator."""
 
-    async def identify(headers: Headers) -> Admitted:
+    async def identify(headers: Headers, _: str) -> Admitted:
         token = credential(headers, "bearer")
         caller = registry.by_token(token) if token else None
         if caller is None:
@@ -58,21 +59,21 @@ def by_token(registry: Registry) -> Identify:
     return identify
 
 
-def by_own_account(settings: Settings) -> Identify:
-    """Callers that send the username and API key of their own ClickSend account with each request."""
+def by_own_account(settings: Settings, check: Callable[[str, Credentials, str], Awaitable[None]]) -> Identify:
+    """Callers that send the username and API key of their own ClickSend account with each request.
 
-    async def identify(headers: Headers) -> Admitted:
+    `check` raises Turned unless ClickSend knows them; it is given a digest of them and the address they come from.
+    """
+
+    async def identify(headers: Headers, address: str) -> Admitted:
         pair = _pair(credential(headers, "basic"))
         if pair is None:
-            raise Turned(
-                401,
-                "Send your ClickSend username and API key as HTTP Basic.",
-                {"www-authenticate": 'Basic realm="ClickSend username and API key", charset="UTF-8"'},
-            )
+            raise Turned(401, "Send your ClickSend username and API key as HTTP Basic.", dict(BASIC))
+        credentials = Credentials(*pair)
         # A session belongs to the very credentials that opened it.
         principal = hashlib.sha256("\0".join(pair).encode()).hexdigest()
-        caller = Caller(Credentials(*pair), settings.policy, proven=False, problem=settings.problem)
-        return Admitted(caller, f"basic {principal}")
+        await check(principal, credentials, address)
+        return Admitted(Caller(credentials, settings.policy, problem=settings.problem), f"basic {principal}")
 
     return identify
 

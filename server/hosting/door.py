@@ -2,24 +2,32 @@
 
 import re
 import secrets
-from collections.abc import MutableMapping
+from codecs import BOM_UTF8
+from collections.abc import Callable, MutableMapping
 from contextlib import nullcontext
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.framing import refusal
 from server.hosting.access import Headers, Identify, Turned
+from server.hosting.health import HEALTH
+from server.hosting.sessions import Sessions
 from server.hosting.traffic import Traffic
 
 PATH = "/mcp"
 CALLER = "clicksend.caller"  # in the scope of a request
 REQUEST_ID = "clicksend.request-id"  # likewise
 
+_LARGE = 65_536  # bytes
+_SESSION = "mcp-session-id"
+_OF_THE_CONNECTION = (b"host", b"origin", b"mcp-protocol-version")
 _BODY_WITHIN = 30  # seconds
 _LINGERS = 5  # seconds in which a client that is still writing may notice the answer
 # Whoever reads the first of several and whoever reads the last would see two different requests.
@@ -27,18 +35,36 @@ _ONCE = ("authorization", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp
 
 
 class Door:
-    """ASGI middleware in front of the MCP application."""
+    """ASGI middleware in front of the MCP application.
 
-    def __init__(self, app: ASGIApp, identify: Identify, traffic: Traffic, max_body: int) -> None:
+    `crowded`: whether room is left for questions of health alone.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        identify: Identify,
+        traffic: Traffic,
+        max_body: int,
+        *,
+        sessions: Sessions | None = None,
+        crowded: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._app = app
         # The SDK binds sessions and approvals to the user that it finds by this.
         self._inside = AuthContextMiddleware(app)
         self._identify = identify
         self._traffic = traffic
         self._max_body = max_body
+        self._sessions = sessions or Sessions()
+        self._crowded = crowded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may come in."""
+        if scope["type"] == "http" and self._crowded() and scope["path"] not in HEALTH:
+            busy = JSONResponse({"error": "Too many connections."}, 503, {"connection": "close", "retry-after": "1"})
+            await busy(scope, receive, send)
+            return
         # The application takes more than this path for it, so all that begins like it has to pass.
         if scope["type"] != "http" or not scope["path"].startswith(PATH):
             await self._app(scope, receive, send)
@@ -59,17 +85,53 @@ class Door:
             names = [name.decode("latin-1") for name, _ in scope["headers"]]
             if several := [name for name in _ONCE if names.count(name) > 1]:
                 raise Turned(400, f"Send one {several[0]} header.")
-        admitted = await self._identify(headers)
+        admitted = await self._identify(headers, (scope.get("client") or ("",))[0])
         await self._traffic.count(admitted.principal)
         scope = {**scope, CALLER: admitted.caller, REQUEST_ID: request_id}
         if admitted.principal:
             scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=admitted.principal, scopes=[]))
+        send = self._counting(scope, headers, admitted.principal, send)
         if scope["method"] == "POST":
             with self._traffic.under_way(admitted.principal):
-                body = await self._body(headers, receive)
+                body = (await self._body(headers, receive)).removeprefix(BOM_UTF8)
+                if (problem := await _refused(body)) is not None:
+                    await JSONResponse(problem, 400)(scope, receive, send)
+                    return
                 await self._inside(scope, _again(body, receive), send)
         else:
-            await self._inside(scope, receive, send)
+            with self._traffic.open(admitted.principal):
+                await self._inside(scope, receive, send)
+
+    def _counting(self, scope: Scope, headers: Headers, principal: str, send: Send) -> Send:
+        """Counts the session that an answer opens, and ends the caller's least recently used one above the bound."""
+        given = headers.get(_SESSION)
+        if given is not None:
+            (self._sessions.ended if scope["method"] == "DELETE" else self._sessions.used)(principal, given)
+            return send
+
+        async def counting(message: MutableMapping[str, Any]) -> None:
+            await send(message)
+            if message["type"] == "http.response.start":
+                named = dict(message.get("headers", ()))
+                session = named.get(_SESSION.encode())
+                ending = session and self._sessions.opened(principal, session.decode("latin-1"))
+                if ending:
+                    await self._end(scope, ending)
+
+        return counting
+
+    async def _end(self, scope: Scope, session: str) -> None:
+        """End a session as its owner would."""
+        kept = [(name, value) for name, value in scope["headers"] if name in _OF_THE_CONNECTION]
+        request = {**scope, "method": "DELETE", "headers": [*kept, (_SESSION.encode(), session.encode("latin-1"))]}
+
+        async def nothing(_: Message) -> None:
+            pass
+
+        async def empty() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        await self._inside(request, empty, nothing)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         """The whole body, before anything is done with it. Raises Turned (408, 413)."""
@@ -100,6 +162,13 @@ class Door:
             await send(message)
 
         return answer
+
+
+async def _refused(body: bytes) -> dict[str, Any] | None:
+    """The error that answers a body which the SDK cannot read; a large one is looked through beside the event loop."""
+    if len(body) < _LARGE:
+        return refusal(body.decode("utf-8", "replace"))
+    return await anyio.to_thread.run_sync(lambda: refusal(body.decode("utf-8", "replace")))
 
 
 def _request_id(headers: Headers) -> str:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from server.errors import LedgerUnavailable
 from server.hosting.traffic import Traffic
 
+HEALTH = ("/healthz", "/readyz")
 _FRESH_FOR = 1.0  # seconds; so that asking often does not load the database
 
 
@@ -36,4 +37,5 @@ def health_routes(problem: str | None, check: Callable[[], Awaitable[None]], tra
             return JSONResponse({"status": "not ready", "problems": problems}, 503)
         return JSONResponse({"status": "ready"})
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+    alive, ready = HEALTH
+    return [Route(alive, healthz), Route(ready, readyz)]

@@ -170,7 +170,7 @@ def by_access_token(settings: Settings, registry: Registry) -> Identify:
             raise Turned(401, "This access token is not valid here.", challenge("invalid_token", everything)) from None
         return found
 
-    async def identify(headers: Headers) -> Admitted:
+    async def identify(headers: Headers, _: str) -> Admitted:
         token = credential(headers, "bearer")
         if token is None:
             raise Turned(401, "Send an access token: Authorization: Bearer ...", challenge(None, everything))

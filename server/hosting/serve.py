@@ -1,11 +1,12 @@
 """Streamable HTTP: the MCP server on a socket, for many callers, and how it ends."""
 
 import asyncio
+import logging
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -17,9 +18,11 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.dispatch import Dispatcher
-from server.hosting.access import Identify, by_own_account, by_token, of_this_machine
+from server.errors import LedgerMisconfigured, LedgerUnavailable
+from server.hosting.access import BASIC, Identify, by_own_account, by_token, of_this_machine
 from server.hosting.door import CALLER, PATH, REQUEST_ID, Door
 from server.hosting.health import health_routes
+from server.hosting.proof import Proofs, Prove
 from server.hosting.registry import read_registry
 from server.hosting.traffic import Traffic
 from server.listening import let_nobody_else_in, url
@@ -31,7 +34,10 @@ from server.variables import WrongSetting
 if TYPE_CHECKING:
     from server.hosting.counters import SharedStorage
 
-_MOST_CONNECTIONS = 2_000  # further ones are told 503
+log = logging.getLogger("clicksend_mcp")
+
+_MOST_CONNECTIONS = 2_000  # further ones are told 503, but for those that ask how the server is
+_FOR_HEALTH = 50  # connections beside them; above these, who has waited longest without a request is cut off
 _HEAD_WITHIN = 10  # seconds
 _READ_WITHIN = 30  # seconds that a client may read nothing of an answer
 _STREAMS_WITHIN = 1  # second that open streams get once all calls have ended
@@ -40,9 +46,12 @@ _REQUEST_WITHIN = 2  # seconds in which those who are connected begin to send
 
 
 class Entrance:
-    """Who may call, as the settings say. Raises WrongSetting if they do not say enough."""
+    """Who may call, as the settings say. Raises WrongSetting if they do not say enough.
 
-    def __init__(self, settings: Settings) -> None:
+    `prove` lets ClickSend check credentials that come with a request.
+    """
+
+    def __init__(self, settings: Settings, prove: Prove) -> None:
         hosting = settings.hosting
         registry = read_registry(hosting.http_callers, settings)
         self.policies = [settings.policy, *(caller.policy for caller in registry.callers)]
@@ -54,7 +63,7 @@ class Entrance:
                     raise WrongSetting("CLICKSEND_MCP_HTTP_AUTH=tokens needs CLICKSEND_MCP_HTTP_CALLERS")
                 self.identify = by_token(registry)
             case "basic":
-                self.identify = by_own_account(settings)
+                self.identify = by_own_account(settings, Proofs(prove, dict(BASIC)).check)
             case "oauth":
                 # PyJWT and what it needs are imported only where tokens are read.
                 from server.hosting import oauth
@@ -76,10 +85,13 @@ def _public(metadata: dict[str, object]) -> list[Route]:
 async def serve_http(settings: Settings, listener: socket.socket) -> None:
     """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish. Raises WrongSetting."""
     hosting = settings.hosting
-    entrance = Entrance(settings)
+    dispatcher = Dispatcher(settings)
+    entrance = Entrance(settings, dispatcher.prove)
     storage = _shared_storage(settings)
     traffic = Traffic(hosting, storage)
-    async with Dispatcher(settings) as dispatcher:
+    async with dispatcher:
+        if settings.policy.shared_ledger is not None:
+            await _verify(dispatcher)
         server = build_server(
             settings,
             dispatcher=dispatcher,
@@ -98,13 +110,12 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
         )
         web = _WebServer(
             uvicorn.Config(
-                Door(app, entrance.identify, traffic, hosting.http_max_body),
+                Door(app, entrance.identify, traffic, hosting.http_max_body, crowded=lambda: web.is_crowded),
                 http=_Impatient,
                 ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                limit_concurrency=_MOST_CONNECTIONS,
                 timeout_graceful_shutdown=_STREAMS_WITHIN,
             )
         )
@@ -136,6 +147,16 @@ def _shared_storage(settings: Settings) -> "SharedStorage | None":
     return SharedStorage(place)
 
 
+async def _verify(dispatcher: Dispatcher) -> None:
+    """Raise WrongSetting if nothing can ever be sent; a database that is away now may come back."""
+    try:
+        await dispatcher.verify()
+    except LedgerMisconfigured as fault:
+        raise WrongSetting(f"CLICKSEND_MCP_LEDGER cannot be used: {fault}") from None
+    except LedgerUnavailable as fault:
+        log.warning("nothing can be sent until the ledger is there: %s", fault)
+
+
 def _sender(request: Request) -> Sender:
     return Sender(request.scope[CALLER], request.scope[REQUEST_ID])
 
@@ -156,12 +177,15 @@ class _Impatient(H11Protocol):
     """HTTP/1.1 for clients that have only so long to send the head of a request, and to read an answer."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _silent: ClassVar[dict["_Impatient", None]] = {}  # those who send nothing, the oldest first
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait()
+        if len(self.connections) > _MOST_CONNECTIONS + _FOR_HEALTH and self._silent:
+            next(iter(self._silent)).transport.abort()
 
     def pause_writing(self) -> None:
         """Wait for the client to read."""
@@ -184,14 +208,17 @@ class _Impatient(H11Protocol):
         for timer in (self._waiting, self._unread):
             if timer is not None:
                 timer.cancel()
+        self._silent.pop(self, None)
         super().connection_lost(exc)
 
     def _wait(self) -> None:
         if self._waiting is None and self._is_idle():
             self._waiting = self.loop.call_later(_HEAD_WITHIN, self._give_up)
+            self._silent[self] = None
         elif self._waiting is not None and not self._is_idle():
             self._waiting.cancel()
             self._waiting = None
+            self._silent.pop(self, None)
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -204,6 +231,11 @@ class _Impatient(H11Protocol):
 
 class _WebServer(uvicorn.Server):
     """Leaves signals to us: uvicorn would raise them again and kill the process before it has cleaned up."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether only questions of health are answered."""
+        return len(self.server_state.connections) > _MOST_CONNECTIONS
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

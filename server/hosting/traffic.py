@@ -5,7 +5,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import anyio
 from limits import RateLimitItemPerMinute
@@ -15,6 +15,8 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from server.errors import LedgerUnavailable
 from server.hosting.access import Turned
 from server.hosting.options import Hosting
+
+_STREAMS = 32  # of a caller, in one process
 
 log = logging.getLogger("clicksend_mcp")
 
@@ -29,6 +31,7 @@ class Traffic:
         self._here = FixedWindowRateLimiter(MemoryStorage())
         self._everywhere = FixedWindowRateLimiter(storage) if storage is not None else self._here
         self._under_way: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
         self._inside = 0
         self._ended = anyio.Event()
 
@@ -57,18 +60,13 @@ class Traffic:
             if not self._inside:
                 self._ended.set()
 
-    @contextmanager
-    def under_way(self, principal: str) -> Iterator[None]:
+    def under_way(self, principal: str) -> AbstractContextManager[None]:
         """A request that is under way. Raises Turned (429) if too many of the caller's are."""
-        if self._under_way[principal] >= self._at_once:
-            raise _too_many(f"More than {self._at_once} requests at once.", 1)
-        self._under_way[principal] += 1
-        try:
-            yield
-        finally:
-            self._under_way[principal] -= 1
-            if not self._under_way[principal]:
-                del self._under_way[principal]
+        return _counted(self._under_way, principal, self._at_once, "requests")
+
+    def open(self, principal: str) -> AbstractContextManager[None]:
+        """A stream that stays open. Raises Turned (429) if too many of the caller's do."""
+        return _counted(self._open, principal, _STREAMS, "open streams")
 
     async def drained(self, seconds: float) -> None:
         """Wait until no request is inside, or so many seconds have passed."""
@@ -76,6 +74,19 @@ class Traffic:
             while self._inside:
                 self._ended = anyio.Event()
                 await self._ended.wait()
+
+
+@contextmanager
+def _counted(counter: Counter[str], principal: str, most: int, what: str) -> Iterator[None]:
+    if counter[principal] >= most:
+        raise _too_many(f"More than {most} {what} at once.", 1)
+    counter[principal] += 1
+    try:
+        yield
+    finally:
+        counter[principal] -= 1
+        if not counter[principal]:
+            del counter[principal]
 
 
 def _too_many(message: str, wait: int) -> Turned:

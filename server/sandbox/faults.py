@@ -19,7 +19,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    kind: Literal["status", "delay", "drop", "truncate", "garbage", "empty", "oversize", "redirect"]
+    kind: Literal["status", "delay", "drop", "truncate", "garbage", "empty", "oversize", "redirect", "unfamiliar"]
     status: int | None = Field(default=None, ge=200, le=599)
     seconds: float = Field(default=1, ge=0, le=3600)  # how long a delay lasts, in real time
     size: int = Field(default=16 * 1024 * 1024, ge=1)  # bytes of an oversize answer
@@ -72,6 +72,8 @@ async def deliver(fault: Fault, answer: Response, scope: Scope, receive: Receive
             await _write_and_close(_half_of(answer), scope, receive)
         case "oversize":
             await _send_oversize(fault, send)
+        case "unfamiliar":
+            await _with_unfamiliar_statuses(answer)(scope, receive, send)
         case _:
             await _replacement(fault, scope)(scope, receive, send)
 
@@ -91,6 +93,17 @@ def _replacement(fault: Fault, scope: Scope) -> Response:
     body = {"http_code": status, "response_code": code, "response_msg": "A fault made to order.", "data": None}
     headers = {"content-type": "application/json"} | (RATE_LIMIT_HEADERS if status == 429 else {})
     return Response(json.dumps(body), status, headers | _lowered(fault.headers))
+
+
+def _with_unfamiliar_statuses(answer: Response) -> Response:
+    """The answer with a status that nobody has documented for each message, letter or campaign in it."""
+    body = json.loads(bytes(answer.body))
+    data = body["data"]
+    if isinstance(data, dict):
+        for row in data.get("messages") or data.get("recipients") or [data]:
+            if "status" in row:
+                row["status"] = "IN_PROGRESS"
+    return Response(json.dumps(body), answer.status_code, {"content-type": "application/json"})
 
 
 def _lowered(headers: dict[str, str]) -> dict[str, str]:

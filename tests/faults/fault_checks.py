@@ -149,7 +149,7 @@ def _ids_of(told: Told) -> set[str]:
 def _is_right_repeat(truth: Truth, accepted: int, asked: int, error: str) -> bool:
     """Whether what a repeat is told of the first call is so."""
     fault = truth.plan.fault
-    ended_early = fault.where in ("kill", "ledger", "disk")
+    ended_early = fault.where in ("kill", "ledger", "replaced", "disk")
     if "was accepted in part" in error:
         return 0 < accepted < asked
     if "was accepted" in error:

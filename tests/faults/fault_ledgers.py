@@ -20,6 +20,9 @@ class Place(Protocol):
     def take_away(self) -> None:
         """Make it unusable to everybody."""
 
+    def replace(self) -> None:
+        """Put another ledger, which is empty, in its place."""
+
     def give_back(self) -> None:
         """Make it usable again, with what was in it."""
 
@@ -61,11 +64,18 @@ class SqliteFile:
             self._folder.rename(self._moved)
         self._folder.write_text("in the way")
 
+    def replace(self) -> None:
+        self._folder.rename(self._moved)
+        self._folder.mkdir(mode=0o700)
+        with closing(sqlite3.connect(self._file)) as link:
+            link.execute("PRAGMA journal_mode=WAL")
+
     def give_back(self) -> None:
         if self._folder.is_file():
             self._folder.unlink()
-            if self._moved.exists():
-                self._moved.rename(self._folder)
+        if self._moved.exists():
+            self.remove()
+            self._moved.rename(self._folder)
         if self._file.exists():
             self._run(*_statements(refuse=False))
 
@@ -114,10 +124,16 @@ class PostgresSchema:
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
             link.execute(query, (self._name,))
 
+    def replace(self) -> None:
+        with self._link() as link:
+            link.execute(f"ALTER SCHEMA {self._name} RENAME TO {self._name}_moved")
+            link.execute(f"CREATE SCHEMA {self._name}")
+
     def give_back(self) -> None:
         with self._link() as link:
             moved = f"{self._name}_moved"
             if link.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (moved,)).fetchone():
+                link.execute(f"DROP SCHEMA IF EXISTS {self._name} CASCADE")
                 link.execute(f"ALTER SCHEMA {moved} RENAME TO {self._name}")
 
     def age(self) -> None:

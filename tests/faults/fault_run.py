@@ -11,7 +11,7 @@ from fault_plan import SECRET, SMS, Call, Plan
 from fault_servers import LOGGED, InProcess, Process, Server, Spec
 from fault_upstream import Upstream, upstream
 
-from server.guard.gate import _fingerprint
+from server.guard.fingerprint import fingerprint
 from server.sandbox.serve import RunningSandbox
 from tools.catalog import CATALOG
 
@@ -72,6 +72,10 @@ class _Run:
         first = self._start(self._spec(first=True))
         if self._plan.fault.where == "ledger" and self._plan.fault.step == "before":
             await self._take_ledger_from(first)
+        if self._plan.fault.where == "replaced":
+            await self._use_ledger(first)
+            if self._plan.fault.step == "before":
+                self._place.replace()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._first_call(first, call))
             if self._plan.next == "second server at once":
@@ -88,8 +92,11 @@ class _Run:
     async def _take_ledger_from(self, server: Server) -> None:
         """A server that has used its ledger already keeps connections to it; the other kind has to open it."""
         if self._plan.fault_times == 1:
-            await server.call(SMS, {"messages": [{"to": FREE, "body": "an earlier call"}]})
+            await self._use_ledger(server)
         self._place.take_away()
+
+    async def _use_ledger(self, server: Server) -> None:
+        await server.call(SMS, {"messages": [{"to": FREE, "body": "an earlier call"}]})
 
     def end_servers(self) -> None:
         """Leave no server behind, should the run have broken off: somebody would wait for its process for ever."""
@@ -152,6 +159,8 @@ class _Run:
         fault = self._plan.fault
         if fault.where == "ledger" and fault.step == "between":
             self._place.take_away()
+        elif fault.where == "replaced" and fault.step == "between":
+            self._place.replace()
         elif isinstance(server, Process) and fault.step == "left":
             server.kill()
         elif isinstance(server, Process) and fault.where == "disk" and fault.step == "between":
@@ -159,7 +168,7 @@ class _Run:
 
     async def _afterwards(self, first: Server, call: Call) -> None:
         """What the agent does next. The ledger is back then, in every other run; what else was wrong may go on."""
-        if self._plan.fault.where == "ledger" and self._plan.number % 2:
+        if self._plan.fault.where == "replaced" or (self._plan.fault.where == "ledger" and self._plan.number % 2):
             self._place.give_back()
         match self._plan.next:
             case "again":
@@ -208,9 +217,11 @@ class _Run:
         match self._plan.fault.where:
             case "sandbox":
                 return truth.hits > 0
+            case "late":
+                return self._clicksend.late_answers > 0
             case "kill" | "cancel":
                 return any(one.envelope is None for one in self._told)
-            case "ledger" | "disk":
+            case "ledger" | "replaced" | "disk":
                 return any(map(_ledger_failed, self._told)) or any("could not be written" in one for one in truth.log)
             case _:
                 return True
@@ -239,7 +250,7 @@ def _ledger_failed(told: Told) -> bool:
 
 def _name(call: Call) -> str:
     action = CATALOG[call.slug]
-    return _fingerprint(action.request(action.input.model_validate(call.arguments)))
+    return fingerprint(action.request(action.input.model_validate(call.arguments)))
 
 
 def _cut(envelope: dict[str, Any] | None) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -50,6 +50,64 @@ class Refusing:
             task.add_done_callback(self._tasks.discard)
 
 
+LATE = {"http_code": 400, "response_code": "BAD_REQUEST", "response_msg": "for somebody else", "data": None}
+_LATE_BODY = json.dumps(LATE).encode()
+_LATE = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+    + f"Content-Length: {len(_LATE_BODY)}\r\n\r\n".encode()
+    + _LATE_BODY
+)
+_AFTER = 0.01  # seconds without a byte, by which an answer has ended
+
+
+class Late:
+    """A proxy to the sandbox that says one answer too many on each connection which is kept."""
+
+    def __init__(self, sandbox: RunningSandbox) -> None:
+        self._port = int(sandbox.url.rpartition(":")[2])
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.answers = 0
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> None:
+        """Accept connections from now on."""
+        self._server = await asyncio.start_server(self._pass_on, sock=self._socket)
+
+    def close(self) -> None:
+        """Cut everything."""
+        for task in self._tasks:
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+        self._socket.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to_there = await asyncio.open_connection("127.0.0.1", self._port)
+        for course in (_copy(reader, to_there), self._answers(there, writer)):
+            task = asyncio.create_task(course)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        said = False
+        with suppress(ConnectionError):
+            while data := await source.read(65536):
+                target.write(data)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_AFTER):
+                        while data := await source.read(65536):
+                            target.write(data)
+                if data and not said:
+                    target.write(_LATE)
+                    self.answers += 1
+                    said = True
+                await target.drain()
+        target.close()
+
+
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     try:
         while data := await source.read(65536):
@@ -79,12 +137,16 @@ class Upstream:
         self.username = f"account-{plan.number}"
         self._auth = (self.username, SECRET)
         self.refusing = Refusing(sandbox) if plan.fault.where == "connection" else None
-        self.url = self.refusing.url if self.refusing else sandbox.url
+        self.late = Late(sandbox) if plan.fault.where == "late" else None
+        between = self.refusing or self.late
+        self.url = between.url if between else sandbox.url
         self._path = ""
         self._list = self._campaign = self._return_address = 0
 
     async def prepare(self) -> tuple[Call, Call | None]:
         """Open the account with all that the calls of the plan need; the calls with the ids they refer to."""
+        if self.late:
+            await self.late.listen()
         await self._control("POST", "reset")
         account = {"username": self.username, "api_key": SECRET, "balance": str(self._plan.balance)}
         await self._control("POST", "accounts", account)
@@ -122,6 +184,11 @@ class Upstream:
         """How many requests the fault of the plan has met."""
         left = [one for one in await self._faults() if one["path"] == self._path and one["method"] != "GET"]
         return self._plan.fault_times - (left[0]["times"] if left else 0) if self._path else 0
+
+    @property
+    def late_answers(self) -> int:
+        """How many answers came that nobody had asked for."""
+        return self.late.answers if self.late else 0
 
     async def met(self) -> None:
         """Wait until the fault has met a request."""
@@ -224,8 +291,9 @@ async def upstream(sandbox: RunningSandbox, control: httpx.AsyncClient, plan: Pl
     try:
         yield found
     finally:
-        if found.refusing:
-            found.refusing.close()
+        for between in (found.refusing, found.late):
+            if between:
+                between.close()
 
 
 def told_rows(data: str) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ async def found(own: Entry, records: list[dict[str, Any]], *others: Entry) -> Fo
     async def read(_: Action, request: Request) -> Mapping[str, Any]:
         return {"data": {"data": records if request.query["page"] == 1 else []}}
 
-    async def besides() -> Sequence[Entry]:
+    async def besides(*_: Any) -> Sequence[Entry]:
         return others
 
     return await look_up(own, besides, read)

@@ -86,13 +86,6 @@ async def test_it_is_filtered_by_days_state_and_action(
     assert states("--days", "0") == []
 
 
-async def test_old_entries_are_pruned(command: Command, any_ledger: Place, sandbox: RunningSandbox) -> None:
-    await filled(any_ledger, sandbox)
-    assert command(any_ledger, "--prune", "8") == "1 entries deleted.\n"
-    assert command(any_ledger, "--prune", "8") == "0 entries deleted.\n"
-    assert [row["state"] for row in any_ledger.rows()] == ["unknown", "partly"]
-
-
 async def test_an_empty_ledger_says_so(command: Command, ledger: Place) -> None:
     assert (command(ledger)).splitlines()[-1] == "(nothing)"
     assert (command(ledger, "--json")).strip() == ""
@@ -106,7 +99,7 @@ async def test_kept_texts_are_shown_only_to_programs(command: Command, ledger: P
 
 
 @pytest.mark.parametrize("where", ["file/ledger.sqlite3", "postgresql://nobody@127.0.0.1:1/test"])
-@pytest.mark.parametrize("arguments", [(), ("--prune", "1")])
+@pytest.mark.parametrize("arguments", [(), ("--prune", "1", "--yes")])
 async def test_an_unusable_ledger_is_one_line(where: str, arguments: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     place = where if "://" in where else str(tmp_path / where)

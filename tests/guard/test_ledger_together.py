@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from server.errors import LedgerUnavailable
-from server.guard.ledger import _BEFORE, Duplicate, Entry, Ledger, OverBudget, new_id
+from server.guard.ledger import Duplicate, Entry, Ledger, OverBudget, new_id
 
 pytestmark = pytest.mark.anyio
 
@@ -301,13 +301,3 @@ async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(ledger: Led
     assert await ledger.use("an approval")
     modes = [line for line, following in pairwise(watched) if following == "BEGIN IMMEDIATE"]
     assert modes == [f"PRAGMA synchronous={mode}" for mode in ("FULL", "NORMAL", "FULL")]
-
-
-async def test_a_long_ledger_is_not_searched_for_sends_that_are_still_open(ledger: Ledger, tmp_path: Path) -> None:
-    await start(ledger, entry())
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as file:
-        values = {"caller": "caller", "fingerprint": "", "ended": 0, "since": 0}
-        plan = " ".join(row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {_BEFORE}", values))
-    assert "sends_open (caller=? AND at<?)" in plan
-    assert "sends_of_fingerprint (caller=? AND fingerprint=? AND at>?)" in plan
-    assert "SCAN" not in plan

@@ -83,7 +83,7 @@ WRONG = {
     "a limit by its variable": Wrong(HEAD + ANA + KNOWN + OWN + "limits = {CLICKSEND_MCP_DRY_RUN = 1}", "is none of"),
     "a ledger of its own": Wrong(HEAD + ANA + KNOWN + OWN + 'limits = {ledger = "x"}', "limits.ledger is none of"),
     "an amount that is none": Wrong(
-        HEAD + ANA + KNOWN + OWN + 'limits = {max_cost_per_day = "5 AUD"}',
+        HEAD + ANA + KNOWN + OWN + 'limits = {max_cost_per_day = "5,5"}',
         f"{OF_ANA} limits.max_cost_per_day must be an amount",
     ),
     "a negative amount": Wrong(HEAD + ANA + KNOWN + OWN + "limits = {max_cost_per_day = -1}", "must be an amount"),

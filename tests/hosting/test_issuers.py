@@ -46,7 +46,7 @@ async def ask(identify: Identify, token: str, **headers: str) -> Admitted | Turn
     """What becomes of a token."""
     given: Mapping[str, str] = {name.lower(): value for name, value in (bearer(token) | headers).items()}
     try:
-        return await identify(given)
+        return await identify(given, "")
     except Turned as turned:
         return turned
 

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,6 +30,9 @@ from scripted import Conversation, good, scripted
 
 from server.callers import Caller
 from server.dispatch import Dispatcher
+from server.errors import Declined
+from server.hosting.access import Turned
+from server.hosting.proof import Proofs
 from server.policy import Policy
 from server.sandbox.serve import RunningSandbox
 from server.settings import Credentials, Settings
@@ -59,9 +61,13 @@ async def test_the_account_of_the_server_is_never_used_instead(sandbox: RunningS
     message, head = modern("tools/call", name=LISTS, arguments={})
     async with served("basic", sandbox, **own) as (_, url):
         assert (await raw(url, lines=lines(head), message=message)).status == 401
-        async with client_of(url, basic("nobody", "x")) as client:
-            assert not (await called(client, LISTS))["successful"]
+        assert (await raw(url, lines=lines(basic("nobody", "x"), head), message=message)).status == 401
     assert [call["username"] for call in control(sandbox, "GET", "calls")["calls"]] == ["nobody"]
+
+
+async def greeted(url: str, headers: dict[str, str]) -> Any:
+    """The answer to the older protocol's greeting."""
+    return await raw(url, lines=lines(headers), message=HELLO[0])
 
 
 MALFORMED = {
@@ -121,13 +127,12 @@ async def test_who_only_names_an_account_learns_nothing_of_its_sends(
         async with client_of(url, owner.headers, era) as client:
             assert (await called(client, SEND, sms()))["successful"]
             assert "was accepted" in (await called(client, SEND, sms()))["error"]
-        async with client_of(url, basic(owner.username, "wr0ng"), era) as client:
-            for arguments in (sms(), sms(body="more"), sms(BO)):
-                envelope = await called(client, SEND, arguments)
-                assert not envelope["successful"]
-                for word in ("accepted", "ago", "0.10", "spent", "MAX_COST", "wr0ng", owner.api_key):
-                    assert word not in json.dumps(envelope), word
-                assert envelope["error"].endswith("Nothing was sent.")
+        for arguments in (sms(), sms(body="more"), sms(BO)):
+            message, head = modern("tools/call", name=SEND, arguments=arguments)
+            turned = await raw(url, lines=lines(basic(owner.username, "wr0ng"), head), message=message)
+            assert turned.status == 401
+            for word in ("accepted", "ago", "0.10", "spent", "MAX_COST", "wr0ng", owner.api_key):
+                assert word not in str(turned.body), word
     assert len(sent(sandbox)) == len(any_ledger.rows()) == 1
 
 
@@ -136,9 +141,10 @@ async def test_who_only_names_an_account_reserves_nothing_of_its_budget(
 ) -> None:
     owner = owner_of(sandbox)
     async with served("basic", sandbox, any_ledger, **BUDGET) as (_, url):
-        async with client_of(url, basic(owner.username, "wr0ng")) as client:
-            for number in range(3):
-                assert not (await called(client, SEND, sms(body=f"{number}")))["successful"]
+        for number in range(3):
+            message, head = modern("tools/call", name=SEND, arguments=sms(body=f"{number}"))
+            wrong = lines(basic(owner.username, "wr0ng"), head)
+            assert (await raw(url, lines=wrong, message=message)).status == 401
         assert asked(sandbox, "/v3/sms/price") == 0
         async with client_of(url, owner.headers) as client:
             assert (await called(client, SEND, sms()))["successful"]
@@ -154,8 +160,7 @@ async def test_the_proof_is_asked_for_once_and_of_each_key(ledger: Place, sandbo
                     assert (await called(client, SEND, sms(body=f"{era} {number}")))["successful"]
         assert asked(sandbox, "/v3/lists") == 1
         for count in (2, 3):  # that a key was wrong is not remembered, and never that it was right
-            async with client_of(url, basic(owner.username, "wr0ng")) as client:
-                assert not (await called(client, SEND, sms(body="other")))["successful"]
+            assert (await greeted(url, basic(owner.username, "wr0ng"))).status == 401
             assert asked(sandbox, "/v3/lists") == count
         async with client_of(url, bo.headers) as client:
             assert (await called(client, SEND, sms()))["successful"]
@@ -163,61 +168,132 @@ async def test_the_proof_is_asked_for_once_and_of_each_key(ledger: Place, sandbo
         assert asked(sandbox, "/v3/lists") == 4
 
 
-async def test_the_proof_holds_for_five_minutes(
-    ledger: Place, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_proof_holds_for_five_minutes(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
-    monkeypatch.setattr("server.dispatch.time.monotonic", lambda: now)
-    settings = Settings(base_url=sandbox.url, attempts=1, lookups=())
-    caller = Caller(Credentials(sandbox.username, sandbox.api_key), proven=False)
+    monkeypatch.setattr("server.hosting.proof.time.monotonic", lambda: now)
+    settings = Settings(base_url=sandbox.url, attempts=3, lookups=())
     async with Dispatcher(settings) as dispatcher:
-        for passed, proofs in ((0, 1), (299, 1), (1.5, 2), (299, 2), (1.5, 3)):
+        proofs = Proofs(dispatcher.prove, {})
+        for passed, times in ((0, 1), (299, 1), (1.5, 2), (299, 2), (1.5, 3)):
             now += passed
-            envelope = await dispatcher.call(CATALOG[SEND], sms(body=str(now)), caller=caller)
-            assert getattr(envelope, "successful", False), envelope
-            assert asked(sandbox, "/v3/lists") == proofs
+            await proofs.check("digest", Credentials(sandbox.username, sandbox.api_key), "127.0.0.1")
+            assert asked(sandbox, "/v3/lists") == times
 
 
-@pytest.mark.parametrize(("status", "passes"), [(403, True), (401, False), (404, False), (429, False), (500, False)])
+@pytest.mark.parametrize(("status", "told"), [(403, 200), (401, 401), (404, 503), (429, 503), (500, 503)])
 async def test_only_a_refusal_of_lists_alone_is_as_good_as_a_proof(
-    status: int, passes: bool, ledger: Place, sandbox: RunningSandbox
+    status: int, told: int, sandbox: RunningSandbox
 ) -> None:
-    fault(sandbox, "status", status=status, path="/v3/lists", times=1)
-    async with served("basic", sandbox, ledger) as (_, url), client_of(url, owner_of(sandbox).headers) as client:
-        envelope = await called(client, SEND, sms())
-    assert envelope["successful"] == passes, envelope
-    assert len(sent(sandbox)) == int(passes)
-    if passes:
-        assert ledger.row()["state"] == "accepted"
+    fault(sandbox, "status", status=status, path="/v3/lists", times=4)
+    async with served("basic", sandbox, CLICKSEND_MCP_ATTEMPTS="1") as (_, url):
+        answer = await greeted(url, owner_of(sandbox).headers)
+    assert answer.status == told
+    assert ("mcp-session-id" in answer.headers) is (told == 200)
 
 
-async def test_credentials_that_cannot_be_checked_send_nothing(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_credentials_that_cannot_be_checked_are_told_so_and_may_come_back(
+    ledger: Place, sandbox: RunningSandbox
+) -> None:
     fault(sandbox, "drop", path="/v3/lists", times=1)
-    async with served("basic", sandbox, ledger) as (_, url), client_of(url, owner_of(sandbox).headers) as client:
-        envelope = await called(client, SEND, sms())
-        assert "The credentials could not be checked" in envelope["error"]
-        assert envelope["error"].endswith("Nothing was sent.")
-        assert (await called(client, SEND, sms()))["successful"]
+    async with served("basic", sandbox, ledger, CLICKSEND_MCP_ATTEMPTS="1") as (_, url):
+        turned = await greeted(url, owner_of(sandbox).headers)
+        assert turned.status == 503
+        assert "could not be checked" in turned.body
+        assert turned.headers["retry-after"] == "10"
+        async with client_of(url, owner_of(sandbox).headers) as client:
+            assert (await called(client, SEND, sms()))["successful"]
     assert len(sent(sandbox)) == 1
 
 
-@pytest.mark.parametrize("era", ERAS)
-async def test_a_person_is_not_asked_in_the_name_of_somebody_else(
-    era: str, ledger: Place, sandbox: RunningSandbox
-) -> None:
-    questions: Iterator[str] = iter(())
-
-    async def person(*_: object) -> None:
-        raise AssertionError(next(questions, "asked"))
-
+async def test_a_person_is_not_asked_in_the_name_of_somebody_else(ledger: Place, sandbox: RunningSandbox) -> None:
     limits = {"CLICKSEND_MCP_APPROVAL": "always,deletes"}
-    async with (
-        served("basic", sandbox, ledger, **limits) as (_, url),
-        client_of(url, basic(sandbox.username, "wr0ng"), era, elicitation_callback=person) as client,
-    ):
-        assert not (await called(client, SEND, sms(ANA)))["successful"]
-        assert not (await called(client, "CLICKSEND_DELETE_LISTS", {"list_id": 1}))["successful"]
+    async with served("basic", sandbox, ledger, **limits) as (_, url):
+        for name, arguments in ((SEND, sms(ANA)), ("CLICKSEND_DELETE_LISTS", {"list_id": 1})):
+            message, head = modern("tools/call", name=name, arguments=arguments)
+            wrong = lines(basic(sandbox.username, "wr0ng"), head)
+            assert (await raw(url, lines=wrong, message=message)).status == 401
     assert asked(sandbox, "/v3/lists/1") == 0
+
+
+# --- guesses -----------------------------------------------------------------------------------------
+
+
+async def test_made_up_credentials_leave_nothing_behind(any_ledger: Place, sandbox: RunningSandbox) -> None:
+    """H4: no session, no counter, and soon no question to ClickSend."""
+    async with served("basic", sandbox, any_ledger) as (_, url):
+        answers = [await greeted(url, basic(f"nobody{number}", "made-up")) for number in range(60)]
+        honest = await greeted(url, owner_of(sandbox).headers)
+    assert {answer.status for answer in answers} == {401, 429}
+    assert not any("mcp-session-id" in answer.headers for answer in answers)
+    assert [answer.status for answer in answers].index(429) == asked(sandbox, "/v3/lists") == 20
+    assert all(1 <= int(answer.headers["retry-after"]) <= 60 for answer in answers if answer.status == 429)
+    assert honest.status == 429  # who is unknown yet has to wait behind such an address
+    if "://" in any_ledger.text:
+        assert any_ledger.run("SELECT to_regclass('counters') AS it")[0]["it"] is None  # nobody was counted there
+
+
+async def test_who_is_proven_gets_in_beside_those_who_guess(ledger: Place, sandbox: RunningSandbox) -> None:
+    """H4: behind the same address."""
+    owner = owner_of(sandbox)
+    async with served("basic", sandbox, ledger) as (_, url):
+        assert (await greeted(url, owner.headers)).status == 200
+        for number in range(30):
+            await greeted(url, basic(f"nobody{number}", "made-up"))
+        assert (await greeted(url, owner.headers)).status == 200
+        assert await account_with(url, owner.headers) == sandbox.username
+
+
+async def test_guesses_of_one_key_are_not_passed_on_without_end(sandbox: RunningSandbox) -> None:
+    """H4: a thousand of them would come from the server's own address."""
+    async with served("basic", sandbox) as (_, url):
+        statuses = [(await greeted(url, basic(sandbox.username, f"guess-{number}"))).status for number in range(40)]
+    assert statuses == [401] * 10 + [429] * 30
+    assert asked(sandbox, "/v3/lists") == 10
+
+
+async def test_many_first_requests_at_once_are_one_proof(sandbox: RunningSandbox) -> None:
+    owner = owner_of(sandbox)
+    fault(sandbox, "delay", seconds=0.3, path="/v3/lists", times=1)
+    async with served("basic", sandbox) as (_, url):
+        answers = await asyncio.gather(*(greeted(url, owner.headers) for _ in range(30)))
+    assert {answer.status for answer in answers} == {200}
+    assert asked(sandbox, "/v3/lists") == 1
+
+
+async def test_what_is_counted_of_guesses_is_bounded() -> None:
+    """H4: each of a million made-up names would else be kept."""
+
+    async def refuse(_: Credentials) -> None:
+        raise Declined(401, "UNAUTHORIZED")
+
+    proofs = Proofs(refuse, {})
+    for number in range(12_000):
+        with pytest.raises(Turned):
+            await proofs.check(f"{number}", Credentials(f"nobody{number}", "x"), f"10.{number >> 8}.{number & 255}.1")
+    assert len(proofs._guesses) == 10_000
+    assert not proofs._until
+
+
+@pytest.mark.parametrize(
+    ("addresses", "turned"),
+    [
+        ([f"2001:db8:0:1::{number:x}" for number in range(21)], True),
+        ([f"2001:db8:0:{number:x}::1" for number in range(21)], False),
+        ([f"10.0.0.{number}" for number in range(21)], False),
+    ],
+    ids=["one network", "many networks", "many addresses"],
+)
+async def test_addresses_of_one_ipv6_network_count_as_one(addresses: list[str], turned: bool) -> None:
+    async def refuse(_: Credentials) -> None:
+        raise Declined(401, "UNAUTHORIZED")
+
+    proofs = Proofs(refuse, {})
+    statuses = []
+    for number, address in enumerate(addresses):
+        with pytest.raises(Turned) as refused:
+            await proofs.check(f"{number}", Credentials(f"nobody{number}", "x"), address)
+        statuses.append(refused.value.status)
+    assert (429 in statuses) is turned
 
 
 async def test_a_call_is_read_to_its_end_though_an_earlier_one_with_the_same_key_is_forgotten(ledger: Place) -> None:
@@ -261,12 +337,12 @@ async def test_credentials_are_not_kept_for_the_next_request(sandbox: RunningSan
         assert (await raw(url, lines=lines(ana.headers, head), message=call)).status == 200
         assert (await raw(url, lines=lines(ana.headers, session), message=old)).status == 200
         before = asked(sandbox, "/v3/lists")
-        assert before == 2
+        assert before == 3  # one of them the proof
         for headers, message in ((head, call), (session, old)):
             assert (await raw(url, lines=lines(headers), message=message)).status == 401
         for wrong in (basic(ana.username, "wr0ng"), another(sandbox, "bo").headers):
-            assert (await raw(url, lines=lines(wrong, session), message=old)).status == 404
-        assert asked(sandbox, "/v3/lists") == before
+            assert (await raw(url, lines=lines(wrong, session), message=old)).status in (401, 404)
+        assert asked(sandbox, "/v3/lists") == before + 2  # one proof each
 
 
 async def test_nothing_secret_is_logged(ledger: Place, sandbox: RunningSandbox) -> None:
@@ -274,10 +350,10 @@ async def test_nothing_secret_is_logged(ledger: Place, sandbox: RunningSandbox) 
     wrong = Owner(ana.username, "wr0ng-key")
     async with served("basic", sandbox, ledger, CLICKSEND_MCP_LOG_LEVEL="DEBUG") as (program, url):
         for era in ERAS:
-            for owner in (ana, wrong):
-                async with client_of(url, owner.headers, era) as client:
-                    await called(client, SEND, sms(body=f"{era} unseen"))
-                    await called(client, NEW_LIST, {"list_name": "unseen"})
+            async with client_of(url, ana.headers, era) as client:
+                await called(client, SEND, sms(body=f"{era} unseen"))
+                await called(client, NEW_LIST, {"list_name": "unseen"})
+            assert (await greeted(url, wrong.headers)).status == 401
         for value in MALFORMED.values():
             await raw(url, lines=(f"Authorization: {value}",), message=HELLO[0])
         log = await stopped(program)

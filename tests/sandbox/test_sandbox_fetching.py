@@ -4,7 +4,7 @@ import gzip
 import socket
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -254,14 +254,15 @@ def test_one_layer_of_compression_is_taken_off(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("encoding", "content", "reason"),
     [
-        (b"gzip, gzip", gzip.compress(gzip.compress(b"x")), "compressed in a way"),
-        (b"br", b"x", "compressed in a way"),
-        (b"gzip", gzip.compress(bytes(200_000_000), 1), "larger than 10 MB"),
-        (b"gzip", gzip.compress(ANA.encode())[:-9], "damaged"),
-        (b"gzip", b"+61400000001", "damaged"),
+        (b"gzip, gzip", lambda: gzip.compress(gzip.compress(b"x")), "compressed in a way"),
+        (b"br", lambda: b"x", "compressed in a way"),
+        (b"gzip", lambda: gzip.compress(bytes(200_000_000), 1), "larger than 10 MB"),
+        (b"gzip", lambda: gzip.compress(ANA.encode())[:-9], "damaged"),
+        (b"gzip", lambda: b"+61400000001", "damaged"),
     ],
+    ids=["two layers", "br", "a bomb", "cut off", "not compressed"],
 )
-def test_a_bomb_does_not_go_off(sandbox: Sandbox, encoding: bytes, content: bytes, reason: str) -> None:
+def test_a_bomb_does_not_go_off(sandbox: Sandbox, encoding: bytes, content: Callable[[], bytes], reason: str) -> None:
     """M4: a few kB in two layers became 2 GB."""
-    with answering(ok(content, b"Content-Encoding: " + encoding)) as (url, _):
+    with answering(ok(content(), b"Content-Encoding: " + encoding)) as (url, _):
         assert reason in ended(sandbox, url)["error"]

@@ -132,14 +132,45 @@ def test_every_fault_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("CLICKSEND_MCP_READ_TIMOUT", "is not a setting; did you mean CLICKSEND_MCP_READ_TIMEOUT?"),
-        ("CLICKSEND_MCP_LOGLEVEL", "is not a setting; did you mean CLICKSEND_MCP_LOG_LEVEL?"),
-        ("CLICKSEND_MCP_MAX_TOKENS", "is not a setting; did you mean CLICKSEND_MCP_MAX_RESULT_TOKENS?"),
+        ("CLICKSEND_MCP_READ_TIMOUT", "is not a setting: perhaps CLICKSEND_MCP_READ_TIMEOUT is meant"),
+        ("CLICKSEND_MCP_LOGLEVEL", "is not a setting: write CLICKSEND_MCP_LOG_LEVEL"),
+        ("CLICKSEND_MCP_MAX_TOKENS", "is not a setting: perhaps CLICKSEND_MCP_MAX_RESULT_TOKENS is meant"),
+        ("clicksend_mcp_read_only", "is not a setting: write CLICKSEND_MCP_READ_ONLY"),
+        ("Clicksend_Mcp_Quiet_Hours", "is not a setting: write CLICKSEND_MCP_QUIET_HOURS"),
+        ("CLICKSEND_MCPDRY_RUN", "is not a setting: write CLICKSEND_MCP_DRY_RUN"),
+        ("CLICKSEND-MCP-LEDGER", "is not a setting: write CLICKSEND_MCP_LEDGER"),
+        ("CLICKSEND_APIKEY", "is not a setting: write CLICKSEND_API_KEY"),
+        ("clicksend_username", "is not a setting: write CLICKSEND_USERNAME"),
         ("CLICKSEND_MCP_", "is not a setting"),
+        ("CLICKSEND_MCP_FROBNICATE", "is not a setting"),
+        ("clicksend_mcp_zzz", "is not a setting"),
     ],
 )
 def test_a_misspelt_setting_is_refused_with_the_nearest_name(name: str, sentence: str) -> None:
-    assert problem(**{name: "5"}).startswith(f"{name} {sentence}")
+    """N6, L8: in any case; where nothing is near, nothing is suggested."""
+    assert problem(**{name: "5"}) == f"{name} {sentence}"
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "your API username",
+        "YOUR_API_KEY",
+        "your-key",
+        "<username>",
+        "<your API key>",
+        "[key]",
+        "xxxx",
+        "...",
+        "changeme",
+    ],
+)
+@pytest.mark.parametrize("name", list(WORKING))
+def test_an_example_of_our_own_pages_is_no_credential(name: str, example: str) -> None:
+    """N15: it never leaves for ClickSend."""
+    settings = from_environment(WORKING | {name: example})
+    assert settings.credentials is None
+    assert settings.problem == f"{name} is still the example of the documentation: put the account's own in its place"
 
 
 def test_variables_of_other_programs_are_left_alone() -> None:

@@ -24,7 +24,7 @@ async def test_callers_have_bounds_and_principals_of_their_own() -> None:
         seen.append(token.client_id if token else "nobody")
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    async def identify(headers: Headers) -> Admitted:
+    async def identify(headers: Headers, _: str) -> Admitted:
         return Admitted(Caller(Credentials("ana", "secret")), headers["x-user"])
 
     door = Door(app, identify, Traffic(Hosting(http_calls_per_minute=2)), 1000)

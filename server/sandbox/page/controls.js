@@ -81,6 +81,7 @@ const KINDS = {
   garbage: "an answer that is not JSON",
   empty: "an empty answer",
   oversize: "an answer that is far too long",
+  unfamiliar: "statuses that nobody knows",
   redirect: "a redirect",
 };
 const MOMENTS = { before: "before it takes effect", after: "after it took effect" };

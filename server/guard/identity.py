@@ -1,0 +1,38 @@
+"""Whose sends these are: one account at one ClickSend, however its address and username are spelt.
+
+What the ledger holds, and the day's budget, are found by it. For the usual spellings, an address and a name in small
+letters, it is the text itself, so that it stays the same from one version to the next.
+"""
+
+import unicodedata
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+_THIS_MACHINE = "127.0.0.1"
+
+
+def service(base_url: str) -> str:
+    """The address of ClickSend in one spelling."""
+    url = urlsplit(base_url)
+    scheme = url.scheme.lower()
+    port = "" if url.port in (None, _PORTS.get(scheme)) else f":{url.port}"
+    path = "".join(f"/{part}" for part in url.path.split("/") if part)
+    return f"{scheme}://{_host(url.hostname or '')}{port}{path}"
+
+
+def username(text: str) -> str:
+    """A username in one spelling: ClickSend takes it in capitals and small letters alike."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def _host(name: str) -> str:
+    name = name.lower().rstrip(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return _THIS_MACHINE if name == "localhost" else name
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    if str(mapped) in (_THIS_MACHINE, "::1"):
+        return _THIS_MACHINE
+    return f"[{mapped}]" if mapped.version == 6 else str(mapped)
