@@ -16,14 +16,16 @@ from urllib.parse import quote
 
 import pytest
 from inputs import GOOD
-from scripted import BASIC, SECRET, USERNAME, OneAccount, answer, envelope, good, says, scripted
+from scripted import BASIC, SECRET, USERNAME, Conversation, OneAccount, answer, envelope, good, says, scripted
 
 from schemas.envelope import Envelope
 from server.client import MAX_ANSWER_BYTES
 from server.dispatch import Dispatcher
 from server.errors import NeverReached, NoUsableAnswer
 from server.guard.questions import Question
+from server.large import Large
 from server.logs import configure
+from server.passage import Passage
 from server.policy import Approval, Policy
 from server.removing import REMOVED, Remover
 from server.settings import Credentials, Settings
@@ -254,6 +256,21 @@ async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
     assert turns > 3
     assert result.successful
     assert len(result.data) < 100_000
+
+
+async def test_an_answer_stays_large_at_a_later_attempt() -> None:
+    """M1: with a note on the attempts it was shortened on the event loop again."""
+    answers = [answer(500, envelope(None, 500)), answer(200, LARGE["many rows"].encode())]
+
+    async def script(conversation: Conversation) -> None:
+        await conversation.say(answers.pop(0))
+
+    request = ACCOUNT.request(ACCOUNT.input())
+    async with scripted(script) as upstream, Dispatcher(upstream.settings(attempts=2)) as dispatcher:
+        credentials = Credentials(USERNAME, SECRET)
+        attempted = await dispatcher._request(ACCOUNT, request, credentials, Passage())
+    assert attempted.attempts == 2
+    assert isinstance(attempted.with_note(), Large)
 
 
 async def test_an_answer_of_very_many_values_is_not_read_at_all() -> None:
