@@ -64,8 +64,7 @@ def _milliseconds(work: Callable[[], object]) -> float:
 def _batch() -> dict[str, float]:
     """The steps of a send of many messages."""
     from server.cleaning import without_secrets
-    from server.guard.gate import _fingerprint
-    from server.guard.lookup import digest
+    from server.guard.fingerprint import digest, fingerprint
     from server.result import render
     from tools.catalog import CATALOG
 
@@ -82,7 +81,7 @@ def _batch() -> dict[str, float]:
         "check the input": lambda: action.input.model_validate(given),
         "make the request's body of it": lambda: action.request(valid),
         "encode it": lambda: json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
-        "recognise the same call": lambda: _fingerprint(request),
+        "recognise the same call": lambda: fingerprint(request),
         "mark each message for a search": lambda: [digest("", *mark) for mark in sent_to(body)],
         "parse the answer": lambda: json.loads(text, object_hook=without_secrets),
         "judge it": lambda: action.outcome(valid, answer),

@@ -1,20 +1,25 @@
-"""The async ClickSend client: one pool of connections for all accounts, with a deadline on every wait."""
+"""The async ClickSend client: each account's own connections, with a deadline on every wait."""
 
 import json
 import math
+import os
 import re
+import ssl
+import zlib
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
 
 import aiohttp
 import anyio
 import httpx
 
-from server.cleaning import remover_of, without_secrets
+from server.cleaning import without_secrets
+from server.connections import Departure, SpokeFirst
 from server.errors import NOT_FROM_THE_API, Declined, NeverReached, NoUsableAnswer
-from server.network import network, watched
+from server.large import LARGE, Large
+from server.network import ACCOUNT, network, watched
+from server.removing import Remover, remover_of
 from server.settings import Credentials, Settings
 from server.telemetry import clicksend_span
 from server.variables import is_loopback
@@ -24,6 +29,7 @@ from tools.outcome import ACKNOWLEDGED, REFUSED_CALLS
 _CONNECTIONS = 100  # at once
 _FULL = "too many calls at once, none of the connections became free"
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
+_MOST_VALUES = 200_000  # of an answer; ClickSend's own have a thousand rows at most
 _LONGEST_REASON = 500  # characters of ClickSend's own words
 
 
@@ -33,12 +39,13 @@ class ClickSend:
     def __init__(self, settings: Settings) -> None:
         self._total_timeout = settings.total_timeout
         self._base_url = settings.base_url.rstrip("/")
-        self._removers: WeakKeyDictionary[Credentials, Callable[[str], str]] = WeakKeyDictionary()
+        base = httpx.URL(settings.base_url)
+        self._host = f"{base.host}:{base.port or (443 if base.scheme == 'https' else 80)}"
         # A proxy from the environment must not see what is meant for this machine.
-        proxies = not is_loopback(httpx.URL(settings.base_url).host)
+        proxies = not is_loopback(base.host)
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
-            headers={"Accept": "application/json", "User-Agent": "clicksend-mcp"},
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "clicksend-mcp"},
             timeout=httpx.Timeout(
                 settings.read_timeout, connect=settings.connect_timeout, pool=settings.connect_timeout
             ),
@@ -70,28 +77,35 @@ class ClickSend:
         seconds = self._total_timeout if seconds is None else seconds
         with watched(leaving) as departure:
             try:
-                return await self._exchange(request, credentials, seconds)
+                return await self._exchange(request, credentials, seconds, departure)
             except (httpx.HTTPError, aiohttp.ClientError) as fault:
                 if not departure.left:
-                    raise NeverReached(_FULL if departure.queued else _name(fault)) from None
+                    raise NeverReached(_FULL if departure.queued else self._unreached(fault)) from None
                 raise NoUsableAnswer(_name(fault), passing=True) from None
+            except zlib.error:
+                raise NoUsableAnswer("the answer cannot be decoded") from None
             except TimeoutError:
                 if not departure.left:
                     raise NeverReached(f"no connection within {seconds:.3g} s") from None
                 raise NoUsableAnswer(f"no complete answer within {seconds:.3g} s") from None
 
-    async def _exchange(self, request: Request, credentials: Credentials, seconds: float) -> Mapping[str, Any]:
+    async def _exchange(
+        self, request: Request, credentials: Credentials, seconds: float, departure: Departure
+    ) -> Mapping[str, Any]:
         with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
             account = httpx.BasicAuth(credentials.username, credentials.secret)
-            response = await self._http.send(self._built(request), auth=account, stream=True)
+            built = self._built(request, credentials)
+            departure.unwritten = len(built.content)
+            response = await self._http.send(built, auth=account, stream=True)
             try:
+                if departure.early:
+                    raise NoUsableAnswer("the answer began before the whole request had left")
                 ended(response.status_code)
-                # The account's own secret is taken out, should the answer ever repeat it.
-                return _answer(response, self._remover(credentials)(await _text(response)))
+                return await _read(response, await _text(response), remover_of(credentials))
             finally:
                 await response.aclose()
 
-    def _built(self, request: Request) -> httpx.Request:
+    def _built(self, request: Request, credentials: Credentials) -> httpx.Request:
         """The request as it leaves; put together by a client, its address would be taken apart three times."""
         return httpx.Request(
             request.method,
@@ -99,22 +113,69 @@ class ClickSend:
             params=request.query,
             json=request.body,
             headers=self._http.headers,
+            extensions={ACCOUNT: credentials},
         )
 
-    def _remover(self, credentials: Credentials) -> Callable[[str], str]:
-        remover = self._removers.get(credentials)  # kept for as long as somebody holds the credentials
-        if remover is None:
-            remover = self._removers[credentials] = remover_of(credentials)
-        return remover
+    def _unreached(self, fault: Exception) -> str:
+        """Why no connection came about, with the host and port that were tried, for whoever operates this."""
+        cause, host = _cause(fault), self._host
+        match cause:
+            case aiohttp.ConnectionTimeoutError() | aiohttp.ServerTimeoutError():
+                return f"no connection to {host} in time"
+            case aiohttp.ClientConnectorDNSError():
+                return f"the host name of {_tried(cause, host)} is unknown"
+            case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+                return f"the certificate or TLS of {_tried(cause, host)} is not trusted: {_tls(cause)}"
+            case aiohttp.ClientHttpProxyError():
+                return f"the proxy refuses a connection to {host} (HTTP {cause.status})"
+            case aiohttp.ClientConnectorError() if isinstance(cause.os_error, ConnectionRefusedError):
+                return f"{_tried(cause, host)} refuses connections"
+            case aiohttp.ClientConnectorError():
+                return f"no way to {_tried(cause, host)} ({os.strerror(cause.os_error.errno or 0)})"
+            case SpokeFirst():
+                return f"{host} spoke before it was asked"
+            case _:
+                return f"the connection to {host} broke"
+
+
+async def _read(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
+    """What an answer says, or its fault; without the account's own secret, should ClickSend ever repeat it."""
+    if text.count(",") > _MOST_VALUES:
+        raise NoUsableAnswer(f"the answer has more than {_MOST_VALUES:,} values")
+    if len(text) <= LARGE:
+        return _cleaned(response, text, remover)
+    # The event loop goes on meanwhile: others have calls under way.
+    return Large(await anyio.to_thread.run_sync(_cleaned, response, text, remover))
+
+
+def _cleaned(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
+    if remover.is_in(text, json=True):
+        text = json.dumps(remover.cleaned(_json_object(text)))
+    return _answer(response, text)
 
 
 async def _text(response: httpx.Response) -> str:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
+    body, unpack = bytearray(), _unpacker(response.headers.get("content-encoding", ""))
+    async for chunk in response.aiter_raw():
+        # One byte more than may come is enough to see that it is too large.
+        body += unpack(chunk, MAX_ANSWER_BYTES + 1 - len(body)) if unpack else chunk
         if len(body) > MAX_ANSWER_BYTES:
             raise NoUsableAnswer(f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
     return body.decode("utf-8-sig", "replace")
+
+
+def _unpacker(encoding: str) -> Callable[[bytes, int], bytes] | None:
+    """What unpacks an answer, at most so many bytes at a time; None if it came as it is.
+
+    One layer at most: of two, each byte that came may become a million.
+    """
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress  # either header
+        case _:
+            raise NoUsableAnswer("the answer is packed in a way that was not asked for")
 
 
 def _no_cookies() -> CookieJar:
@@ -122,17 +183,35 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
+def _cause(fault: Exception) -> BaseException:
+    return fault.__cause__ if isinstance(fault.__cause__, aiohttp.ClientError) else fault
+
+
+def _tried(fault: BaseException, host: str) -> str:
+    """What a connection was tried to: that may be a proxy."""
+    if isinstance(fault, aiohttp.ClientProxyConnectionError):
+        return f"the proxy {fault.host}:{fault.port}"
+    return host
+
+
+def _tls(fault: BaseException) -> str:
+    """OpenSSL's own words, which hold nothing of the call."""
+    reason: BaseException | None = None
+    match fault:
+        case aiohttp.ClientConnectorCertificateError():
+            reason = fault.certificate_error
+        case aiohttp.ClientConnectorSSLError():
+            reason = fault.os_error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return reason.verify_message
+    return (getattr(reason, "reason", None) or "handshake failed").replace("_", " ").lower()
+
+
 def _name(fault: Exception) -> str:
-    """A fault in words. Its own text is left out: it may hold an address or what was sent."""
-    match fault.__cause__ if isinstance(fault.__cause__, aiohttp.ClientError) else fault:
-        case aiohttp.ConnectionTimeoutError():
-            return "no connection in time"
-        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
-            return "no connection: host unknown, refused or not trusted"
+    """What broke a call, in words. The fault's own text is left out: it may hold an address or what was sent."""
+    match _cause(fault):
         case aiohttp.ServerTimeoutError():
             return "the answer did not come in time"
-        case httpx.DecodingError():
-            return "the answer cannot be decoded"
         case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientResponseError():
             return "the connection was closed before the answer was complete"
         case _:

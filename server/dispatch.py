@@ -21,12 +21,13 @@ from schemas.refusal import explain
 from schemas.web import context_of
 from server import wording
 from server.callers import Caller, only_caller
-from server.cleaning import without_unseen
 from server.errors import Declined, NeverReached, NoUsableAnswer
 from server.guard.questions import Approved, Question
 from server.judging import accepts_something, cost_in, open_ids, with_records
+from server.large import Large
 from server.passage import Passage
 from server.progress import is_heard, tell
+from server.removing import without_secret
 from server.result import render
 from server.settings import Credentials, Settings
 from tools.action import Action, Effect, Request
@@ -168,11 +169,12 @@ class Dispatcher:
         action, passage = asked.action, asked.passage
         started = time.monotonic()
         try:
-            envelope = await self._call(asked)
+            envelope = without_secret(await self._call(asked), asked.caller.credentials)
         except Exception as fault:
             # The text of an unforeseen exception may hold anything, so its kind has to do.
             log.error("%s: %s inside this server", action.slug, type(fault).__name__)
-            envelope = Envelope.failure(wording.broken(action, left=passage.left))
+            broken = Envelope.failure(wording.broken(action, left=passage.left))
+            envelope = without_secret(broken, asked.caller.credentials)
         if isinstance(envelope, Envelope):
             outcome = "successful" if envelope.successful else "failed"
         else:
@@ -195,12 +197,9 @@ class Dispatcher:
         try:
             valid = action.input.model_validate(asked.arguments, context=context_of(self._settings.base_url))
         except ValidationError as refused:
-            return Envelope.failure(without_unseen(wording.wrong_input(action, explain(refused, action.input))))
+            return Envelope.failure(wording.wrong_input(action, explain(refused, action.input)))
         call = _Call(action, valid, caller, credentials, asked.passage)
-        envelope = await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
-        if isinstance(envelope, Envelope) and envelope.error is not None:
-            return Envelope.failure(without_unseen(envelope.error), envelope.data)
-        return envelope
+        return await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
 
     async def _guarded(self, call: _Call, approved: Approved | None) -> Envelope | Question:
         """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
@@ -213,7 +212,7 @@ class Dispatcher:
         except Stopped as stop:
             happened = wording.NOTHING_MORE if stop.repeats else wording.nothing_happened(call.action)
             reason = f"{stop.reason}.{happened}"
-            return Envelope.failure(reason, self._data(call, stop.answer))
+            return Envelope.failure(reason, await self._data(call, stop.answer))
         return permit if isinstance(permit, Question) else await self._ask(call, permit)
 
     async def _ask(self, call: _Call, permit: "Permit | None") -> Envelope:
@@ -231,7 +230,7 @@ class Dispatcher:
                     call, permit, f"the answer says no ({fault.reason}) and accepts messages all the same", fault.answer
                 )
             await _settle(call, permit, "refused")
-            return Envelope.failure(wording.declined(action, fault), self._data(call, fault.answer))
+            return Envelope.failure(wording.declined(action, fault), await self._data(call, fault.answer))
         except NoUsableAnswer as fault:
             return await self._unknown(call, permit, wording.tried(fault), fault.answer)
         except anyio.get_cancelled_exc_class():
@@ -264,8 +263,8 @@ class Dispatcher:
         state: State = "accepted" if verdict.complete else "partly" if verdict.accepted else "refused"
         await _settle(call, permit, state, answer, verdict, ids)
         if verdict.complete:
-            return Envelope.success(self._data(call, answer))
-        return Envelope.failure(wording.not_all_accepted(call.action, verdict), self._data(call, answer))
+            return Envelope.success(await self._data(call, answer))
+        return Envelope.failure(wording.not_all_accepted(call.action, verdict), await self._data(call, answer))
 
     async def _unknown(
         self,
@@ -293,10 +292,11 @@ class Dispatcher:
             await _settle(call, permit, "unknown", answer, verdict, ids)
             shown = wording.in_the_records(call.action, ids, found.missing if found else None)
             told = f"{told} {shown} {wording.two_ways_on(call.action)}"
-        return Envelope.failure(told, self._data(call, answer))
+        return Envelope.failure(told, await self._data(call, answer))
 
-    def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
-        return render(answer, call.action, call.arguments, self._settings.max_result_tokens)
+    async def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
+        shown = answer, call.action, call.arguments, self._settings.max_result_tokens
+        return await anyio.to_thread.run_sync(render, *shown) if isinstance(answer, Large) else render(*shown)
 
     async def _request(
         self,

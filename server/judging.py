@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from schemas.base import Arguments
+from server.large import added_to
 from server.result import compact
 from tools.action import Action
 from tools.outcome import Verdict, ids_of, total_price
@@ -42,6 +43,7 @@ def with_records(
     rows = list(found.rows)
     if answer and answer.get("data"):
         told = compact(answer)
-        return {**answer, "_found": note, **({} if all(number in told for number in found.ids) else {"_records": rows})}
+        lacking = {} if all(number in told for number in found.ids) else {"_records": rows}
+        return added_to(answer, _found=note, **lacking)
     things = action.trace.things if action.trace else None
     return {"data": {things: rows} if things else rows[0], "_found": note}

@@ -33,7 +33,10 @@ class _Json(_Private):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        written = json.dumps(line, ensure_ascii=False)
+        for newline in "\x85\u2028\u2029":  # a JSON text may hold them, and some programs end a line there
+            written = written.replace(newline, f"\\u{ord(newline):04x}")
+        return written
 
 
 class _Text(_Private):
@@ -41,8 +44,17 @@ class _Text(_Private):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in getattr(record, "fields", {}).items())
-        first, newline, rest = super().format(record).partition("\n")
-        return f"{first}{fields}{newline}{rest}"
+        message = record.getMessage()
+        plain = logging.makeLogRecord({**vars(record), "msg": _one_line(message), "args": ()})
+        first, newline, rest = super().format(plain).partition("\n")
+        return f"{first}{_one_line(fields)}{newline}{rest}"
+
+
+def _one_line(text: str) -> str:
+    """A text in which nothing ends a line or steers a terminal, so that no line can be made up."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def announce(text: str, form: str) -> None:

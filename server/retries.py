@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
+from server.large import added_to
 from server.progress import tell
 from tools.action import Action
 
@@ -54,7 +55,7 @@ class Attempted:
         if self.attempts == 1:
             return self.answer
         note = f"{self.attempts}" + (", an earlier one may have taken effect already" if self.lost_before else "")
-        return {**self.answer, "_attempts": note}
+        return added_to(self.answer, _attempts=note)
 
 
 class Pace:

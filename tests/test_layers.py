@@ -27,7 +27,8 @@ SPEAK_MCP = {
     "server/hosting/serve.py",
     "server/demo.py",  # a client of its own
 }
-SPEAK_HTTP = {"server/client.py", "server/demo.py", "server/hosting/oauth.py"}
+BELOW_HTTP = {"server/client.py", "server/connections.py", "server/network.py"}
+SPEAK_HTTP = {"server/client.py", "server/network.py", "server/demo.py", "server/hosting/oauth.py"}
 
 
 @cache
@@ -109,7 +110,7 @@ def test_httpx_is_imported_where_http_is_spoken_and_nowhere_else() -> None:
 
 
 def test_aiohttp_is_imported_below_the_client_and_nowhere_else() -> None:
-    assert importers("aiohttp") | importers("httpx_aiohttp") <= {"server/client.py", "server/network.py"}
+    assert importers("aiohttp") | importers("httpx_aiohttp") <= BELOW_HTTP
 
 
 def test_packages_do_nothing_when_they_are_imported() -> None:

@@ -11,8 +11,9 @@ from inputs import GOOD
 from scripted import BASIC, SECRET, USERNAME, answer, envelope, good, refusal, says, scripted
 
 from schemas.envelope import Envelope
-from server.cleaning import REMOVED, without_secrets, without_unseen
+from server.cleaning import without_secrets, without_unseen
 from server.dispatch import Dispatcher
+from server.removing import REMOVED
 from server.result import render
 from server.settings import Credentials
 from tools.catalog import CATALOG

@@ -67,7 +67,7 @@ async def test_a_host_that_does_not_accept_is_given_up_at_the_connect_deadline()
         settings = Settings(Credentials("ana", "secret"), base_url=full_backlog(sockets), connect_timeout=0.2)
         fault, left = await fault_of(settings)
     assert isinstance(fault, NeverReached)
-    assert (fault.reason, left) == ("no connection in time", False)
+    assert (fault.reason, left) == (f"no connection to {settings.base_url.removeprefix('http://')} in time", False)
 
 
 async def test_a_total_deadline_that_strikes_before_there_is_a_connection_means_never_reached() -> None:
@@ -105,7 +105,7 @@ async def test_a_request_leaves_once_there_is_a_connection_and_before_it_arrives
     async with scripted(says(good({}))) as upstream:
         clicksend = OneAccount(upstream.settings())
         for _ in range(2):  # the second time on the connection that is there
-            await clicksend.send(SEND, leaving=lambda: seen.append((upstream.connections, len(upstream.requests))))
+            await clicksend.send(READ, leaving=lambda: seen.append((upstream.connections, len(upstream.requests))))
         await clicksend.aclose()
     # The other end accepts a first connection only after this end has it.
     assert seen in ([(0, 0), (1, 1)], [(1, 0), (1, 1)])
@@ -144,7 +144,7 @@ async def test_a_proxy_that_drops_the_connection_has_not_let_a_request_leave(mon
     async with scripted(drops) as proxy:
         fault, left = await fault_of(through(proxy, monkeypatch))
     assert len(proxy.requests) == 1
-    assert (type(fault), fault.reason, left) == (NeverReached, "the connection broke", False)
+    assert (type(fault), fault.reason, left) == (NeverReached, "the connection to clicksend.invalid:443 broke", False)
 
 
 async def test_a_proxy_that_refuses_has_not_let_a_request_leave(monkeypatch: pytest.MonkeyPatch) -> None:
