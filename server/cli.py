@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import os
 import sys
 import time
@@ -19,7 +18,6 @@ from tools.catalog import CATALOG
 
 if TYPE_CHECKING:
     from server.sandbox.serve import RunningSandbox
-    from server.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -159,14 +157,14 @@ def _days(text: str) -> float:
 def _stdio(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from server.logs import configure
+    from server.logs import configure, log_problem
     from server.memory import keep_large_apart, settle
     from server.protocol import build_server, serve_stdio
 
     async def serve() -> int:
         async with settings_of(arguments.sandbox, starts_anyhow=True, port=arguments.sandbox_port) as settings:
             configure(settings.log_level, settings.log_format)
-            _log_problem(settings)
+            log_problem(settings)
             return await serve_stdio(build_server(settings))
 
     if sys.stdin.isatty():
@@ -181,11 +179,6 @@ def _stdio(arguments: argparse.Namespace) -> int:
         status = _fail(f"the host cannot be served over stdin and stdout: {reason(first(lost))}", status=1)
     # A thread may still wait for a line of stdin, and would hold the process until the host closes it.
     os._exit(status)
-
-
-def _log_problem(settings: "Settings") -> None:
-    if settings.problem:
-        logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", settings.problem)
 
 
 def _http(arguments: argparse.Namespace) -> int:
@@ -213,7 +206,6 @@ def _http(arguments: argparse.Namespace) -> int:
             arguments.sandbox, credentials_needed=needed, port=arguments.sandbox_port, strangers=True
         ) as settings:
             configure(settings.log_level, settings.log_format)
-            _log_problem(settings)
             await serve_http(settings, listener)
 
     try:

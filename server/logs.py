@@ -6,6 +6,10 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.settings import Settings
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -62,6 +66,12 @@ def announce(text: str, form: str) -> None:
     if form == "json":
         text = _Json().format(logging.LogRecord("clicksend_mcp", logging.INFO, "", 0, text, None, None))
     sys.stderr.write(f"{text}\n")
+
+
+def log_problem(settings: "Settings") -> None:
+    """Log once, at the start, why every call will be refused."""
+    if settings.problem:
+        logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", settings.problem)
 
 
 def configure(level: str, form: str = "text") -> None:

@@ -25,7 +25,7 @@ from server.hosting.proof import Proofs, Prove
 from server.hosting.registry import read_registry
 from server.hosting.traffic import Traffic
 from server.listening import let_nobody_else_in, url
-from server.logs import announce
+from server.logs import announce, log_problem
 from server.protocol import Sender, build_server
 from server.settings import Settings
 from server.signals import stop_signal
@@ -131,6 +131,7 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stop_on_signal)
             await anyio.lowlevel.checkpoint()  # signals are listened to from here on
+            log_problem(settings)
             announce(f"MCP at {url(listener)}{PATH}", settings.log_format)
             await web.serve([listener])
             tasks.cancel_scope.cancel()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hosting import running
+from hosting import address_of, running
 
 from server.hosting.options import Hosting
 from server.hosting.registry import new_token
@@ -89,7 +89,7 @@ async def test_the_command_of_a_replica_starts_the_server(pod: dict[str, Any], t
     assert command[0] == "clicksend-mcp"
     own = environment(pod) | {"CLICKSEND_MCP_HTTP_CALLERS": str(callers)}
     async with running(*command[1:-1], "0", **own) as program:
-        assert (await program.error_line()).startswith("MCP at http://0.0.0.0:")
+        assert (await address_of(program)).startswith("http://0.0.0.0:")
 
 
 def test_nginx_takes_larger_requests_and_waits_longer_than_the_server() -> None:

@@ -142,3 +142,13 @@ async def test_much_input_is_refused_in_words(
     assert envelope.error
     assert envelope.error.startswith("Wrong input: ")
     assert len(envelope.error) < 1000
+
+
+async def test_a_giant_name_of_an_argument_does_not_flood_the_error() -> None:
+    settings = Settings(Credentials("ana", "key"), base_url="http://127.0.0.1:1")
+    async with Dispatcher(settings) as dispatcher:
+        for arguments in ({"n" * 1_000_000: 1}, {"messages": [{"n" * 1_000_000: 1}]}):
+            result = await dispatcher.call(CATALOG[SEND], arguments)
+            assert isinstance(result, Envelope)
+            assert "nnn is not an input here" in (result.error or "")
+            assert len(result.error or "") < 600
