@@ -1,6 +1,7 @@
 """Arguments: the strict base of every input, and the portable JSON schema it publishes."""
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,10 @@ NOTHING_AS_WRITTEN: Final = frozenset({"null", "None", "undefined", "nil", "NaN"
 MAY_BE_BLANK: Final = "may be blank"  # marks an optional text of which "" says something, such as "no longer known"
 
 _MOST_UNKNOWN = 5  # names of an object that are told one by one
+MOST_DIGITS: Final = 400  # of a number in JSON; none of ClickSend's has thirty
+# Only the beginning of a run of digits is tried: from each digit on, a long text of long runs takes a minute.
+_LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{MOST_DIGITS + 1}}}")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _LONGEST_JSON = 3_500_000  # characters: 1,000 messages of eight parts, escaped, fit
 _JUDGED_TOGETHER = 100  # problems of fields beside which those of fields together are still looked for
 
@@ -242,12 +247,21 @@ def refuse(reason: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{reason}", {"reason": reason})
 
 
+def has_long_number(text: str) -> bool:
+    """Whether JSON text holds a number of so many digits that reading it takes its time; digits in strings are none."""
+    if _LONG_NUMBER.search(text) is None:
+        return False
+    return _LONG_NUMBER.search(_STRING.sub("", text)) is not None
+
+
 def from_text(value: object, opening: str) -> object:
     """Decode an array (`opening` is "[") or object ("{") that a host sent as JSON text; else the value as is."""
     if not isinstance(value, str) or not value.lstrip().startswith(opening):
         return value
     if len(value) > _LONGEST_JSON:
         raise refuse(f"is too long as JSON text: {_LONGEST_JSON} characters are read")
+    if has_long_number(value):
+        raise refuse(f"is no valid JSON (a number has more than {MOST_DIGITS} digits)")
     try:
         return from_json(value)
     except TypeError:  # half a surrogate pair, which cannot be read as UTF-8

@@ -8,19 +8,19 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from schemas.base import MOST_DIGITS, has_long_number
+
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
-_DIGITS = 4_000  # of one number; Python cannot write out longer ones
-_LONG_NUMBER = re.compile(rf"[0-9]{{{_DIGITS + 1}}}")
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _PIECE = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
-_ID = re.compile(rf"\s*:\s*({_STRING}|-?[0-9]{{1,{_DIGITS}}}(?![0-9.eE]))", re.DOTALL)
+_ID = re.compile(rf"\s*:\s*({_STRING}|-?[0-9]{{1,{MOST_DIGITS}}}(?![0-9.eE]))", re.DOTALL)
 _LOOKED_THROUGH = 100_000  # characters, for the id of a line that is no JSON
 
 
 def refusal(line: str) -> dict[str, Any] | None:
     """The error that answers a line, with its id where that can be read; None for a message that the SDK can read."""
-    if _has_long_number(line):
-        return _error(_id_in(line), _PARSE_ERROR, f"A number has more than {_DIGITS:,} digits")
+    if has_long_number(line):
+        return _error(_id_in(line), _PARSE_ERROR, f"A number has more than {MOST_DIGITS} digits")
     try:
         message = from_json(line)
     except ValueError:
@@ -53,12 +53,6 @@ def _problem(message: dict[str, Any]) -> str | None:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
-
-
-def _has_long_number(line: str) -> bool:
-    if len(line) <= _DIGITS or _LONG_NUMBER.search(line) is None:
-        return False
-    return _LONG_NUMBER.search(re.sub(_STRING, "", line, flags=re.DOTALL)) is not None
 
 
 def _id_in(line: str) -> str | int | None:

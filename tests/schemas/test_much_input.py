@@ -26,6 +26,7 @@ from asking import (
 
 import schemas.fields
 import schemas.refusal
+from schemas.base import MOST_DIGITS, has_long_number
 from schemas.refusal import explain
 from tools.catalog import CATALOG
 
@@ -213,3 +214,12 @@ def test_a_number_of_5000_digits_in_json_text_is_refused_in_words() -> None:
 
     assert refusal(SMS, {"messages": f'[{{"to": {digits}, "body": "Hi"}}]'})
     assert refusal(SMS, f'{{"messages": [{{"to": "{NUMBER}", "body": "a\nb", "schedule": {digits}}}]}}')
+
+
+def test_long_runs_of_digits_are_looked_through_once() -> None:
+    """M1: from each digit on, four megabytes of almost too long numbers took forty seconds."""
+    runs = ",".join(["9" * MOST_DIGITS] * 10_000)
+
+    assert not has_long_number(f"[{runs}]")
+    assert has_long_number(f"[{runs},{'9' * (MOST_DIGITS + 1)}]")
+    assert not has_long_number(f'["{"9" * 5_000}", "a \\" {"9" * 5_000}"]')
