@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run a command and exit with its status, which `usage.STATUSES` explains."""
     parser, commands = _parser()
     argv = sys.argv[1:] if argv is None else argv
-    if wrong := usage.command_in(argv, commands):
+    if wrong := usage.command_in(argv, commands, ("--sandbox-port", "--sandbox-if")):
         parser.error(wrong)
     arguments, rest = parser.parse_known_args(argv)
     if len(rest) == 1 and arguments.run is _call and arguments.arguments is None and not rest[0].startswith("--"):
@@ -298,7 +298,8 @@ def _check(arguments: argparse.Namespace) -> int:
             return ("", [], [f"{settings.problem}."]) if settings.problem else await look(settings)
 
     account, told, wrong = anyio.run(checked)
-    print("\n".join(filter(None, (account, *told))))
+    if lines := [line for line in (account, *told) if line]:
+        print("\n".join(lines))
     for one in wrong:
         _fail(one)
     return 1 if wrong else 0

@@ -67,9 +67,13 @@ class Parser(argparse.ArgumentParser):
 _PREFIX = "CLICKSEND_"
 
 
-def command_in(argv: Sequence[str], names: Iterable[str]) -> str | None:
-    """What is wrong with the command, if there is one and it is none of these."""
-    given = next((one for one in argv if not one.startswith("-")), None)
+def command_in(argv: Sequence[str], names: Iterable[str], takes_value: Sequence[str]) -> str | None:
+    """What is wrong with the command, if there is one and it is none of these.
+
+    `takes_value`: the options before a command whose next word is their value.
+    """
+    words = [one for option, one in zip(("", *argv), argv, strict=False) if option not in takes_value]
+    given = next((one for one in words if not one.startswith("-")), None)
     known = list(names)
     if given is None or given in known:
         return None

@@ -161,7 +161,7 @@ async def test_the_same_call_within_the_window_is_not_sent_and_told_when_and_how
     assert again.error.startswith("The same call was accepted 4")
     assert message["message_id"] in again.error
     assert "another custom_string, or wait" in again.error
-    assert again.error.endswith("Nothing was sent.")
+    assert again.error.endswith("Nothing was sent by this call.")
     assert len(sent(sandbox)) == len(any_ledger.rows()) == 1
 
 

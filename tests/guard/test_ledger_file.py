@@ -291,3 +291,24 @@ async def test_what_is_no_file_is_left_alone(kind: str, tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailable, match="is no file"):
         await write(str(place))
     assert place.stat().st_mode == before
+
+
+@pytest.mark.parametrize("when", ["before it was opened", "while it was open"])
+async def test_a_ledger_of_two_names_is_not_used(when: str, ledger: Place, sandbox: RunningSandbox) -> None:
+    """M8: each name would have a log of its own, in which the other process does not look."""
+    other = Place(f"{ledger.text}.other")
+    async with guarded(sandbox, ledger) as call:
+        data(await call("CREATE_SMS_SEND", **sms(BO)))
+        if when == "while it was open":
+            os.link(ledger.text, other.text)
+            refused = await call("CREATE_SMS_SEND", **sms())
+    if when == "before it was opened":
+        os.link(ledger.text, other.text)
+        async with guarded(sandbox, other) as call:
+            refused = await call("CREATE_SMS_SEND", **sms())
+    assert "its file has a second name" in refused.error
+    assert refused.error.endswith("Nothing was sent.")
+    assert len(sent(sandbox)) == 1
+    delete(other)
+    async with guarded(sandbox, ledger) as call:
+        data(await call("CREATE_SMS_SEND", **sms()))

@@ -125,10 +125,13 @@ async def running(*arguments: str, **own: str) -> AsyncIterator[Program]:
 
 async def address_of(program: Program) -> str:
     """The address that a server over HTTP tells, after what else it may have to say."""
-    while not (line := await program.error_line()).startswith("MCP at http://"):
-        told = line.startswith("Sandbox at ") or " WARNING clicksend_mcp: " in line
+    while True:
+        line = await program.error_line()
+        text = json.loads(line)["message"] if line.startswith("{") else line
+        if text.startswith("MCP at http://"):
+            return str(text).removeprefix("MCP at ")
+        told = text.startswith("Sandbox at ") or "WARNING" in line
         assert told, f"{line} {program.errors}"
-    return line.removeprefix("MCP at ")
 
 
 @asynccontextmanager

@@ -130,7 +130,7 @@ async def test_a_check_with_a_key_that_is_not_utf8_says_so() -> None:
 CHECKS = {
     "wrong credentials": (refusal(401, "UNAUTHORIZED"), "correct the ClickSend username and API key"),
     "fault": (refusal(500, "INTERNAL_SERVER_ERROR"), "HTTP 500, a fault on ClickSend's side"),
-    "not ClickSend": (answer(200, b"<html>", kind="text/html"), "HTTP 200 with text/html"),
+    "not ClickSend": (answer(200, b"<html>", kind="text/html"), "HTTP 200 with a body that is no JSON object"),
     "odd account": (good([]), ""),
     "no account": (good(None), ""),
 }
@@ -162,7 +162,8 @@ async def test_a_check_of_an_unreachable_host_says_so() -> None:
     status, out, errors = await run("check", **account)
     assert status == 1
     assert "Credentials are right" not in out
-    assert errors.startswith("clicksend-mcp: ClickSend could not be reached: no connection")
+    assert errors.startswith("clicksend-mcp: ClickSend could not be reached: 127.0.0.1:")
+    assert "refuses connections" in errors
     assert errors.count("\n") == 1
 
 

@@ -10,15 +10,13 @@ from hosting import PATIENCE, environment
 
 PROGRAM = str(Path(sys.executable).with_name("clicksend-mcp"))
 WAYS = {"the command": (PROGRAM,), "the module": (sys.executable, "-P", "-m", "clicksend_mcp")}
-# Ours, Python's own, and other people's that we need.
+# Ours, Python's own, and other people's that we need; not re and enum, which pip's own launcher imports before us.
 NAMES = (
     "server",
     "tools",
     "schemas",
     "json",
     "typing",
-    "re",
-    "enum",
     "signal",
     "logging",
     "asyncio",

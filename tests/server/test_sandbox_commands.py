@@ -71,7 +71,7 @@ async def test_a_check_of_the_sandbox_needs_no_account() -> None:
     """N8: `check --sandbox` was refused."""
     for order in (("check", "--sandbox"), ("--sandbox", "check")):
         status, out, errors = await run(*order)
-        assert (status, out) == (0, "Credentials are right: account sandbox, balance 100.000000 AUD.\n")
+        assert (status, out.splitlines()[0]) == (0, "Credentials are right: account sandbox, balance 100.000000 AUD.")
         assert "http" not in errors
 
 

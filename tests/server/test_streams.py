@@ -13,7 +13,7 @@ from inputs import GOOD
 from scripted import SECRET, USERNAME, good, refusal, says, scripted
 
 SEND = "CLICKSEND_CREATE_SMS_SEND"
-ACCEPTED = good({"messages": [{"to": "+61491570156", "status": "SUCCESS"}]})
+ACCEPTED = good({"messages": [{"to": GOOD[SEND]["messages"][0]["to"], "status": "SUCCESS"}]})
 PROGRAM = str(Path(sys.executable).with_name("clicksend-mcp"))
 
 COMMANDS = {
