@@ -218,7 +218,7 @@ async def test_a_campaign_that_cannot_be_found_keeps_its_answer(ledger: Place) -
 
 
 async def test_a_lost_campaign_is_shown_as_clicksend_shows_one(ledger: Place) -> None:
-    service = Service(send=b"", records=lambda _: [a_campaign(date_added=2**40)])
+    service = Service(send=answer(200), records=lambda _: [a_campaign(date_added=2**40)])
     async with calling(service, ledger) as call:
         envelope = await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(88))
     assert envelope.successful, envelope
