@@ -115,7 +115,8 @@ class Dispatcher:
         try:
             await self._request(action, action.route.fill({}), credentials, Passage(), Pace())
         except Declined as fault:
-            if fault.status != 403:  # a subaccount without lists is known all the same
+            # A subaccount without lists is known all the same. A firewall's 403 says nothing of the credentials.
+            if fault.status != 403 or not isinstance(fault.answer, Mapping) or fault.answer.get("http_code") != 403:
                 raise
 
     async def verify(self) -> None:

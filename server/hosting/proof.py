@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 import anyio
 
-from server.errors import ClickSendError, Declined
+from server.errors import ClickSendError, Declined, NeverReached
 from server.hosting.access import Turned
 from server.settings import Credentials
 
@@ -57,7 +57,8 @@ class Proofs:
             if isinstance(fault, Declined) and fault.status == 401:
                 self._until.pop(digest, None)
                 raise Turned(401, "ClickSend does not know this username and API key.", self._challenge) from None
-            self._take_back(places)  # it was no guess
+            if isinstance(fault, NeverReached):
+                self._take_back(places)  # nobody was asked; whatever else ClickSend says, a guess was passed on
             wait = fault.retry_after if isinstance(fault, Declined) and fault.retry_after else 10
             reason = f"The credentials could not be checked: {fault.reason}."
             raise Turned(503, reason, {"retry-after": str(wait)}) from None
@@ -74,7 +75,7 @@ class Proofs:
             count, until = self._guesses.get(place, (0, 0.0))
             if until > now and count >= most:
                 wait = max(1, round(until - now))
-                message = f"Too many credentials that ClickSend does not know. Come back in {wait} s."
+                message = f"Too many credentials that ClickSend has not confirmed. Come back in {wait} s."
                 raise Turned(429, message, {"retry-after": str(wait)})
         for place, _ in places:
             count, until = self._guesses.pop(place, (0, 0.0))
