@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("clicksend_mcp")
 
 _MOST_CONNECTIONS = 2_000  # further ones are told 503, but for those that ask how the server is
-_OWN_FILES = 200  # beside the connections: to ClickSend, to the ledger, and what Python has open
+_FOR_HEALTH = 50  # connections beside them; above these, who has waited longest without a request is cut off
 _HEAD_WITHIN = 10  # seconds
 _READ_WITHIN = 30  # seconds that a client may read nothing of an answer
 _STREAMS_WITHIN = 1  # second that open streams get once all calls have ended
@@ -86,7 +85,6 @@ def _public(metadata: dict[str, object]) -> list[Route]:
 async def serve_http(settings: Settings, listener: socket.socket) -> None:
     """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish. Raises WrongSetting."""
     hosting = settings.hosting
-    _allow_connections()
     dispatcher = Dispatcher(settings)
     entrance = Entrance(settings, dispatcher.prove)
     storage = _shared_storage(settings)
@@ -160,22 +158,6 @@ async def _verify(dispatcher: Dispatcher) -> None:
         log.warning("nothing can be sent until the ledger is there: %s", fault)
 
 
-def _allow_connections() -> None:
-    """Raise the number of files that may be open, as far as the system lets us; many begin with 1,024."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    needed = _MOST_CONNECTIONS + _OWN_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = resource.RLIM_INFINITY
-    if soft != unlimited and soft < needed:
-        soft = needed if hard == unlimited else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        if soft < needed:
-            log.warning("%s open files are too few for %s connections: ulimit -n %s", soft, _MOST_CONNECTIONS, needed)
-
-
 def _sender(request: Request) -> Sender:
     return Sender(request.scope[CALLER], request.scope[REQUEST_ID])
 
@@ -203,10 +185,8 @@ class _Impatient(H11Protocol):
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait()
-        # Who has been silent longest makes room, so that silence alone shuts nobody out.
-        if len(self.connections) > _MOST_CONNECTIONS and (longest := next(iter(self._silent))) is not self:
-            del self._silent[longest]  # it is lost later, and others may come before
-            longest.transport.abort()
+        if len(self.connections) > _MOST_CONNECTIONS + _FOR_HEALTH and self._silent:
+            next(iter(self._silent)).transport.abort()
 
     def pause_writing(self) -> None:
         """Wait for the client to read."""
@@ -222,11 +202,6 @@ class _Impatient(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of a head, unless it has come."""
         super().data_received(data)
-        self._wait()
-
-    def on_response_complete(self) -> None:
-        """Wait for the next request."""
-        super().on_response_complete()
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
