@@ -112,7 +112,7 @@ def accepted(size: int) -> bytes:
     return good({"total_price": size * 0.0792, "messages": rows})
 
 
-PRICE = good({"total_price": 79.2, "_currency": {"currency_name_short": "AUD"}, "messages": []})
+PRICE = good({"total_price": 79.2, "_currency": {"currency_name_short": "AUD"}})
 IMPORT_QUEUED = good({"msg": "queued", "ids": ["81"], "id": "81"})
 EXPORTED = good({"url": "https://files.example/customers.csv"})
 LOST = b""
