@@ -45,7 +45,8 @@ MOST_DIGITS: Final = 400  # of a number in JSON; none of ClickSend's has thirty
 # Only the beginning of a run of digits is tried: from each digit on, a long text of long runs takes a minute.
 _LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{MOST_DIGITS + 1}}}")
 # Gives nothing back, and takes a text without an end for one to the end: else each quote would begin another search.
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+JSON_STRING: Final = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'  # with re.DOTALL
+_STRING = re.compile(JSON_STRING, re.DOTALL)
 _LONGEST_JSON = 3_500_000  # characters: 1,000 messages of eight parts, escaped, fit
 _JUDGED_TOGETHER = 100  # problems of fields beside which those of fields together are still looked for
 

@@ -8,13 +8,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from schemas.base import MOST_DIGITS, has_long_number
+from schemas.base import JSON_STRING, MOST_DIGITS, has_long_number
 
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
-# Gives nothing back, and takes a text without an end for one to the end: else each quote would begin another search.
-_STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
-_PIECE = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
-_ID = re.compile(rf"\s*:\s*({_STRING}|-?[0-9]{{1,{MOST_DIGITS}}}+(?![0-9.eE]))", re.DOTALL)
+_PIECE = re.compile(rf"{JSON_STRING}|[\[\]{{}}]", re.DOTALL)
+_ID = re.compile(rf"\s*:\s*({JSON_STRING}|-?[0-9]{{1,{MOST_DIGITS}}}+(?![0-9.eE]))", re.DOTALL)
 _LOOKED_THROUGH = 100_000  # characters, for the id of a line that is no JSON
 _COMMAS = 50_000  # the longest call that ClickSend takes has a fifth of them
 
