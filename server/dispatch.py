@@ -158,11 +158,11 @@ class Dispatcher:
         except BaseException:
             passage.abandon()
             raise
-        if is_heard() and caller.credentials is not None:
+        if is_heard() and caller.credentials is not None and passage.arguments is not None:
             from server.following import follow
 
             read = partial(self._read, caller.credentials)
-            await follow(action, arguments, outcomes[0], read, self._settings.total_timeout)
+            await follow(action, passage.arguments, outcomes[0], read, self._settings.total_timeout)
         return outcomes[0]
 
     async def _reported(self, asked: _Asked) -> Envelope | Question:
@@ -199,6 +199,7 @@ class Dispatcher:
             valid = action.input.model_validate(asked.arguments, context=context_of(self._settings.base_url))
         except ValidationError as refused:
             return Envelope.failure(wording.wrong_input(action, explain(refused, action.input)))
+        asked.passage.arguments = valid
         call = _Call(action, valid, caller, credentials, asked.passage)
         return await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from schemas.base import Arguments
 from schemas.envelope import Envelope
 from server.errors import ClickSendError
 from server.guard.questions import Question
@@ -22,7 +23,7 @@ _LONGEST_WAIT = 4.0
 
 
 async def follow(
-    action: Action, arguments: Mapping[str, Any], outcome: Envelope | Question, read: "Read", deadline: float
+    action: Action, arguments: Arguments, outcome: Envelope | Question, read: "Read", deadline: float
 ) -> None:
     """Tell how an import that was accepted comes on, until it has ended, its list cannot be read, or time is up.
 
@@ -30,7 +31,7 @@ async def follow(
     """
     if action.goes_on is None or not isinstance(outcome, Envelope) or not outcome.successful:
         return
-    valid = action.input.model_validate(arguments).model_dump(by_alias=True)
+    valid = arguments.model_dump(by_alias=True)
     request = action.goes_on.fill({name: valid[name] for name in action.goes_on.names})
     tell("Import accepted; ClickSend fetches the file and fills the list")
     began = anyio.current_time()

@@ -1,14 +1,20 @@
-"""How far a call has come, and what it is known to have cost: for whoever may have to stop it, and for the log."""
+"""How far a call has come: for whoever may have to stop it, and for what comes after its answer."""
 
 from dataclasses import dataclass, field
 
 import anyio
 
+from schemas.base import Arguments
+
 
 @dataclass
 class Passage:
-    """How far a call has come: once its request is leaving, ClickSend may act on it. `cost` is what was charged."""
+    """How far a call has come: once its request is leaving, ClickSend may act on it.
 
+    `arguments`: there once they are found valid. `cost`: what was charged.
+    """
+
+    arguments: Arguments | None = None
     left: bool = False
     cost: str | None = None
     abandoned: bool = False

@@ -16,6 +16,7 @@ from server.sandbox.serve import RunningSandbox
 from tools.catalog import CATALOG
 
 _TOO_LONG = 120  # seconds for a run
+READ = "CLICKSEND_GET_STATISTICS_SMS"
 FREE = "+61411111111"  # a test number, which costs nothing
 
 
@@ -72,6 +73,9 @@ class _Run:
         first = self._start(self._spec(first=True))
         if self._plan.fault.where == "ledger" and self._plan.fault.step == "before":
             await self._take_ledger_from(first)
+        if self._plan.fault.where == "late":
+            await first.call(READ, {})  # the connection of a read is kept, and the answer too many comes on it
+            await self._clicksend.answered_too_often()
         if self._plan.fault.where == "replaced":
             await self._use_ledger(first)
             if self._plan.fault.step == "before":

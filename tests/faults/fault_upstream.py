@@ -18,8 +18,8 @@ from tools.catalog import CATALOG
 _HOUR = 3600
 
 
-class Refusing:
-    """A port that refuses connections, and after `heal` passes them on to the sandbox."""
+class Proxy:
+    """Stands before the sandbox on a port that refuses connections until it `listen`s."""
 
     def __init__(self, sandbox: RunningSandbox) -> None:
         self._port = int(sandbox.url.rpartition(":")[2])
@@ -29,10 +29,10 @@ class Refusing:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def heal(self) -> None:
+    async def listen(self) -> None:
         """Accept connections from now on."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._pass_on, sock=self._socket)
+            self._server = await asyncio.start_server(self._accept, sock=self._socket)
 
     def close(self) -> None:
         """Cut everything."""
@@ -42,12 +42,15 @@ class Refusing:
             self._server.close()
         self._socket.close()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, to_there = await asyncio.open_connection("127.0.0.1", self._port)
-        for source, target in ((reader, to_there), (there, writer)):
-            task = asyncio.create_task(_copy(source, target))
+        for course in (_copy(reader, to_there), self._answer(there, writer)):
+            task = asyncio.create_task(course)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        await _copy(source, target)
 
 
 LATE = {"http_code": 400, "response_code": "BAD_REQUEST", "response_msg": "for somebody else", "data": None}
@@ -60,38 +63,14 @@ _LATE = (
 _AFTER = 0.01  # seconds without a byte, by which an answer has ended
 
 
-class Late:
-    """A proxy to the sandbox that says one answer too many on each connection which is kept."""
+class LateProxy(Proxy):
+    """Says one answer too many on each connection that is kept."""
 
     def __init__(self, sandbox: RunningSandbox) -> None:
-        self._port = int(sandbox.url.rpartition(":")[2])
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        super().__init__(sandbox)
         self.answers = 0
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def listen(self) -> None:
-        """Accept connections from now on."""
-        self._server = await asyncio.start_server(self._pass_on, sock=self._socket)
-
-    def close(self) -> None:
-        """Cut everything."""
-        for task in self._tasks:
-            task.cancel()
-        if self._server is not None:
-            self._server.close()
-        self._socket.close()
-
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, to_there = await asyncio.open_connection("127.0.0.1", self._port)
-        for course in (_copy(reader, to_there), self._answers(there, writer)):
-            task = asyncio.create_task(course)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _answer(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         said = False
         with suppress(ConnectionError):
             while data := await source.read(65536):
@@ -136,17 +115,17 @@ class Upstream:
         self._http = control
         self.username = f"account-{plan.number}"
         self._auth = (self.username, SECRET)
-        self.refusing = Refusing(sandbox) if plan.fault.where == "connection" else None
-        self.late = Late(sandbox) if plan.fault.where == "late" else None
-        between = self.refusing or self.late
-        self.url = between.url if between else sandbox.url
+        self._refusing = Proxy(sandbox) if plan.fault.where == "connection" else None
+        self._late = LateProxy(sandbox) if plan.fault.where == "late" else None
+        proxy = self._refusing or self._late
+        self.url = proxy.url if proxy else sandbox.url
         self._path = ""
         self._list = self._campaign = self._return_address = 0
 
     async def prepare(self) -> tuple[Call, Call | None]:
         """Open the account with all that the calls of the plan need; the calls with the ids they refer to."""
-        if self.late:
-            await self.late.listen()
+        if self._late:
+            await self._late.listen()
         await self._control("POST", "reset")
         account = {"username": self.username, "api_key": SECRET, "balance": str(self._plan.balance)}
         await self._control("POST", "accounts", account)
@@ -177,8 +156,8 @@ class Upstream:
     async def heal(self) -> None:
         """Let nothing go wrong any more."""
         await self._control("DELETE", "faults")
-        if self.refusing:
-            await self.refusing.heal()
+        if self._refusing:
+            await self._refusing.listen()
 
     async def hits(self) -> int:
         """How many requests the fault of the plan has met."""
@@ -188,11 +167,25 @@ class Upstream:
     @property
     def late_answers(self) -> int:
         """How many answers came that nobody had asked for."""
-        return self.late.answers if self.late else 0
+        return self._late.answers if self._late else 0
 
     async def met(self) -> None:
         """Wait until the fault has met a request."""
         await _until(self.hits)
+
+    async def answered_too_often(self) -> None:
+        """Wait until a connection has had an answer that nobody asked for."""
+
+        async def late() -> int:
+            return self.late_answers
+
+        await _until(late)
+
+    def close(self) -> None:
+        """Cut what stands between."""
+        for proxy in (self._refusing, self._late):
+            if proxy:
+                proxy.close()
 
     async def quiet(self, hits: int) -> None:
         """Wait until ClickSend has finished all requests that it has begun; `hits` is how many the fault met."""
@@ -291,9 +284,7 @@ async def upstream(sandbox: RunningSandbox, control: httpx.AsyncClient, plan: Pl
     try:
         yield found
     finally:
-        for between in (found.refusing, found.late):
-            if between:
-                between.close()
+        found.close()
 
 
 def told_rows(data: str) -> list[dict[str, Any]]:

@@ -200,12 +200,20 @@ async def test_a_wrong_limit_stops_it() -> None:
     assert errors.startswith("clicksend-mcp: CLICKSEND_MCP_MAX_RECIPIENTS must be")
 
 
-async def test_who_does_not_read_the_envelope_gets_the_status_and_no_traceback() -> None:
+@pytest.mark.parametrize("size", [1, 1_000])
+async def test_who_does_not_read_the_envelope_gets_the_status_and_no_traceback(size: int) -> None:
+    messages = json.dumps(batch(size))
     ours, theirs = os.pipe()
     os.close(ours)
-    async with holding(sms_send=[accepted(1_000)]) as (clicksend, upstream):
+    async with holding(sms_send=[accepted(size)]) as (clicksend, upstream):
         process = await asyncio.create_subprocess_exec(
-            *PROGRAM, "call", SEND, ONE, stdout=theirs, stderr=asyncio.subprocess.PIPE, env=environment(**at(upstream))
+            *PROGRAM,
+            "call",
+            SEND,
+            messages,
+            stdout=theirs,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(**at(upstream)),
         )
         os.close(theirs)
         async with asyncio.timeout(PATIENCE):

@@ -108,16 +108,16 @@ async def test_a_person_who_is_asked_is_waited_for_in_the_open(transport: str) -
         return ElicitResult(action="accept", content={"approve": True})
 
     asking = {"CLICKSEND_MCP_APPROVAL": "always"}
-    async with holding() as (_, upstream):
+    async with holding(sms_send=[accepted(20)]) as (_, upstream):
         if transport == "stdio":
             async with Client(stdio(**at(upstream, **asking)), mode="legacy", elicitation_callback=person) as client:
-                result = await client.call_tool(SEND, batch(1_000), progress_callback=reports)
+                result = await client.call_tool(SEND, batch(20), progress_callback=reports)
         else:
             async with (
                 running_http(**at(upstream, **asking)) as (_, url),
                 Client(url, mode="legacy", elicitation_callback=person) as client,
             ):
-                result = await client.call_tool(SEND, batch(1_000), progress_callback=reports)
+                result = await client.call_tool(SEND, batch(20), progress_callback=reports)
     assert result.structured_content["successful"]
     assert len(questions) == 1
 
