@@ -221,7 +221,7 @@ async def test_the_search_for_a_lost_answer_is_told() -> None:
         connected("stdio", "auto", upstream, CLICKSEND_MCP_LOOKUPS="0,0.1") as client,
     ):
         reports, sending = await started(client, SEND, batch(1))
-        await reports.until("The answer was lost: search 1 of 2 in ClickSend's records")
+        await reports.until("The outcome is not clear: search 1 of 2 in ClickSend's records")
         clicksend.let_go("/sms/history")
         assert (await sending)["error"].startswith("OUTCOME UNKNOWN")
 
