@@ -62,13 +62,17 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oauth, "_BETWEEN_FETCHES", -1)
 
 
-NOW = int(time.time())
+def now() -> int:
+    """The time when a token is made, which may be long after this file was read."""
+    return int(time.time())
+
+
 FORGED: dict[str, Forge] = {
-    "expired": lambda issuer: issuer.token(exp=NOW - 120),
+    "expired": lambda issuer: issuer.token(exp=now() - 120),
     "an end that is no time": lambda issuer: issuer.token(exp="never"),
     "without an end": lambda issuer: issuer.token(exp=None),
-    "not yet valid": lambda issuer: issuer.token(nbf=NOW + 600),
-    "issued in the future": lambda issuer: issuer.token(iat=NOW + 600),
+    "not yet valid": lambda issuer: issuer.token(nbf=now() + 600),
+    "issued in the future": lambda issuer: issuer.token(iat=now() + 600),
     "for somebody else": lambda issuer: issuer.token(aud="https://elsewhere.example/mcp"),
     "for this host, not for /mcp": lambda issuer: issuer.token(aud=RESOURCE),
     "for an address that begins the same": lambda issuer: issuer.token(aud=f"{AUDIENCE}/"),

@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 YES = {"approve": {"action": "accept", "content": {"approve": True}}}
 
 
@@ -51,7 +52,7 @@ async def test_nginx_lets_in_what_is_asked_for_and_the_server_says_what_is_too_m
     async with Caller(two.url) as caller, httpx2.AsyncClient(trust_env=False) as web:
         large = await caller.send("x" * 4_300_000)
         stranger = await web.post(two.url, json={}, headers={"Host": NAME})
-        elsewhere = await web.post(two.url, json={}, headers={"Host": "evil.example"}, auth=("acme", "key-of-acme"))
+        elsewhere = await web.post(two.url, json=PING, headers={"Host": "evil.example"}, auth=("acme", "key-of-acme"))
         hidden = await web.get(health)
     assert large.status == 413
     assert "The request is larger than 4194304 bytes." in large.message["error"]

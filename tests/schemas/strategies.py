@@ -37,7 +37,7 @@ _URLS = mostly(
 )
 _PERIOD = mostly(st.integers(0, 2**31), st.integers(0, 2**50) | st.datetimes().map(lambda moment: f"{moment}Z"))
 _SCHEDULE = mostly(
-    st.integers(_NOW + 600, _NOW + 100 * 86_400) | st.sampled_from([0, "0"]), st.integers() | TEXT | _PERIOD
+    st.integers(_NOW + 7_200, _NOW + 100 * 86_400) | st.sampled_from([0, "0"]), st.integers() | TEXT | _PERIOD
 )
 _COUNTRY = mostly(st.sampled_from(["AU", "DE", "US"]), st.sampled_from(["au", "Australia", ""]))
 _EMAIL = mostly(st.emails(), TEXT)
