@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -21,32 +22,49 @@ def raw(slug: str, arguments: Any) -> dict[str, Any]:
     return message
 
 
-async def over_stdio(url: str, message: dict[str, Any]) -> dict[str, Any]:
-    own = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": url}
-    async with running(**own) as program:
-        await program.write(*HELLO, message)
-        return await program.answer_to(1)
+def account(url: str) -> dict[str, str]:
+    return {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": url}
 
 
-async def over_http(url: str, message: dict[str, Any]) -> dict[str, Any]:
-    """In the newer era, without a session."""
+async def over_stdio(url: str, slug: str, given: Sequence[Any]) -> list[dict[str, Any]]:
+    """The answers to calls of one tool, one after the other."""
+    async with running(**account(url)) as program:
+        await program.write(*HELLO)
+        answers = []
+        for arguments in given:
+            await program.write(raw(slug, arguments))
+            answers.append(await program.answer_to(1))
+        return answers
+
+
+async def over_http(url: str, slug: str, given: Sequence[Any]) -> list[dict[str, Any]]:
+    """The same in the newer era, without a session."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "host", "version": "1"},
         "io.modelcontextprotocol/clientCapabilities": {},
     }
-    message["params"]["_meta"] = meta
     headers = {
         "Accept": "application/json, text/event-stream",
         "MCP-Protocol-Version": "2026-07-28",
         "Mcp-Method": "tools/call",
-        "Mcp-Name": message["params"]["name"],
+        "Mcp-Name": slug,
     }
-    own = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": url}
-    async with running_http(**own) as (_, address), httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as web:
-        text = (await web.post(address, json=message, headers=headers)).text
-    found: dict[str, Any] = json.loads(text if text.startswith("{") else text.rpartition("data: ")[2])
-    return found
+    answers = []
+    async with (
+        running_http(**account(url)) as (_, address),
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as web,
+    ):
+        for arguments in given:
+            message = raw(slug, arguments)
+            message["params"]["_meta"] = meta
+            text = (await web.post(address, json=message, headers=headers)).text
+            answers.append(json.loads(text if text.startswith("{") else text.rpartition("data: ")[2]))
+    return answers
+
+
+def envelopes(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [answer["result"]["structuredContent"] for answer in answers]
 
 
 WIRES = [over_stdio, over_http]
@@ -57,30 +75,31 @@ async def test_arguments_as_json_text_are_understood(wire: Any) -> None:
     """D11: like JSON text one level deeper."""
     accepted = good({"messages": [{"to": "+61491570156", "status": "SUCCESS"}]})
     async with scripted(says(accepted)) as upstream:
-        answer = await wire(upstream.url, raw(SEND, json.dumps(ONE)))
-    assert answer["result"]["structuredContent"]["successful"], answer
+        (envelope,) = envelopes(await wire(upstream.url, SEND, [json.dumps(ONE)]))
+    assert envelope["successful"], envelope
     assert [request.json for request in upstream.requests] == [ONE]
 
 
 @pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("given", ['["+61491570156"]', "17", '"{}"', "null", "true"])
-async def test_json_text_that_is_no_object_is_told_in_words(wire: Any, given: str) -> None:
+async def test_json_text_that_is_no_object_is_told_in_words(wire: Any) -> None:
     """D11: and nothing is sent."""
     async with scripted(says(good({}))) as upstream:
-        envelope = (await wire(upstream.url, raw(SEND, given)))["result"]["structuredContent"]
-    assert not envelope["successful"]
-    assert envelope["error"] == (
-        "Wrong input: the arguments must be a JSON object, which is {} if there are none. Nothing was sent."
-    )
+        answers = await wire(upstream.url, SEND, ['["+61491570156"]', "17", '"{}"', "null", "true"])
+    for envelope in envelopes(answers):
+        assert not envelope["successful"]
+        assert envelope["error"] == (
+            "Wrong input: the arguments must be a JSON object, which is {} if there are none. Nothing was sent."
+        )
     assert upstream.connections == 0
 
 
-@pytest.mark.parametrize("given", ["{'messages': []}", '{"messages": [', "[" * 5_000, '{"a": ' + "9" * 5_000 + "}"])
-async def test_text_that_is_no_json_is_told_in_words(given: str) -> None:
+async def test_text_that_is_no_json_is_told_in_words() -> None:
     """D11, L4: whatever is wrong with it."""
+    given = ["{'messages': []}", '{"messages": [', "[" * 5_000, '{"a": ' + "9" * 5_000 + "}"]
     async with scripted(says(good({}))) as upstream:
-        envelope = (await over_stdio(upstream.url, raw(SEND, given)))["result"]["structuredContent"]
-    assert envelope["error"] == "Wrong input: the arguments came as text that is not JSON. Nothing was sent."
+        answers = await over_stdio(upstream.url, SEND, given)
+    for envelope in envelopes(answers):
+        assert envelope["error"] == "Wrong input: the arguments came as text that is not JSON. Nothing was sent."
     assert upstream.connections == 0
 
 
@@ -88,36 +107,34 @@ async def test_half_a_character_in_the_text_is_told_as_elsewhere() -> None:
     """D11: an emoji that a model has cut."""
     cut = json.dumps({"messages": [{"to": "+61491570156", "body": "Hi \ud83d"}]})
     async with scripted(says(good({}))) as upstream:
-        envelope = (await over_stdio(upstream.url, raw(SEND, cut)))["result"]["structuredContent"]
+        (envelope,) = envelopes(await over_stdio(upstream.url, SEND, [cut]))
     assert "messages[0].body holds U+FFFD" in envelope["error"]
     assert upstream.connections == 0
 
 
 @pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("given", [None, [], "", "  ", "{}", "null", "[]"], ids=repr)
-async def test_what_stands_for_no_arguments_is_taken_so_by_a_read(wire: Any, given: Any) -> None:
+async def test_what_stands_for_no_arguments_is_taken_so_by_a_read(wire: Any) -> None:
     """D11: null, an empty list, an empty text."""
     async with scripted(says(good({"data": []}))) as upstream:
-        answer = await wire(upstream.url, raw(READ, given))
-    assert answer["result"]["structuredContent"]["successful"], answer
+        answers = await wire(upstream.url, READ, [None, [], "", "  ", "{}", "null", "[]"])
+    assert [envelope["successful"] for envelope in envelopes(answers)] == [True] * 7
 
 
 @pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("given", [None, [], "", "null", "[]"], ids=repr)
-async def test_what_stands_for_no_arguments_never_cancels_everything(wire: Any, given: Any) -> None:
+async def test_what_stands_for_no_arguments_never_cancels_everything(wire: Any) -> None:
     """D11, W2: of a mangled call nobody knows which filter it had."""
     async with scripted(says(good({"count": 3}))) as upstream:
-        envelope = (await wire(upstream.url, raw(CANCEL, given)))["result"]["structuredContent"]
-    assert not envelope["successful"]
-    assert "the arguments must be a JSON object" in envelope["error"]
+        answers = await wire(upstream.url, CANCEL, [None, [], "", "null", "[]"])
+    for envelope in envelopes(answers):
+        assert not envelope["successful"]
+        assert "the arguments must be a JSON object" in envelope["error"]
     assert upstream.connections == 0
 
 
 async def test_calls_at_once_do_not_share_what_was_wrong_with_one() -> None:
     """D11: the next call is not refused for the one before it."""
     async with scripted(says(good({"data": []}))) as upstream:
-        own = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": upstream.url}
-        async with running(**own) as program, asyncio.timeout(PATIENCE):
+        async with running(**account(upstream.url)) as program, asyncio.timeout(PATIENCE):
             calls = [raw(READ, "{" if number % 2 else "{}") | {"id": number} for number in range(1, 21)]
             await program.write(*HELLO, *calls)
             answers = {}
