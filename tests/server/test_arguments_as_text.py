@@ -133,13 +133,16 @@ async def test_what_stands_for_no_arguments_never_cancels_everything(wire: Any) 
 
 async def test_calls_at_once_do_not_share_what_was_wrong_with_one() -> None:
     """D11: the next call is not refused for the one before it."""
-    async with scripted(says(good({"data": []}))) as upstream:
-        async with running(**account(upstream.url)) as program, asyncio.timeout(PATIENCE):
-            calls = [raw(READ, "{" if number % 2 else "{}") | {"id": number} for number in range(1, 21)]
-            await program.write(*HELLO, *calls)
-            answers = {}
-            while len(answers) < 20:
-                message = await program.read()
-                if message.get("id"):
-                    answers[message["id"]] = message["result"]["structuredContent"]["successful"]
+    async with (
+        scripted(says(good({"data": []}))) as upstream,
+        running(**account(upstream.url)) as program,
+        asyncio.timeout(PATIENCE),
+    ):
+        calls = [raw(READ, "{" if number % 2 else "{}") | {"id": number} for number in range(1, 21)]
+        await program.write(*HELLO, *calls)
+        answers = {}
+        while len(answers) < 20:
+            message = await program.read()
+            if message.get("id"):
+                answers[message["id"]] = message["result"]["structuredContent"]["successful"]
     assert answers == {number: number % 2 == 0 for number in range(1, 21)}
