@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from string import digits
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self, get_args
 
 from pydantic import (
@@ -43,7 +44,7 @@ MAY_BE_BLANK: Final = "may be blank"  # marks an optional text of which "" says 
 _MOST_UNKNOWN = 5  # names of an object that are told one by one
 MOST_DIGITS: Final = 400  # of a number in JSON; none of ClickSend's has thirty
 # Only the beginning of a run of digits is tried: from each digit on, a long text of long runs takes a minute.
-_LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{MOST_DIGITS + 1}}}")
+_DIGITS = re.compile(r"[0-9]*+")
 # Gives nothing back, and takes a text without an end for one to the end: else each quote would begin another search.
 JSON_STRING: Final = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'  # with re.DOTALL
 _STRING = re.compile(JSON_STRING, re.DOTALL)
@@ -251,9 +252,18 @@ def refuse(reason: str) -> PydanticCustomError:
 
 def has_long_number(text: str) -> bool:
     """Whether JSON text holds a number of so many digits that reading it takes its time; digits in strings are none."""
-    if _LONG_NUMBER.search(text) is None:
-        return False
-    return _LONG_NUMBER.search(_STRING.sub("", text)) is not None
+    return _has_long_run(text) and _has_long_run(_STRING.sub("", text))
+
+
+def _has_long_run(text: str) -> bool:
+    """Whether more than MOST_DIGITS digits follow one another: such a run holds one of the characters looked at."""
+    for place in range(MOST_DIGITS, len(text), MOST_DIGITS + 1):
+        if text[place] in digits:
+            before = text[place - MOST_DIGITS : place]
+            run = _DIGITS.match(text, place, place + MOST_DIGITS + 1)
+            if run and len(before) - len(before.rstrip(digits)) + len(run[0]) > MOST_DIGITS:
+                return True
+    return False
 
 
 def from_text(value: object, opening: str) -> object:

@@ -223,3 +223,12 @@ def test_long_runs_of_digits_are_looked_through_once() -> None:
     assert not has_long_number(f"[{runs}]")
     assert has_long_number(f"[{runs},{'9' * (MOST_DIGITS + 1)}]")
     assert not has_long_number(f'["{"9" * 5_000}", "a \\" {"9" * 5_000}"]')
+
+
+def test_a_long_number_is_found_wherever_it_stands() -> None:
+    """M1: not every character is looked at."""
+    for before in range(2 * MOST_DIGITS + 3):
+        padding = "[" + "1," * (before // 2) + " " * (before % 2)
+        assert has_long_number(padding + "9" * (MOST_DIGITS + 1) + "]")
+        assert not has_long_number(padding + "9" * MOST_DIGITS + "]")
+        assert not has_long_number(padding + "9" * MOST_DIGITS + ",7]")
