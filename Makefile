@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Not more than four workers, however many cores: many tests start several processes of their own.
-WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=worksteal
+# One more than there are cores, as many tests wait; not more than four, as many start processes of their own.
+CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
+WORKERS ?= --numprocesses=$(shell expr $(CORES) + 1) --maxprocesses=4 --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help demo test check faults load bench clients client-environments bundle collector pictures format snapshots readme \

@@ -30,6 +30,18 @@ def _own_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
+@pytest.fixture(autouse=True)
+def _first_case_measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure the coverage of processes in the first case of a test only: it doubles the time that one takes to start.
+
+    The other cases run the same lines, but for those that other tests are about.
+    """
+    case = getattr(request.node, "callspec", None)
+    if case is not None and any(case.indices.values()):
+        for name in [name for name in os.environ if name.startswith("COVERAGE")]:
+            monkeypatch.delenv(name)
+
+
 @pytest.fixture(scope="session")
 def _served_sandbox() -> Iterator[RunningSandbox]:
     """One sandbox for the whole run, in a thread with an event loop of its own."""
