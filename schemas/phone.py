@@ -82,6 +82,25 @@ def phone_key(number: str) -> str:
     return found
 
 
+def dialled_forms(number: str) -> set[str]:
+    """Every form in which one phone is dialled: with a trunk 0, and without the digits that only mobiles have."""
+    import phonenumbers
+
+    key = phone_key(number)
+    forms = {number, e164(number) or number, key}
+    if parsed := _parsed(key):
+        region = str(phonenumbers.region_code_for_country_code(parsed.country_code or 0))
+        if phonenumbers.ndd_prefix_for_region(region, True) == "0":
+            forms.add(f"+{parsed.country_code}0{phonenumbers.national_significant_number(parsed)}")
+    if match := re.fullmatch(r"\+54([0-9]{10})", key):
+        forms.add(f"+549{match[1]}")
+    elif match := re.fullmatch(r"\+55([0-9]{2})9([6-9][0-9]{7})", key):
+        forms.add(f"+55{match[1]}{match[2]}")
+    elif match := re.fullmatch(r"\+52([0-9]{10})", key):
+        forms.add(f"+521{match[1]}")
+    return forms
+
+
 def _may_have_trunk_prefix(number: str) -> bool:
     """Whether an international number may hold digits that are not dialled; parsing it takes ten times as long."""
     for end in (2, 3, 4):  # a country code has 1 to 3 digits, and none begins with another

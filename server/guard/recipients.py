@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone as phone_timezone
 
-from schemas.phone import e164, phone_key
+from schemas.phone import dialled_forms, e164, phone_key
 from server.policy import SHARED, Policy
 from server.wording import beyond
 from tools.reach import Outgoing
@@ -104,27 +104,8 @@ def _blocked_number(one: Outgoing, policy: Policy) -> str | None:
         return None
     if _parsed(one.to) is None:
         return f"{one.to} is no international number, so it cannot be told whether it is blocked"
-    blocked = any(form.startswith(policy.blocked_numbers) for form in _spellings(one.to))
+    blocked = any(form.startswith(policy.blocked_numbers) for form in dialled_forms(one.to))
     return f"{one.to} is blocked" if blocked or phone_key(one.to) in map(phone_key, policy.blocked_numbers) else None
-
-
-def _spellings(number: str) -> set[str]:
-    """Every form in which one phone is dialled: with a trunk 0, and without the digits that only mobiles have."""
-    key = phone_key(number)
-    forms = {number, e164(number) or number, key}
-    if (parsed := _parsed(key)) and phonenumbers.ndd_prefix_for_region(_plan_of(parsed), True) == "0":
-        forms.add(f"+{parsed.country_code}0{phonenumbers.national_significant_number(parsed)}")
-    if match := re.fullmatch(r"\+54([0-9]{10})", key):
-        forms.add(f"+549{match[1]}")
-    elif match := re.fullmatch(r"\+55([0-9]{2})9([6-9][0-9]{7})", key):
-        forms.add(f"+55{match[1]}{match[2]}")
-    elif match := re.fullmatch(r"\+52([0-9]{10})", key):
-        forms.add(f"+521{match[1]}")
-    return forms
-
-
-def _plan_of(number: phonenumbers.PhoneNumber) -> str:
-    return str(phonenumbers.region_code_for_country_code(number.country_code or 0))
 
 
 def _quiet_hours(one: Outgoing, policy: Policy) -> str | None:
