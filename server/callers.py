@@ -21,9 +21,17 @@ class Caller:
     effects: frozenset[Effect] = frozenset(Effect)
     problem: str | None = None
 
-    def offers(self, action: Action) -> bool:
-        """Whether an action is there for this caller at all."""
-        return action.effect in self.effects and self.policy.offers(action.slug)
+    def is_listed(self, action: Action) -> bool:
+        """Whether this caller is shown an action."""
+        return self.denial(action) is None
+
+    def denial(self, action: Action) -> str | None:
+        """Why this caller may not run an action, in a sentence without its full stop; None if it may."""
+        if not self.policy.offers(action.slug):
+            return f"{action.slug} is switched off by the settings of this server"
+        if action.effect not in self.effects:
+            return f"The caller has no scope for this tool, which {action.effect.value}"
+        return None
 
 
 def only_caller(settings: Settings) -> Caller:

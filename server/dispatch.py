@@ -193,6 +193,8 @@ class Dispatcher:
 
     async def _call(self, asked: _Asked) -> Envelope | Question:
         action, caller, credentials = asked.action, asked.caller, asked.caller.credentials
+        if denial := caller.denial(action):
+            return Envelope.failure(f"{denial}.{wording.nothing_happened(action)}")
         if caller.problem or credentials is None:
             return Envelope.failure(f"{caller.problem}.{wording.nothing_happened(action)}")
         try:

@@ -135,12 +135,10 @@ def build_server(
         context: ServerRequestContext[Dispatcher], _: PaginatedRequestParams | None
     ) -> ListToolsResult:
         caller = sent_by(context).caller
-        offered = [action for action in CATALOG.values() if caller.offers(action)]
+        listed = [action for action in CATALOG.values() if caller.is_listed(action)]
         if views.shown_by(context):
-            return ListToolsResult(
-                tools=[views.seen(tool(action), action) for action in offered], cache_scope="private"
-            )
-        return ListToolsResult(tools=[tool(action) for action in offered])
+            return ListToolsResult(tools=[views.seen(tool(action), action) for action in listed], cache_scope="private")
+        return ListToolsResult(tools=[tool(action) for action in listed])
 
     async def call_tool(
         context: ServerRequestContext[Dispatcher], params: CallToolRequestParams
@@ -149,9 +147,6 @@ def build_server(
         by = sent_by(context)
         if action is None or not by.caller.policy.offers(action.slug):
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}")
-        if action.effect not in by.caller.effects:
-            reason = f"The caller has no scope for this tool, which {action.effect.value}"
-            return result(Envelope.failure(f"{reason}.{nothing_happened(action)}"), action)
         if problem := _unreadable.get():
             return result(Envelope.failure(wrong_input(action, problem)), action)
         outcome = await _heard(context, _called(context, action, params, by))
