@@ -31,16 +31,16 @@ from server.removing import without_secret
 from server.result import render
 from server.settings import Credentials, Settings
 from tools.action import Action, Effect, Request
-from tools.catalog import CATALOG
 from tools.outcome import Verdict
 
 if TYPE_CHECKING:
     from server.client import ClickSend
     from server.guard.gate import Guard, Permit
     from server.guard.ledger import Ledger, State
-    from server.retries import Attempted, Pace
+    from server.retries import Delivered, Throttle
 
 _REMEMBERED = 10_000  # accounts
+_OWN_LISTS = Request("GET", "/v3/lists", template="/v3/lists")  # any account may read these
 
 log = logging.getLogger("clicksend_mcp")
 
@@ -73,7 +73,7 @@ class _Call:
 class _Standing:
     """What is remembered of an account between calls: nothing secret."""
 
-    pace: "Pace"
+    throttle: "Throttle"
 
 
 class Dispatcher:
@@ -109,11 +109,10 @@ class Dispatcher:
 
     async def prove(self, credentials: Credentials) -> None:
         """Let ClickSend check credentials; raises ClickSendError unless it knows them. Nothing of them is kept."""
-        from server.retries import Pace
+        from server.retries import Throttle
 
-        action = CATALOG["CLICKSEND_GET_LISTS"]
         try:
-            await self._request(action, action.route.fill({}), credentials, Passage(), Pace())
+            await self._request(_OWN_LISTS, credentials, Passage(), idempotent=True, throttle=Throttle())
         except Declined as fault:
             # A subaccount without lists is known all the same. A firewall's 403 says nothing of the credentials.
             if fault.status != 403 or not isinstance(fault.answer, Mapping) or fault.answer.get("http_code") != 403:
@@ -224,7 +223,9 @@ class Dispatcher:
         action = call.action
         tell(f"{action.title}: waiting for ClickSend's answer")
         try:
-            attempted = await self._request(action, action.request(call.arguments), call.credentials, call.passage)
+            delivered = await self._request(
+                action.request(call.arguments), call.credentials, call.passage, idempotent=action.idempotent
+            )
         except NeverReached as fault:
             await _settle(call, permit, "refused")
             return Envelope.failure(wording.never_reached(action, fault))
@@ -242,9 +243,9 @@ class Dispatcher:
             with anyio.CancelScope(shield=True):
                 await _settle(call, permit, "unknown" if call.passage.left else "refused")
             raise
-        if not attempted.answer and action.may_answer_nothing:
+        if not delivered.answer and action.may_answer_nothing:
             return Envelope.success("")
-        answer = attempted.with_note()
+        answer = delivered.with_note()
         verdict = action.outcome(call.arguments, answer)
         if permit is not None:
             call.passage.cost = cost_in(answer)
@@ -304,14 +305,15 @@ class Dispatcher:
 
     async def _request(
         self,
-        action: Action,
         request: Request,
         credentials: Credentials,
         passage: Passage,
-        pace: "Pace | None" = None,
-    ) -> "Attempted":
+        *,
+        idempotent: bool,
+        throttle: "Throttle | None" = None,
+    ) -> "Delivered":
         """Send a request until it is answered, as often as the table of retries allows and the total deadline lasts."""
-        from server.retries import persistently
+        from server.retries import send_with_retries
 
         client = self._the_client()
         deadline = anyio.current_time() + self._settings.total_timeout
@@ -324,10 +326,10 @@ class Dispatcher:
             seconds = deadline - anyio.current_time()
             return await client.send(request, credentials, seconds=seconds, leaving=leaving)
 
-        return await persistently(
+        return await send_with_retries(
             send,
-            action,
-            pace or self._standing(credentials).pace,
+            throttle or self._standing(credentials).throttle,
+            idempotent=idempotent,
             attempts=self._settings.attempts,
             deadline=deadline,
             pausing=passage.pause,
@@ -353,16 +355,16 @@ class Dispatcher:
         """What is remembered of an account; of somebody with another secret nothing is known."""
         key = hashlib.sha256(f"{credentials.username}\0{credentials.secret}".encode()).digest()
         if key not in self._standings:
-            from server.retries import Pace
+            from server.retries import Throttle
 
-            self._standings[key] = _Standing(Pace())
+            self._standings[key] = _Standing(Throttle())
             if len(self._standings) > _REMEMBERED:
                 self._standings.popitem(last=False)
         self._standings.move_to_end(key)
         return self._standings[key]
 
-    async def _read(self, credentials: Credentials, action: Action, request: Request) -> Mapping[str, Any]:
-        return (await self._request(action, request, credentials, Passage())).answer
+    async def _read(self, credentials: Credentials, request: Request) -> Mapping[str, Any]:
+        return (await self._request(request, credentials, Passage(), idempotent=True)).answer
 
     def _guard_of(self, call: _Call) -> "Guard":
         from server.guard.gate import Guard

@@ -12,7 +12,6 @@ from server.errors import ClickSendError
 from server.guard.questions import Question
 from server.progress import age, tell
 from tools.action import Action, Request
-from tools.catalog import CATALOG
 
 if TYPE_CHECKING:
     from server.guard.lookup import Read
@@ -55,7 +54,7 @@ def _tell_state(state: Mapping[str, Any], seconds: float) -> None:
 async def _state(request: Request, read: "Read") -> Mapping[str, Any]:
     """The list as it is now; empty if that cannot be had."""
     try:
-        data = (await read(CATALOG["CLICKSEND_GET_LISTS"], request)).get("data")
+        data = (await read(request)).get("data")
     except ClickSendError:
         return {}
     return data if isinstance(data, dict) else {}

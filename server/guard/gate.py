@@ -296,7 +296,7 @@ class Guard:
 
     async def _page(self, request: Request) -> Mapping[str, Any]:
         try:
-            data = (await self._read(CATALOG[_CONTACTS], request)).get("data")
+            data = (await self._read(request)).get("data")
         except ClickSendError as fault:
             raise Stopped(f"The contacts could not be checked against this server's limits: {fault.reason}") from None
         if not isinstance(data, dict) or not isinstance(data.get("data"), list):
@@ -309,7 +309,7 @@ class Guard:
         if request is not None:
             tell("Asking ClickSend for the price")
             try:
-                quote = quote_of(await self._read(CATALOG["CLICKSEND_SMS_PRICE_POST"], request), request.body)
+                quote = quote_of(await self._read(request), request.body)
             except ClickSendError as fault:
                 reason = fault.reason
         if quote is None:

@@ -9,13 +9,13 @@ from typing import Any
 from server.errors import ClickSendError
 from server.guard.fingerprint import digest
 from server.guard.ledger import Entry
-from tools.action import Action, Request
+from tools.action import Request
 from tools.catalog import CATALOG
 from tools.outcome import Verdict, ids_of
 from tools.trace import Trace
 
 Others = Callable[[Collection[str], float, float], Awaitable[Sequence[Entry]]]  # see Ledger.others
-Read = Callable[[Action, Request], Awaitable[Mapping[str, Any]]]  # asks ClickSend; raises ClickSendError
+Read = Callable[[Request], Awaitable[Mapping[str, Any]]]  # asks ClickSend; raises ClickSendError
 
 _PAGES = 20
 _CLOCKS_DIFFER = 1  # second, since records have whole ones; more would take what was sent before for this
@@ -152,7 +152,7 @@ async def _records(entry: Entry, trace: Trace, page: int, read: Read) -> list[Ma
         query["date_from"] = int(entry.at) - _CLOCKS_DIFFER
     try:
         request = Request("GET", trace.path, query, template=trace.path)
-        answer = await read(CATALOG["CLICKSEND_GET_SMS_HISTORY"], request)
+        answer = await read(request)
     except ClickSendError:
         return None
     data = answer.get("data")

@@ -68,7 +68,7 @@ PostgreSQL are cut opens others.
 
 
 def _machine(database: str) -> str:
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("anyio", "httpx", "psycopg", "tenacity"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("anyio", "httpx", "psycopg"))
     return f"Machine: 2 cores; Python {platform.python_version()}; {libraries}; {database}."
 
 

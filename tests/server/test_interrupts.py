@@ -49,7 +49,8 @@ async def ended(
         stderr=asyncio.subprocess.PIPE,
         env=environment(PYTHONPATH=str(folder), INTERRUPT_AT=module),
         cwd=gettempdir(),
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN) if ignored else None,
+        # Set in each case: a job in the background of a shell, as these tests may be, inherits that it is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL),
     )
     async with asyncio.timeout(PATIENCE):
         _, errors = await process.communicate()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
@@ -25,8 +26,8 @@ from scripted import (
 
 from schemas.envelope import Envelope
 from server.dispatch import Dispatcher
-from server.errors import Declined, NeverReached, NoUsableAnswer
-from server.retries import Pace, may_repeat, persistently
+from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
+from server.retries import Throttle, may_repeat, send_with_retries
 from tools.action import Effect
 from tools.catalog import CATALOG
 
@@ -51,15 +52,17 @@ LOST = NoUsableAnswer("the connection broke", passing=True)
 @pytest.mark.parametrize("slug", CATALOG)
 def test_the_table_says_of_every_action_what_may_be_repeated(slug: str) -> None:
     action = CATALOG[slug]
-    assert may_repeat(action, NeverReached("no connection"))
-    assert may_repeat(action, Declined(429, "too many calls"))
-    assert may_repeat(action, LOST) is action.idempotent
-    for never in (NoUsableAnswer("not JSON"), Declined(400, "bad"), Declined(403, "no"), ValueError("a fault")):
-        assert not may_repeat(action, never)
+    repeated = partial(may_repeat, idempotent=action.idempotent)
+    assert repeated(NeverReached("no connection"))
+    assert repeated(Declined(429, "too many calls"))
+    assert repeated(LOST) is action.idempotent
+    for never in (NoUsableAnswer("not JSON"), Declined(400, "bad"), Declined(403, "no"), ClickSendError("a fault")):
+        assert not repeated(never)
 
 
 def test_what_sends_is_never_repeated_after_a_lost_answer() -> None:
-    assert not [a.slug for a in CATALOG.values() if a.effect is Effect.SEND and may_repeat(a, LOST)]
+    sends = [action for action in CATALOG.values() if action.effect is Effect.SEND]
+    assert not [action.slug for action in sends if may_repeat(LOST, idempotent=action.idempotent)]
 
 
 @dataclass(frozen=True)
@@ -218,7 +221,7 @@ async def test_each_wait_is_longer_than_the_one_before() -> None:
 
     with pytest.raises(NeverReached) as caught:
         deadline = anyio.current_time() + 60
-        await persistently(send, CATALOG[SEND], Pace(), attempts=3, deadline=deadline)
+        await send_with_retries(send, Throttle(), idempotent=False, attempts=3, deadline=deadline)
     first, second = at[1] - at[0], at[2] - at[1]
     assert caught.value.attempts == 3
     assert first >= 0.5
@@ -255,38 +258,38 @@ async def test_all_attempts_share_one_deadline() -> None:
     assert f"; {len(upstream.requests)} attempts" in (result.error or "")
 
 
-# --- the pace of an account ----------------------------------------------------------------------
+# --- the throttle of an account ----------------------------------------------------------------------
 
 
 async def test_refusals_in_a_row_slow_every_later_call_of_the_account() -> None:
-    pace, refused = Pace(), Declined(429, "too many calls")
+    throttle, refused = Throttle(), Declined(429, "too many calls")
     waits = []
     for _ in range(2):
-        pace.learn(refused)
+        throttle.record(refused)
         started = anyio.current_time()
-        await pace.turn(started + 60)
+        await throttle.wait(started + 60)
         waits.append(anyio.current_time() - started)
     assert waits[0] >= 0.49
     assert waits[1] >= 0.99
 
 
 async def test_what_goes_well_ends_the_slowness() -> None:
-    pace = Pace()
+    throttle = Throttle()
     for _ in range(9):
-        pace.learn(Declined(429, "too many calls"))
-    pace.learn(None)
-    pace.learn(Declined(429, "too many calls"))
+        throttle.record(Declined(429, "too many calls"))
+    throttle.record(None)
+    throttle.record(Declined(429, "too many calls"))
     with anyio.fail_after(5):
-        await pace.turn(anyio.current_time() + 60)
+        await throttle.wait(anyio.current_time() + 60)
 
 
-async def test_a_connection_that_does_not_come_about_says_nothing_of_the_pace() -> None:
-    pace = Pace()
+async def test_a_connection_that_does_not_come_about_does_not_slow_an_account() -> None:
+    throttle = Throttle()
     for _ in range(9):
-        pace.learn(Declined(429, "too many calls"))
-        pace.learn(NeverReached("no connection"))
+        throttle.record(Declined(429, "too many calls"))
+        throttle.record(NeverReached("no connection"))
     with pytest.raises(NeverReached):  # 8 s at least
-        await pace.turn(anyio.current_time() + 5)
+        await throttle.wait(anyio.current_time() + 5)
 
 
 async def test_a_refused_call_makes_the_next_of_the_account_wait_but_no_other_account() -> None:
