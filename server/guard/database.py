@@ -1,7 +1,6 @@
 """The database below the ledger: SQLite for one machine, PostgreSQL for many, with the same statements."""
 
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,13 +11,14 @@ from typing import Any, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from server.errors import LedgerMisconfigured, LedgerUnavailable
+from server.errors import LedgerUnavailable
+from server.guard.failures import explained, faults, unavailable
 from server.guard.file import File
+from server.guard.migrations import Schema, migrate
 from server.policy import is_shared
 
 _CONNECTIONS = 15  # at most
 _IDLE = 5  # of them are kept
-_CREATING = 10  # tries to create the tables
 _PAUSE = 0.02  # seconds between tries
 _BUSY = 10  # seconds to wait for another process's write, or for a connection
 _TOGETHER = 16  # writes in a transaction at most
@@ -65,7 +65,7 @@ class _Write:
         try:
             self.result = self.work(link)
             self.fault = None
-        except _faults():
+        except faults():
             raise
         except Exception as fault:
             self.fault = fault
@@ -80,18 +80,15 @@ class _Group:
 
 
 class Database:
-    """A database at a PostgreSQL URL or a file's path, opened when it is first used.
+    """A database at a PostgreSQL URL or a file's path, opened, and its tables migrated, when it is first used."""
 
-    `tables`: the names of its tables, each with the statements that create it.
-    """
-
-    def __init__(self, place: str, tables: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, place: str, schema: Schema) -> None:
         self.shared = is_shared(place)
         self._place = place.removeprefix("sqlite:///")
         self._file = None if self.shared else File(self._place)
-        self._tables = tables
-        self._has_tables = False
-        self._creating = threading.Lock()
+        self._schema = schema
+        self._is_current = False
+        self._migrating = threading.Lock()
         self._idle: list[Any] = []
         self._free = anyio.Semaphore(_CONNECTIONS, fast_acquire=True)
         self._threads = anyio.CapacityLimiter(_CONNECTIONS)
@@ -139,8 +136,8 @@ class Database:
             except BaseException:
                 self._close(link)
                 raise
-        except _faults() as fault:
-            raise _explained(fault) from None
+        except faults() as fault:
+            raise explained(fault) from None
         self._idle.append(link)
 
     def close(self) -> None:
@@ -233,8 +230,8 @@ class Database:
             except BaseException:
                 self._close(link)
                 raise
-        except _faults() as fault:  # by its kind alone: its text may hold what was to be written
-            raise _unavailable(fault) from None
+        except faults() as fault:  # by its kind alone: its text may hold what was to be written
+            raise unavailable(fault) from None
         if len(self._idle) < _IDLE:
             self._idle.append(link)
         else:
@@ -276,12 +273,12 @@ class Database:
         try:
             if self._file is not None:
                 _set_up(link)
-            with self._creating:
-                if not self._has_tables:
+            with self._migrating:
+                if not self._is_current:
                     if not self.shared:
                         _log_ahead(link)
-                    _create_tables(link, self._tables, begin="" if self.shared else "BEGIN IMMEDIATE")
-                    self._has_tables = True
+                    migrate(link, self._schema, begin="" if self.shared else "BEGIN IMMEDIATE")
+                    self._is_current = True
             if self._file is not None:
                 link.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log
                 self._file.opened()
@@ -289,32 +286,6 @@ class Database:
             self._close(link)
             raise
         return link
-
-
-def _faults() -> tuple[type[Exception], ...]:
-    """What a database that fails raises."""
-    postgres = getattr(sys.modules.get("psycopg"), "Error", None)  # loaded where one is used
-    return (sqlite3.Error, OSError, ImportError, *([postgres] if postgres else []))
-
-
-def _unavailable(fault: Exception) -> LedgerUnavailable:
-    """A fault by its kind: callers may be strangers, and its text may hold names, or what was to be written."""
-    if isinstance(fault, ImportError):
-        return LedgerMisconfigured("psycopg is not installed: pip install 'clicksend-mcp[postgres]'")
-    return LedgerUnavailable(type(fault).__name__)
-
-
-def _explained(fault: Exception) -> LedgerUnavailable:
-    """A fault for the operator."""
-    if isinstance(fault, sqlite3.Error):
-        return LedgerUnavailable(f"SQLite: {fault}")
-    if isinstance(fault, ImportError):
-        return _unavailable(fault)
-    if isinstance(fault, OSError):
-        return LedgerUnavailable(fault.strerror or type(fault).__name__)
-    from server.guard.postgres import explained
-
-    return explained(fault)
 
 
 def _end(writes: Iterable[_Write], fault: Exception) -> None:
@@ -330,7 +301,7 @@ def _set_up(link: sqlite3.Connection) -> None:
 def _answers(link: Link) -> bool:
     try:
         link.execute("SELECT 1")
-    except _faults():
+    except faults():
         return False
     return True
 
@@ -349,36 +320,3 @@ def _log_ahead(link: sqlite3.Connection) -> None:
             if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
         time.sleep(_PAUSE)
-
-
-def _create_tables(link: Any, tables: Mapping[str, Sequence[str]], begin: str) -> None:
-    """Create the tables unless they are there, even if other processes do so at the same moment.
-
-    `begin`: the statement that begins a transaction, "" where the driver does.
-    """
-    until = time.monotonic() + _BUSY
-    for left in reversed(range(_CREATING)):
-        try:
-            if not _are_there(link, tables):
-                if begin:
-                    link.execute(begin)
-                for statements in tables.values():
-                    for statement in statements:
-                        link.execute(statement)
-            link.commit()
-            return
-        except _faults():
-            link.rollback()
-            if not left or time.monotonic() > until:
-                raise
-            time.sleep(_PAUSE)
-
-
-def _are_there(link: Any, tables: Iterable[str]) -> bool:
-    try:
-        for name in tables:
-            link.execute(f"SELECT 1 FROM {name} LIMIT 0")
-    except _faults():
-        link.rollback()
-        return False
-    return True

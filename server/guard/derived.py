@@ -4,7 +4,7 @@ Triggers keep it, in the transaction of each change: it is right whoever writes,
 that shares the ledger. A ledger without these tables gets them, filled, in one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 MINUTE = 60  # seconds; costs are summed up by it
 
@@ -54,15 +54,15 @@ _IDS = """
 """
 
 
-def tables(*, shared: bool) -> Mapping[str, Sequence[str]]:
-    """The statements that create and fill each table, for PostgreSQL where it is `shared`, or else for SQLite."""
+def tables(*, shared: bool) -> Sequence[str]:
+    """The statements that create and fill the tables, for PostgreSQL where it is `shared`, or else for SQLite."""
     fill = _filled_in_postgresql() if shared else _filled_in_sqlite()
     clear = [f"DELETE FROM {name}" for name in _TABLES]
     first, second = _TABLES.values()
     if not shared:
         first, second = f"{first} WITHOUT ROWID", f"{second} WITHOUT ROWID"
-    made = (second, *_INDEXES, *fill[:-2], *clear, *fill[-2:])
-    return {"spending": (first,), "sent_messages": (*made, *(f"ANALYZE {name}" for name in _TABLES if shared))}
+    analyze = [f"ANALYZE {name}" for name in _TABLES if shared]
+    return (first, second, *_INDEXES, *fill[:-2], *clear, *fill[-2:], *analyze)
 
 
 def _filled_in_sqlite() -> Sequence[str]:

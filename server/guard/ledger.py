@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from server.guard import derived
 from server.guard.database import Database, Link
+from server.guard.migrations import Schema
 from server.policy import is_shared
 
 State = Literal["started", "accepted", "partly", "refused", "unknown"]
@@ -23,38 +24,32 @@ DAY = 86_400  # seconds
 _CROWD = 5  # sends under way; where there are more, they are written together
 _MILLIONTHS = Decimal(1_000_000)  # money is kept as whole millionths of the account's currency
 
-_TABLES = {
-    "callers": (
-        """CREATE TABLE IF NOT EXISTS callers (
-            caller VARCHAR(64) NOT NULL PRIMARY KEY,
-            touched FLOAT NOT NULL
-        )""",
-    ),
-    "sends": (
-        """CREATE TABLE IF NOT EXISTS sends (
-            id VARCHAR(36) NOT NULL PRIMARY KEY,
-            at FLOAT NOT NULL,
-            account VARCHAR(64) NOT NULL,
-            caller VARCHAR(64) NOT NULL,
-            caller_name TEXT NOT NULL,
-            action VARCHAR(64) NOT NULL,
-            fingerprint VARCHAR(64) NOT NULL,
-            recipients INTEGER NOT NULL,
-            state VARCHAR(8) NOT NULL,
-            cost BIGINT,
-            message_ids TEXT NOT NULL,
-            marks TEXT NOT NULL,
-            request TEXT
-        )""",
-        "CREATE INDEX IF NOT EXISTS sends_open ON sends (caller, at) WHERE state = 'started'",
-    ),
-    "used_approvals": (
-        """CREATE TABLE IF NOT EXISTS used_approvals (
-            token VARCHAR(64) NOT NULL PRIMARY KEY,
-            at FLOAT NOT NULL
-        )""",
-    ),
-}
+_FIRST = (
+    """CREATE TABLE IF NOT EXISTS callers (
+        caller VARCHAR(64) NOT NULL PRIMARY KEY,
+        touched FLOAT NOT NULL
+    )""",
+    """CREATE TABLE IF NOT EXISTS sends (
+        id VARCHAR(36) NOT NULL PRIMARY KEY,
+        at FLOAT NOT NULL,
+        account VARCHAR(64) NOT NULL,
+        caller VARCHAR(64) NOT NULL,
+        caller_name TEXT NOT NULL,
+        action VARCHAR(64) NOT NULL,
+        fingerprint VARCHAR(64) NOT NULL,
+        recipients INTEGER NOT NULL,
+        state VARCHAR(8) NOT NULL,
+        cost BIGINT,
+        message_ids TEXT NOT NULL,
+        marks TEXT NOT NULL,
+        request TEXT
+    )""",
+    "CREATE INDEX IF NOT EXISTS sends_open ON sends (caller, at) WHERE state = 'started'",
+    """CREATE TABLE IF NOT EXISTS used_approvals (
+        token VARCHAR(64) NOT NULL PRIMARY KEY,
+        at FLOAT NOT NULL
+    )""",
+)
 # A write that holds up every other one to the same caller's row until its transaction ends.
 _LOCK = """
     INSERT INTO callers (caller, touched) VALUES (:caller, :touched)
@@ -159,8 +154,8 @@ class Ledger:
     """A ledger at a PostgreSQL URL or a file's path; every method may raise LedgerUnavailable."""
 
     def __init__(self, place: str) -> None:
-        shared = is_shared(place)
-        self._database = Database(place, {**_TABLES, **derived.tables(shared=shared)})
+        migrations = (_FIRST, derived.tables(shared=is_shared(place)))
+        self._database = Database(place, Schema("ledger", migrations))
         self._open: set[str] = set()  # sends that are under way
 
     async def start(self, entry: Entry, *, window: float, budget: Decimal | None, lasts: float) -> Entry:

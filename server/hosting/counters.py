@@ -6,16 +6,15 @@ from limits.aio.storage import Storage
 
 from server.errors import LedgerUnavailable
 from server.guard.database import Database, Link
+from server.guard.migrations import Schema
 
-_TABLES = {
-    "counters": (
-        """CREATE TABLE IF NOT EXISTS counters (
-            key VARCHAR(200) NOT NULL PRIMARY KEY,
-            count INTEGER NOT NULL,
-            until FLOAT NOT NULL
-        )""",
-    )
-}
+_FIRST = (
+    """CREATE TABLE IF NOT EXISTS counters (
+        key VARCHAR(200) NOT NULL PRIMARY KEY,
+        count INTEGER NOT NULL,
+        until FLOAT NOT NULL
+    )""",
+)
 _COUNT = """
     INSERT INTO counters (key, count, until) VALUES (:key, :amount, :ends)
     ON CONFLICT (key) DO UPDATE SET
@@ -33,7 +32,7 @@ class SharedStorage(Storage):
 
     def __init__(self, place: str) -> None:
         super().__init__()
-        self._database = Database(place, _TABLES)
+        self._database = Database(place, Schema("counters", (_FIRST,)))
         self._sweep_at = 0.0
 
     @property

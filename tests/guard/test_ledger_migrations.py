@@ -1,0 +1,98 @@
+"""The version of a ledger's tables: a ledger of before there were versions opens, one of a later version does not."""
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+from guarding import Place
+
+from server.errors import LedgerMisconfigured
+from server.guard.database import Database
+from server.guard.ledger import Entry, Ledger, new_id
+from server.guard.migrations import Schema
+
+pytestmark = pytest.mark.anyio
+
+CURRENT = 2
+
+
+def entry() -> Entry:
+    return Entry(account="account", caller="caller", action="SEND", fingerprint=new_id(), recipients=1, id=new_id())
+
+
+async def write(ledger: Ledger) -> None:
+    await ledger.start(entry(), window=0, budget=None, lasts=60)
+
+
+def versions(place: Place) -> Sequence[tuple[str, int]]:
+    return [(row["component"], row["version"]) for row in place.run("SELECT * FROM schema_versions")]
+
+
+async def test_a_new_ledger_has_the_version_of_this_one(any_ledger: Place) -> None:
+    ledger = Ledger(any_ledger.text)
+    await write(ledger)
+    ledger.close()
+    assert versions(any_ledger) == [("ledger", CURRENT)]
+
+
+async def test_a_ledger_of_before_there_were_versions_is_taken_over(any_ledger: Place) -> None:
+    before = Ledger(any_ledger.text)
+    await write(before)
+    before.close()
+    any_ledger.run("DROP TABLE schema_versions")
+    after = Ledger(any_ledger.text)
+    await write(after)
+    after.close()
+    assert versions(any_ledger) == [("ledger", CURRENT)]
+    assert len(any_ledger.rows()) == 2
+
+
+async def test_a_ledger_of_a_later_version_is_not_written_to(any_ledger: Place) -> None:
+    first = Ledger(any_ledger.text)
+    await first.check()
+    first.close()
+    any_ledger.run("UPDATE schema_versions SET version = 99")
+    ledger = Ledger(any_ledger.text)
+    later = "a later version of clicksend-mcp has written to it .schema 99; this version knows 2.: upgrade this server"
+    with pytest.raises(LedgerMisconfigured, match=later):
+        await write(ledger)
+    with pytest.raises(LedgerMisconfigured, match=later):
+        ledger.verify()
+    ledger.close()
+    assert any_ledger.rows() == []
+
+
+async def test_what_is_there_already_is_not_made_again(any_ledger: Place) -> None:
+    """A second migration brings only what is new, and keeps what the first one has made."""
+    first = ("CREATE TABLE things (name VARCHAR(10))",)
+    second = ("ALTER TABLE things ADD COLUMN size INTEGER", "INSERT INTO things (name, size) VALUES ('one', 1)")
+    for migrations in ((first,), (first, second), (first, second)):
+        database = Database(any_ledger.text, Schema("things", migrations))
+        database.verify()
+        database.close()
+    assert [tuple(dict(row).values()) for row in any_ledger.run("SELECT name, size FROM things")] == [("one", 1)]
+    assert versions(any_ledger) == [("things", 2)]
+
+
+async def test_several_that_start_at_once_migrate_once(any_ledger: Place) -> None:
+    made = ("CREATE TABLE things (name VARCHAR(10))", "INSERT INTO things (name) VALUES ('one')")
+    databases = [Database(any_ledger.text, Schema("things", (made,))) for _ in range(6)]
+    together = threading.Barrier(len(databases))
+    problems: list[Exception] = []
+
+    def start(database: Database) -> None:
+        together.wait()
+        try:
+            database.verify()
+        except Exception as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=start, args=(database,)) for database in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for database in databases:
+        database.close()
+    assert not problems
+    assert len(any_ledger.run("SELECT * FROM things")) == 1
