@@ -66,6 +66,7 @@ def _batch() -> dict[str, float]:
     from server.cleaning import without_secrets
     from server.guard.fingerprint import digest, fingerprint
     from server.result import render
+    from tools.answer import Answer
     from tools.catalog import CATALOG
 
     action = CATALOG[SEND]
@@ -76,7 +77,7 @@ def _batch() -> dict[str, float]:
     request = action.request(valid)
     body = request.body or {}
     text = sent(json.dumps(given).encode()).decode()
-    answer = json.loads(text)
+    answer = Answer(json.loads(text))
     steps: dict[str, Callable[[], object]] = {
         "check the input": lambda: action.input.model_validate(given),
         "make the request's body of it": lambda: action.request(valid),

@@ -17,17 +17,18 @@ import httpx
 from server.cleaning import without_secrets
 from server.connections import Departure, SpokeFirst
 from server.errors import NOT_FROM_THE_API, Declined, NeverReached, NoUsableAnswer
-from server.large import LARGE, Large
 from server.network import ACCOUNT, network, watched
 from server.removing import Remover, remover_of
 from server.settings import Credentials, Settings
 from server.telemetry import clicksend_span
 from server.variables import is_loopback
 from tools.action import Request
+from tools.answer import Answer
 from tools.outcome import ACKNOWLEDGED, REFUSED_CALLS
 
 _CONNECTIONS = 100  # at once
 _FULL = "too many calls at once, none of the connections became free"
+_LARGE = 256 * 1024  # characters of an answer that a worker thread reads; below, it takes a few milliseconds
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
 _MOST_VALUES = 200_000  # of an answer; ClickSend's own have a thousand rows at most
 _LONGEST_REASON = 500  # characters of ClickSend's own words
@@ -65,13 +66,13 @@ class ClickSend:
         *,
         seconds: float | None = None,
         leaving: Callable[[], None] = lambda: None,
-    ) -> Mapping[str, Any]:
+    ) -> Answer:
         """Send one request, once, and return ClickSend's answer, which is its whole JSON envelope.
 
         `seconds`: until the deadline, the total timeout if left out. `leaving` is called when there is a connection
         and the request begins to leave on it: from then on ClickSend may act.
 
-        Raises NeverReached, Declined or NoUsableAnswer. A 204 is answered with an empty mapping.
+        Raises NeverReached, Declined or NoUsableAnswer. A 204 is an answer with an empty body.
         """
         await anyio.lowlevel.checkpoint_if_cancelled()  # a call that is cancelled already does not leave at all
         seconds = self._total_timeout if seconds is None else seconds
@@ -91,7 +92,7 @@ class ClickSend:
 
     async def _exchange(
         self, request: Request, credentials: Credentials, seconds: float, departure: Departure
-    ) -> Mapping[str, Any]:
+    ) -> Answer:
         with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
             account = httpx.BasicAuth(credentials.username, credentials.secret)
             built = self._built(request, credentials)
@@ -138,17 +139,17 @@ class ClickSend:
                 return f"the connection to {host} broke"
 
 
-async def _read(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
+async def _read(response: httpx.Response, text: str, remover: Remover) -> Answer:
     """What an answer says, or its fault; without the account's own secret, should ClickSend ever repeat it."""
     if text.count(",") > _MOST_VALUES:
         raise NoUsableAnswer(f"the answer has more than {_MOST_VALUES:,} values")
-    if len(text) <= LARGE:
+    if len(text) <= _LARGE:
         return _cleaned(response, text, remover)
     # The event loop goes on meanwhile: others have calls under way.
-    return Large(await anyio.to_thread.run_sync(_cleaned, response, text, remover))
+    return await anyio.to_thread.run_sync(_cleaned, response, text, remover)
 
 
-def _cleaned(response: httpx.Response, text: str, remover: Remover) -> Mapping[str, Any]:
+def _cleaned(response: httpx.Response, text: str, remover: Remover) -> Answer:
     if remover.is_in(text, json=True):
         text = json.dumps(remover.cleaned(_json_object(text)))
     return _answer(response, text)
@@ -218,20 +219,21 @@ def _name(fault: Exception) -> str:
             return "the connection broke"
 
 
-def _answer(response: httpx.Response, text: str) -> Mapping[str, Any]:
+def _answer(response: httpx.Response, text: str) -> Answer:
     """The JSON object of an answer that says yes; raises for all others.
 
     No are 4xx, whether HTTP or `http_code` says so, and the documented refusals; the rest may have taken effect.
     """
     status = response.status_code
-    answer = _json_object(text)
+    body = _json_object(text)
+    answer = None if body is None else Answer(body, is_large=len(text) > _LARGE)
     if not 200 <= status < 300:
         _raise_for(status, response, answer)
     if status == 204 and not text:
-        return {}
+        return Answer({})
     if answer is None:
         raise NoUsableAnswer(f"HTTP {status} with {'a body that is no JSON object' if text else 'an empty body'}")
-    code, inner = answer.get("response_code"), _status_in(answer)
+    code, inner = answer.body.get("response_code"), _status_in(answer)
     if code is not None and code not in ACKNOWLEDGED:
         if isinstance(code, str) and code in REFUSED_CALLS:
             raise Declined(inner if 400 <= inner < 500 else status, _message(answer), answer)
@@ -246,15 +248,15 @@ def _answer(response: httpx.Response, text: str) -> Mapping[str, Any]:
     return answer
 
 
-def _status_in(answer: Mapping[str, Any]) -> int:
+def _status_in(answer: Answer) -> int:
     """The `http_code` of an answer, 200 where it has none: the older API said no inside an HTTP 200 (recorded)."""
-    inner = answer.get("http_code")
+    inner = answer.body.get("http_code")
     if isinstance(inner, str) and re.fullmatch("[0-9]{3}", inner):
         return int(inner)
     return inner if isinstance(inner, int) and not isinstance(inner, bool) and 100 <= inner <= 599 else 200
 
 
-def _raise_for(status: int, response: httpx.Response, answer: Mapping[str, Any] | None) -> NoReturn:
+def _raise_for(status: int, response: httpx.Response, answer: Answer | None) -> NoReturn:
     if 400 <= status < 500:
         raise Declined(status, _message(answer), answer, _retry_after(response))
     what = f"HTTP {status}"
@@ -289,8 +291,8 @@ def _finite(digits: str) -> float:
     return number if math.isfinite(number) else _no_number(digits)
 
 
-def _message(answer: Mapping[str, Any] | None) -> str:
+def _message(answer: Answer | None) -> str:
     """ClickSend's own words for a refusal."""
     if answer is None:
         return NOT_FROM_THE_API
-    return f"{answer.get('response_code')}: {answer.get('response_msg')}"[:_LONGEST_REASON]
+    return f"{answer.body.get('response_code')}: {answer.body.get('response_msg')}"[:_LONGEST_REASON]

@@ -23,14 +23,14 @@ from server import wording
 from server.callers import Caller, only_caller
 from server.errors import Declined, NeverReached, NoUsableAnswer
 from server.guard.questions import Approved, Question
-from server.judging import accepts_something, cost_in, open_ids, with_records
-from server.large import Large
+from server.judging import accepts_something, open_ids, with_records
 from server.passage import Passage
 from server.progress import is_heard, tell
 from server.removing import without_secret
 from server.result import render
 from server.settings import Credentials, Settings
 from tools.action import Action, Effect, Request
+from tools.answer import Answer
 from tools.outcome import Verdict
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Dispatcher:
             await self._request(_OWN_LISTS, credentials, Passage(), idempotent=True, throttle=Throttle())
         except Declined as fault:
             # A subaccount without lists is known all the same. A firewall's 403 says nothing of the credentials.
-            if fault.status != 403 or not isinstance(fault.answer, Mapping) or fault.answer.get("http_code") != 403:
+            if fault.status != 403 or fault.answer is None or fault.answer.body.get("http_code") != 403:
                 raise
 
     async def verify(self) -> None:
@@ -243,12 +243,12 @@ class Dispatcher:
             with anyio.CancelScope(shield=True):
                 await _settle(call, permit, "unknown" if call.passage.left else "refused")
             raise
-        if not delivered.answer and action.may_answer_nothing:
+        if not delivered.answer.body and action.may_answer_nothing:
             return Envelope.success("")
         answer = delivered.with_note()
         verdict = action.outcome(call.arguments, answer)
         if permit is not None:
-            call.passage.cost = cost_in(answer)
+            call.passage.cost = None if answer.price is None else f"{answer.price:f}"
             tell("ClickSend has answered; writing down what became of it")
         if verdict is None:
             return await self._unknown(call, permit, "the answer has an unknown shape", answer)
@@ -261,7 +261,7 @@ class Dispatcher:
         call: _Call,
         permit: "Permit | None",
         verdict: Verdict,
-        answer: Mapping[str, Any] | None,
+        answer: Answer | None,
         ids: Sequence[str] = (),
     ) -> Envelope:
         """A call of which everything is known."""
@@ -276,7 +276,7 @@ class Dispatcher:
         call: _Call,
         permit: "Permit | None",
         reason: str,
-        answer: Mapping[str, Any] | None,
+        answer: Answer | None,
         verdict: Verdict | None = None,
     ) -> Envelope:
         """A call whose outcome is open, wholly or by the `verdict` on its answer; ClickSend's records are searched."""
@@ -299,9 +299,11 @@ class Dispatcher:
             told = f"{told} {shown} {wording.two_ways_on(call.action)}"
         return Envelope.failure(told, await self._data(call, answer))
 
-    async def _data(self, call: _Call, answer: Mapping[str, Any] | None) -> str:
+    async def _data(self, call: _Call, answer: Answer | None) -> str:
         shown = answer, call.action, call.arguments, self._settings.max_result_tokens
-        return await anyio.to_thread.run_sync(render, *shown) if isinstance(answer, Large) else render(*shown)
+        return (
+            await anyio.to_thread.run_sync(render, *shown) if answer is not None and answer.is_large else render(*shown)
+        )
 
     async def _request(
         self,
@@ -321,7 +323,7 @@ class Dispatcher:
         def leaving() -> None:
             passage.left = True
 
-        async def send() -> Mapping[str, Any]:
+        async def send() -> Answer:
             passage.left = False  # what came before this attempt did not take effect, or could be repeated
             seconds = deadline - anyio.current_time()
             return await client.send(request, credentials, seconds=seconds, leaving=leaving)
@@ -363,7 +365,7 @@ class Dispatcher:
         self._standings.move_to_end(key)
         return self._standings[key]
 
-    async def _read(self, credentials: Credentials, request: Request) -> Mapping[str, Any]:
+    async def _read(self, credentials: Credentials, request: Request) -> Answer:
         return (await self._request(request, credentials, Passage(), idempotent=True)).answer
 
     def _guard_of(self, call: _Call) -> "Guard":
@@ -384,7 +386,7 @@ async def _settle(
     call: _Call,
     permit: "Permit | None",
     state: "State",
-    answer: Mapping[str, Any] | None = None,
+    answer: Answer | None = None,
     verdict: Verdict | None = None,
     ids: Sequence[str] = (),
 ) -> None:

@@ -8,7 +8,9 @@ ClickSendError
 Beside them LedgerUnavailable: nothing was written, so nothing may be sent.
 """
 
-from typing import Any, Final
+from typing import Final
+
+from tools.answer import Answer
 
 NOT_FROM_THE_API: Final = "no JSON, so the refusal may not come from ClickSend's API"
 
@@ -34,7 +36,7 @@ class NeverReached(ClickSendError):
 class Declined(ClickSendError):
     """ClickSend refused the call. `answer` is its JSON answer, or None; `retry_after` is in seconds."""
 
-    def __init__(self, status: int, reason: str, answer: Any = None, retry_after: int | None = None) -> None:
+    def __init__(self, status: int, reason: str, answer: Answer | None = None, retry_after: int | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.answer = answer
@@ -48,7 +50,7 @@ class NoUsableAnswer(ClickSendError):
     """
 
     def __init__(
-        self, reason: str, answer: Any = None, *, passing: bool = False, retry_after: int | None = None
+        self, reason: str, answer: Answer | None = None, *, passing: bool = False, retry_after: int | None = None
     ) -> None:
         super().__init__(reason)
         self.answer = answer

@@ -54,7 +54,6 @@ def _tell_state(state: Mapping[str, Any], seconds: float) -> None:
 async def _state(request: Request, read: "Read") -> Mapping[str, Any]:
     """The list as it is now; empty if that cannot be had."""
     try:
-        data = (await read(request)).get("data")
+        return (await read(request)).fields
     except ClickSendError:
         return {}
-    return data if isinstance(data, dict) else {}

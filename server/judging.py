@@ -1,39 +1,30 @@
-"""Judging an answer beyond its verdict: what it costs, which records can say more, and how those are shown."""
+"""Judging an answer beyond its verdict: which records can say more, and how those are shown."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from schemas.base import Arguments
-from server.large import added_to
 from server.result import compact
 from tools.action import Action
-from tools.outcome import Verdict, ids_of, total_price
+from tools.answer import Answer
+from tools.outcome import Verdict
 
 if TYPE_CHECKING:
     from server.guard.lookup import Found
 
 
-def cost_in(answer: Mapping[str, Any]) -> str | None:
-    """What an answer says was charged, in plain digits; None if it does not say."""
-    price = total_price(answer)
-    return None if price is None else f"{price:f}"
-
-
-def accepts_something(action: Action, arguments: Arguments, answer: Mapping[str, Any] | None) -> bool:
+def accepts_something(action: Action, arguments: Arguments, answer: Answer | None) -> bool:
     """Whether an answer that refuses a call as a whole may have accepted a part of it."""
-    verdict = action.outcome(arguments, answer or {})
+    verdict = None if answer is None else action.outcome(arguments, answer)
     return verdict is not None and bool(verdict.accepted or verdict.unclear)
 
 
-def open_ids(verdict: Verdict | None, answer: Mapping[str, Any] | None) -> frozenset[str]:
+def open_ids(verdict: Verdict | None, answer: Answer | None) -> frozenset[str]:
     """The ids by which ClickSend's records can tell what an answer did not."""
     unclear = verdict.unclear if verdict else ()
-    return frozenset([*ids_of(answer), *(thing.id for thing in unclear if thing.id)])
+    return frozenset([*(answer.ids if answer else ()), *(thing.id for thing in unclear if thing.id)])
 
 
-def with_records(
-    action: Action, answer: Mapping[str, Any] | None, found: "Found", verdict: Verdict, reason: str
-) -> Mapping[str, Any]:
+def with_records(action: Action, answer: Answer | None, found: "Found", verdict: Verdict, reason: str) -> Answer:
     """ClickSend's answer with a note on what its records show, and with the records where it lacks their ids.
 
     Without an answer the records stand where ClickSend would have put them.
@@ -41,9 +32,9 @@ def with_records(
     what = "what was accepted" if verdict.refused else "that all of it was accepted"
     note = f"{reason or 'the answer was not clear'}; ClickSend's records show {what}"
     rows = list(found.rows)
-    if answer and answer.get("data"):
-        told = compact(answer)
+    if answer and answer.data:
+        told = compact(answer.body)
         lacking = {} if all(number in told for number in found.ids) else {"_records": rows}
-        return added_to(answer, _found=note, **lacking)
+        return answer.with_notes(_found=note, **lacking)
     things = action.trace.things if action.trace else None
-    return {"data": {things: rows} if things else rows[0], "_found": note}
+    return Answer({"data": {things: rows} if things else rows[0], "_found": note})

@@ -10,15 +10,14 @@ any other refusal                          never         never
 
 import math
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
 
 from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
-from server.large import added_to
 from server.progress import tell
+from tools.answer import Answer
 
 _FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
 _LONGEST_WAIT = 8.0
@@ -42,16 +41,16 @@ def may_repeat(fault: ClickSendError, *, idempotent: bool) -> bool:
 class Delivered:
     """An answer, the attempt it came at, and whether the answer to an earlier attempt was lost."""
 
-    answer: Mapping[str, Any]
+    answer: Answer
     attempts: int
     lost_before: bool
 
-    def with_note(self) -> Mapping[str, Any]:
+    def with_note(self) -> Answer:
         """The answer; after more than one attempt it says so."""
         if self.attempts == 1:
             return self.answer
         note = f"{self.attempts}" + (", an earlier one may have taken effect already" if self.lost_before else "")
-        return added_to(self.answer, _attempts=note)
+        return self.answer.with_notes(_attempts=note)
 
 
 class Throttle:
@@ -80,7 +79,7 @@ class Throttle:
 
 
 async def send_with_retries(
-    send: Callable[[], Awaitable[Mapping[str, Any]]],
+    send: Callable[[], Awaitable[Answer]],
     throttle: Throttle,
     *,
     idempotent: bool,

@@ -27,6 +27,7 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from tools.action import Action
+from tools.answer import Answer
 
 EXTENSION = "io.modelcontextprotocol/ui"
 MIME_TYPE = "text/html;profile=mcp-app"
@@ -82,7 +83,7 @@ def illustrated(result: CallToolResult, action: Action, arguments: Mapping[str, 
         return result
     from tools.picture import draw
 
-    picture = draw(action.picture, valid, json.loads(data))
+    picture = draw(action.picture, valid, Answer(json.loads(data)))
     return result.model_copy(update={"meta": {**(result.meta or {}), PICTURE: picture}}) if picture else result
 
 

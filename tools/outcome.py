@@ -8,13 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, TypeGuard
+from typing import Any
 
 from schemas.base import Arguments
+from tools.answer import ACCEPTED, Answer, count_of, id_of
 from tools.money import amount
 
-ACCEPTED = "SUCCESS"
 # The `response_code` of an answer that says yes (documented); some answers have none (recorded).
 ACKNOWLEDGED = frozenset({"SUCCESS", "CREATED", "NO_CONTENT"})
 # Refusals of a message or of a whole call: ClickSend's list of application status codes (documented), the country
@@ -55,7 +54,6 @@ REFUSED_CALLS = REFUSALS | {
 _CAMPAIGN_ON_ITS_WAY = ("Approved", "Queued", "Scheduled", "Sending", "Sent", "WaitApproval")  # documented
 _CAMPAIGN_STOPPED = ("Cancelled", "Draft", "Failed")  # documented
 _LONGEST_NAME = 60  # of what an error names; the whole is in `data`
-_LONGEST_ID = 64
 _COMPARED_DIGITS = 7  # of a phone number, from its end: enough to tell another's from one that is written otherwise
 
 
@@ -94,36 +92,36 @@ class Verdict:
 
 
 # Reads a verdict from the arguments and the answer; None if the answer has not the shape that tells.
-Outcome = Callable[[Arguments, Mapping[str, Any]], Verdict | None]
+Outcome = Callable[[Arguments, Answer], Verdict | None]
 
 
-def as_a_whole(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
+def as_a_whole(_: Arguments, answer: Answer) -> Verdict | None:
     """For what is accepted or refused whole: an answer with data is a yes."""
-    return Verdict(accepted=1) if answer.get("data") is not None or _is_done(answer) else None
+    return Verdict(accepted=1) if answer.data is not None or _is_done(answer) else None
 
 
-def deleted(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
+def deleted(_: Arguments, answer: Answer) -> Verdict | None:
     """For what leaves nothing to tell: the data is empty, or null."""
-    return Verdict(accepted=1) if "data" in answer or _is_done(answer) else None
+    return Verdict(accepted=1) if "data" in answer.body or _is_done(answer) else None
 
 
-def _is_done(answer: Mapping[str, Any]) -> bool:
+def _is_done(answer: Answer) -> bool:
     """Whether an answer says that it is done and that there is nothing more to tell."""
-    return answer.get("response_code") == "NO_CONTENT"
+    return answer.body.get("response_code") == "NO_CONTENT"
 
 
 def each(things: str) -> Outcome:
     """For sends of a list of things, `messages` or `recipients`, each of which has its own status."""
 
-    def outcome(arguments: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
-        entries = _entries(answer, things)
+    def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:
+        entries = answer.items(things)
         if entries is None:
             return None
         asked = getattr(arguments, things)
         accepted, refused, unclear = _by_status(entries)
         strangers = _not_asked_for(accepted, asked)
         unclear += [_described(entry, "SUCCESS for a number that was not asked for") for entry in strangers]
-        contradiction = _contradiction(answer["data"], accepted, refused)
+        contradiction = _contradiction(answer, accepted, refused)
         if contradiction:  # whichever of them it speaks against, none is certain any more
             accepted, refused, unclear = [], [], unclear + list(map(_described, accepted)) + refused
         missing = max(0, len(asked) - len(entries))
@@ -135,8 +133,8 @@ def each(things: str) -> Outcome:
 def each_priced(things: str) -> Outcome:
     """For prices of a list of things: nothing is sent, so nothing can be unclear."""
 
-    def outcome(arguments: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
-        entries = _entries(answer, things)
+    def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:
+        entries = answer.items(things)
         if entries is None:
             return None
         accepted, refused, unclear = _by_status(entries)
@@ -144,14 +142,6 @@ def each_priced(things: str) -> Outcome:
         return Verdict(len(accepted), tuple(refused + unclear), missing=missing)
 
     return outcome
-
-
-def _entries(answer: Mapping[str, Any], things: str) -> list[Mapping[str, Any]] | None:
-    data = answer.get("data")
-    entries = data.get(things) if isinstance(data, Mapping) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-        return None
-    return entries
 
 
 def _by_status(
@@ -171,7 +161,7 @@ def _by_status(
 
 def _described(entry: Mapping[str, Any], status: object = None) -> Refused:
     what = _short(entry.get("to") or entry.get("address_name"))
-    return Refused(what, _short(status or entry.get("status")), _id(entry.get("message_id")))
+    return Refused(what, _short(status or entry.get("status")), id_of(entry.get("message_id")))
 
 
 def _not_asked_for(accepted: list[Mapping[str, Any]], asked: Iterable[Any]) -> list[Mapping[str, Any]]:
@@ -189,29 +179,25 @@ def _digits(number: object) -> str:
     return re.sub("[^0-9]", "", str(number))[-_COMPARED_DIGITS:]
 
 
-def _contradiction(data: Mapping[str, Any], accepted: list[Mapping[str, Any]], refused: list[Refused]) -> str:
+def _contradiction(answer: Answer, accepted: list[Mapping[str, Any]], refused: list[Refused]) -> str:
     """What the counts and the price of an answer say against the statuses in it; "" where they agree.
 
     `queued_count` is the number of accepted messages, `blocked_count` that of those blocked (recorded).
     """
-    queued, blocked, price = data.get("queued_count"), data.get("blocked_count"), amount(data.get("total_price"))
-    if _is_count(queued) and queued != len(accepted):
+    queued, blocked = (count_of(answer.fields.get(name)) for name in ("queued_count", "blocked_count"))
+    if queued is not None and queued != len(accepted):
         return f"queued_count is {queued}, and {len(accepted)} have the status {ACCEPTED}"
-    if _is_count(blocked) and blocked > len(refused):
+    if blocked is not None and blocked > len(refused):
         return f"blocked_count is {blocked}, and {len(refused)} are refused"
-    if price and not accepted:
-        return f"total_price is {price}, and none is accepted"
+    if answer.price and not accepted:
+        return f"total_price is {answer.price}, and none is accepted"
     return ""
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000
-
-
-def cancelled_campaign(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
+def cancelled_campaign(_: Arguments, answer: Answer) -> Verdict | None:
     """For a campaign that is not to go out: the answer is the campaign with its status."""
-    found = campaign_in(answer)
-    if found is None or "status" not in found:
+    found = answer.campaign
+    if "status" not in found:
         return None
     status = found["status"]
     if status == "Cancelled":
@@ -221,10 +207,10 @@ def cancelled_campaign(_: Arguments, answer: Mapping[str, Any]) -> Verdict | Non
     return Verdict(0, refused=(problem,)) if known else Verdict(0, unclear=(problem,))
 
 
-def campaign(_: Arguments, answer: Mapping[str, Any]) -> Verdict | None:
+def campaign(_: Arguments, answer: Answer) -> Verdict | None:
     """For campaigns that are to go out: the answer is the campaign with its status."""
-    found = campaign_in(answer)
-    if found is None or "sms_campaign_id" not in found:
+    found = answer.campaign
+    if "sms_campaign_id" not in found:
         return None
     if is_on_its_way(found):
         return Verdict(accepted=1)
@@ -238,52 +224,9 @@ def is_on_its_way(campaign: Mapping[str, Any]) -> bool:
     return campaign.get("status") in _CAMPAIGN_ON_ITS_WAY
 
 
-def campaign_in(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The campaign of an answer: its `data` (documented), or `sms_campaign` in that (read by other integrations)."""
-    data = answer.get("data")
-    if not isinstance(data, Mapping):
-        return None
-    inner = data.get("sms_campaign")
-    return inner if isinstance(inner, Mapping) and "sms_campaign_id" not in data else data
-
-
 def _campaign_problem(campaign: Mapping[str, Any]) -> Refused:
-    number = _id(campaign.get("sms_campaign_id"))
+    number = id_of(campaign.get("sms_campaign_id"))
     return Refused(f"campaign {number}", _short(campaign.get("status")), number)
-
-
-def ids_of(answer: Mapping[str, Any] | None) -> list[str]:
-    """The ids of what an answer accepted, of messages, letters or a campaign."""
-    data = (answer or {}).get("data")
-    if not isinstance(data, Mapping):
-        return []
-    found = campaign_in({"data": data}) or {}
-    if "sms_campaign_id" in found:
-        return [number] if (number := _id(found["sms_campaign_id"])) else []
-    entries = [entry for things in ("messages", "recipients") for entry in _entries({"data": data}, things) or []]
-    return [number for entry in entries if entry.get("status") == ACCEPTED and (number := _id(entry.get("message_id")))]
-
-
-def total_price(answer: Mapping[str, Any] | None) -> Decimal | None:
-    """What an answer says that all of it costs, in account currency; None if it does not say."""
-    data = (answer or {}).get("data")
-    return amount(data.get("total_price")) if isinstance(data, Mapping) else None
-
-
-def contacts_of(answer: Mapping[str, Any] | None) -> int | None:
-    """How many contacts the campaign in an answer goes to; None if it does not say."""
-    count = (campaign_in(answer or {}) or {}).get("_total_count")
-    return count if _is_count(count) else None
-
-
-def _id(value: object) -> str:
-    """An id as text: letters, digits and hyphens, as ClickSend's are; "" for whatever else."""
-    text = str(value) if isinstance(value, str) or _is_whole(value) else ""
-    return text if re.fullmatch(rf"[\w-]{{1,{_LONGEST_ID}}}", text, re.ASCII) else ""
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def _short(text: object) -> str:

@@ -17,8 +17,8 @@ from unicodedata import category, normalize
 from schemas.base import Arguments
 from schemas.text import GSM_BASIC, GSM_EXTENDED, TextLength, measure
 from tools.action import PictureOf
+from tools.answer import ACCEPTED, Answer
 from tools.money import amount
-from tools.outcome import ACCEPTED
 
 Picture = dict[str, Any]
 
@@ -46,9 +46,9 @@ _INSTEAD = str.maketrans(
 )
 
 
-def draw(what: PictureOf, arguments: Arguments, answer: Mapping[str, Any]) -> Picture | None:
+def draw(what: PictureOf, arguments: Arguments, answer: Answer) -> Picture | None:
     """The picture of a call; None if the answer has not the shape that can be shown."""
-    of: dict[PictureOf, Callable[[Any, Mapping[str, Any]], Picture | None]]
+    of: dict[PictureOf, Callable[[Any, Answer], Picture | None]]
     of = {"statistics": _statistics, "messages": _messages, "campaign": _campaign}
     return of[what](arguments, answer)
 
@@ -56,16 +56,16 @@ def draw(what: PictureOf, arguments: Arguments, answer: Mapping[str, Any]) -> Pi
 # --- statistics ----------------------------------------------------------------------------------------
 
 
-def _statistics(_: Arguments, answer: Mapping[str, Any]) -> Picture | None:
+def _statistics(_: Arguments, answer: Answer) -> Picture | None:
     """Messages and their cost by day, and in total."""
-    data = _object(answer.get("data"))
+    data = answer.fields
     rows = data.get("stats", data.get("stat"))  # older descriptions of the API have the second name
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return None
     days = [{"date": day, **_counts(row)} for row in rows[-_MOST_DAYS:] if (day := _day(row.get("date")))]
     return {
         "kind": "statistics",
-        "currency": _currency(data),
+        "currency": _short(answer.currency or ""),
         "total": _counts(_object(data.get("total"))),
         "days": days,
         "left_out": _left_out(answer),
@@ -101,19 +101,18 @@ class _Priced:
     parts: set[int] = field(default_factory=set)
 
 
-def _messages(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
+def _messages(arguments: Any, answer: Answer) -> Picture | None:
     """The price of messages that each have their own text, recipient and status."""
-    data = _object(answer.get("data"))
-    rows = data.get("messages")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    rows = answer.items("messages")
+    if rows is None:
         return None
     refused = [row for row in rows if row.get("status") != ACCEPTED]
     texts = _by_text(arguments.messages, rows)
     left_out = _left_out(answer)
     return {
         "kind": "price",
-        "currency": _currency(data),
-        "total": _text_of(amount(data.get("total_price"))),
+        "currency": _short(answer.currency or ""),
+        "total": _text_of(answer.price),
         "messages": len(arguments.messages),
         "refused": [
             {"to": _short(row.get("to")), "status": _short(row.get("status"))} for row in refused[:_MOST_NAMED]
@@ -172,10 +171,9 @@ def _message(text: _Priced) -> Picture:
     }
 
 
-def _campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
+def _campaign(arguments: Any, answer: Answer) -> Picture | None:
     """The price of one text to a whole contact list; ClickSend tells the total alone."""
-    data = _object(answer.get("data"))
-    total, count = amount(data.get("total_price")), _whole(data.get("total_count"))
+    total, count = answer.price, _whole(answer.fields.get("total_count"))
     if total is None:
         return None
     average = [_text_of((total / count).quantize(Decimal("0.0001")))] if count else []
@@ -194,7 +192,7 @@ def _campaign(arguments: Any, answer: Mapping[str, Any]) -> Picture | None:
     return {
         "kind": "price",
         "campaign": arguments.name,
-        "currency": _currency(data),
+        "currency": _short(answer.currency or ""),
         "total": _text_of(total),
         "messages": count,
         "refused": [],
@@ -342,12 +340,8 @@ def _text_of(money: Decimal | None) -> str | None:
     return None if money is None else f"{money:f}"
 
 
-def _currency(data: Mapping[str, Any]) -> str:
-    return _short(_object(data.get("_currency")).get("currency_name_short") or "")
-
-
-def _left_out(answer: Mapping[str, Any]) -> str | None:
-    note = answer.get("_left_out")
+def _left_out(answer: Answer) -> str | None:
+    note = answer.body.get("_left_out")
     return str(note) if note else None
 
 

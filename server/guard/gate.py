@@ -22,8 +22,9 @@ from server.guard.questions import Approved, Question
 from server.progress import tell
 from server.wording import beyond, how_to_differ, in_the_records, two_ways_on
 from tools.action import Action, Effect, Request
+from tools.answer import Answer
 from tools.catalog import CATALOG
-from tools.outcome import Verdict, contacts_of, ids_of, total_price
+from tools.outcome import Verdict
 from tools.reach import Outgoing, Reach
 
 _CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
@@ -41,7 +42,7 @@ class Stopped(Exception):
     `repeats`: the same call was made before, and may have had an effect then.
     """
 
-    def __init__(self, reason: str, answer: Mapping[str, Any] | None = None, *, repeats: bool = False) -> None:
+    def __init__(self, reason: str, answer: Answer | None = None, *, repeats: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.answer = answer
@@ -94,7 +95,7 @@ class Guard:
         self,
         permit: Permit,
         state: State,
-        answer: Mapping[str, Any] | None = None,
+        answer: Answer | None = None,
         verdict: Verdict | None = None,
         ids: Sequence[str] = (),
     ) -> None:
@@ -105,9 +106,9 @@ class Guard:
             await self._ledger.finish(
                 permit.entry.id,
                 state,
-                message_ids=list(dict.fromkeys([*ids_of(answer), *ids])),
-                cost=_booked(state, permit.entry.cost, total_price(answer), verdict),
-                recipients=contacts_of(answer),  # of a campaign; the others are counted before
+                message_ids=list(dict.fromkeys([*(answer.ids if answer else ()), *ids])),
+                cost=_booked(state, permit.entry.cost, answer.price if answer else None, verdict),
+                recipients=answer.contacts if answer else None,  # of a campaign; the others are counted before
             )
         except LedgerUnavailable as fault:
             # It stays as started, and is looked up like a call whose process died.
@@ -284,24 +285,25 @@ class Guard:
         read = 0
         for page in range(1, _MOST_CONTACTS // _CONTACTS_A_PAGE + 2):
             query = {"page": page, "limit": _CONTACTS_A_PAGE}
-            data = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
-            numbers = [row.get("phone_number") for row in data["data"] if isinstance(row, dict)]
+            rows, page_of = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
+            numbers = [row.get("phone_number") for row in rows if isinstance(row, dict)]
             outgoing += [pattern._replace(to=str(number)) for number in numbers if number]
-            read, total = read + len(data["data"]), data.get("total")
+            read, total = read + len(rows), page_of.get("total")
             of = f" of {total:,}" if isinstance(total, int) else ""
             tell(f"Read {read:,}{of} contacts, to check them against the limits", read, total if of else None)
-            if page >= data.get("last_page", 0):
+            if page >= page_of.get("last_page", 0):
                 return outgoing
         raise Stopped(f"The list has over {_MOST_CONTACTS} contacts, more than a campaign may have")
 
-    async def _page(self, request: Request) -> Mapping[str, Any]:
+    async def _page(self, request: Request) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """The rows of a page, and what is said of the pages."""
         try:
-            data = (await self._read(request)).get("data")
+            answer = await self._read(request)
         except ClickSendError as fault:
             raise Stopped(f"The contacts could not be checked against this server's limits: {fault.reason}") from None
-        if not isinstance(data, dict) or not isinstance(data.get("data"), list):
+        if answer.rows is None:
             raise Stopped("The contacts could not be checked against this server's limits: unknown shape")
-        return data
+        return answer.rows, answer.fields
 
     async def _quote(self, action: Action, arguments: Arguments) -> Quote:
         request = action.price_request(arguments)

@@ -10,12 +10,13 @@ from server.errors import ClickSendError
 from server.guard.fingerprint import digest
 from server.guard.ledger import Entry
 from tools.action import Request
+from tools.answer import Answer
 from tools.catalog import CATALOG
-from tools.outcome import Verdict, ids_of
+from tools.outcome import Verdict
 from tools.trace import Trace
 
 Others = Callable[[Collection[str], float, float], Awaitable[Sequence[Entry]]]  # see Ledger.others
-Read = Callable[[Request], Awaitable[Mapping[str, Any]]]  # asks ClickSend; raises ClickSendError
+Read = Callable[[Request], Awaitable[Answer]]  # asks ClickSend; raises ClickSendError
 
 _PAGES = 20
 _CLOCKS_DIFFER = 1  # second, since records have whole ones; more would take what was sent before for this
@@ -31,12 +32,12 @@ class Found:
     ids: tuple[str, ...]
     missing: int
 
-    def settle(self, verdict: Verdict | None, answer: Mapping[str, Any] | None) -> Verdict:
+    def settle(self, verdict: Verdict | None, answer: Answer | None) -> Verdict:
         """What is known of a send now; `verdict`: what its answer said, None if nothing."""
         if verdict is None:
             return Verdict(accepted=len(self.ids), missing=self.missing)
         shown = set(self.ids)
-        told = {*ids_of(answer), *(thing.id for thing in (*verdict.refused, *verdict.unclear))}
+        told = {*(answer.ids if answer else ()), *(thing.id for thing in (*verdict.refused, *verdict.unclear))}
         spare = len(shown - told)  # records of what the answer left out, or told without an id
         unclear = []
         for thing in verdict.unclear:
@@ -155,11 +156,9 @@ async def _records(entry: Entry, trace: Trace, page: int, read: Read) -> list[Ma
         answer = await read(request)
     except ClickSendError:
         return None
-    data = answer.get("data")
-    records = data.get("data") if isinstance(data, dict) else None
-    if not isinstance(records, list):
+    if answer.rows is None:
         return None
-    return [_without_outsiders(row) for row in records if isinstance(row, dict)]
+    return [_without_outsiders(row) for row in answer.rows if isinstance(row, dict)]
 
 
 def _without_outsiders(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from schemas.fields import show
 from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
 from server.cleaning import without_unseen
 from tools.action import Action, Request
-from tools.outcome import total_price
+from tools.answer import Answer
 from tools.reach import Outgoing
 
 _NAMED = 10  # recipients that are named
@@ -28,20 +28,15 @@ class Quote:
     cost: Decimal
     currency: str
     parts: int | None
-    answer: Mapping[str, Any]
+    answer: Answer
 
 
-def quote_of(answer: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> Quote | None:
+def quote_of(answer: Answer, asked: Mapping[str, Any] | None = None) -> Quote | None:
     """Read the answer of a price endpoint; None if it names no price, or not one for all of what was `asked`."""
-    data = answer.get("data")
-    cost = total_price(answer)
-    if not isinstance(data, Mapping) or cost is None or not _covers(data, asked or {}):
+    if answer.price is None or not _covers(answer.fields, asked or {}):
         return None
-    currency = data.get("_currency")
-    unit = currency.get("currency_name_short") if isinstance(currency, Mapping) else None
-    if not isinstance(unit, str) or not re.fullmatch("[A-Z]{3}", unit):
-        unit = "of the account's currency"
-    return Quote(cost, unit, _parts(data.get("messages")), answer)
+    unit = answer.currency or "of the account's currency"
+    return Quote(answer.price, unit, _parts(answer.fields.get("messages")), answer)
 
 
 def _covers(data: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:

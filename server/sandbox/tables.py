@@ -136,7 +136,8 @@ def _workbook_rows(content: bytes) -> Iterator[tuple[int, Cells | None]]:
         for number, row in enumerate(
             workbook.worksheets[0].iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS, values_only=True), 1
         ):
-            yield number, [_cell(value) for value in row]
+            if row.count(None) < len(row):
+                yield number, [_cell(value) for value in row]
     except Unreadable:
         raise
     except Exception as error:  # a damaged workbook makes this library raise anything

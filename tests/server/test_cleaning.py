@@ -16,6 +16,7 @@ from server.dispatch import Dispatcher
 from server.removing import REMOVED
 from server.result import render
 from server.settings import Credentials
+from tools.answer import Answer
 from tools.catalog import CATALOG
 
 ACCOUNT = CATALOG["CLICKSEND_GET_ACCOUNT"]
@@ -24,7 +25,7 @@ DEFAULT = 20_000
 
 
 def rendered(answer: dict[str, Any]) -> str:
-    return render(answer, ACCOUNT, ACCOUNT.input(), DEFAULT)
+    return render(Answer(answer), ACCOUNT, ACCOUNT.input(), DEFAULT)
 
 
 async def account(said: bytes, credentials: Credentials | None = None) -> Envelope:

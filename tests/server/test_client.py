@@ -232,14 +232,14 @@ async def test_every_documented_success_is_a_yes(status: int, code: str) -> None
     content = envelope({"list_id": 88}, 204 if code == "NO_CONTENT" else status, code)
     async with scripted(says(answer(status, content))) as upstream:
         clicksend = OneAccount(upstream.settings())
-        assert await clicksend.send(Request("POST", "/v3/lists", body={"list_name": "VIP"})) == content
+        assert (await clicksend.send(Request("POST", "/v3/lists", body={"list_name": "VIP"}))).body == content
         await clicksend.aclose()
 
 
 async def test_a_204_is_an_empty_answer() -> None:
     async with scripted(says(b"HTTP/1.1 204 No Content\r\n\r\n")) as upstream:
         clicksend = OneAccount(upstream.settings())
-        assert await clicksend.send(Request("DELETE", "/v3/lists/1")) == {}
+        assert (await clicksend.send(Request("DELETE", "/v3/lists/1"))).body == {}
         await clicksend.aclose()
 
 
@@ -251,7 +251,7 @@ async def test_a_204_is_an_empty_answer() -> None:
 async def test_text_that_is_not_utf8_does_not_spoil_an_answer(body: bytes, text: str) -> None:
     async with scripted(says(answer(200, b'{"data":' + body + b"}"))) as upstream:
         clicksend = OneAccount(upstream.settings())
-        assert await clicksend.send(READ) == {"data": text}
+        assert (await clicksend.send(READ)).body == {"data": text}
         await clicksend.aclose()
 
 
@@ -260,14 +260,14 @@ async def test_an_http_code_that_is_none_decides_nothing(code: object) -> None:
     content = envelope({}) | {"http_code": code}
     async with scripted(says(answer(200, content))) as upstream:
         clicksend = OneAccount(upstream.settings())
-        assert await clicksend.send(READ) == content
+        assert (await clicksend.send(READ)).body == content
         await clicksend.aclose()
 
 
 async def test_a_byte_order_mark_before_json_does_not_spoil_an_answer() -> None:
     async with scripted(says(answer(200, b"\xef\xbb\xbf" + b'{"data": 1}'))) as upstream:
         clicksend = OneAccount(upstream.settings())
-        assert await clicksend.send(READ) == {"data": 1}
+        assert (await clicksend.send(READ)).body == {"data": 1}
         await clicksend.aclose()
 
 
@@ -351,7 +351,7 @@ async def test_a_proxy_of_the_environment_does_not_see_what_is_meant_for_this_ma
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         clicksend = OneAccount(upstream.settings())
-        assert await clicksend.send(READ) == envelope({"here": 1})
+        assert (await clicksend.send(READ)).body == envelope({"here": 1})
         await clicksend.aclose()
     assert proxy.connections == 0
 

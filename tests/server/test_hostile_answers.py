@@ -23,7 +23,6 @@ from server.client import MAX_ANSWER_BYTES
 from server.dispatch import Dispatcher
 from server.errors import NeverReached, NoUsableAnswer
 from server.guard.questions import Question
-from server.large import Large
 from server.logs import configure
 from server.passage import Passage
 from server.policy import Approval, Policy
@@ -81,7 +80,7 @@ async def test_one_layer_is_unpacked_up_to_the_limit_and_no_further(encoding: st
         async with scripted(says(answer(200, pack(content), f"Content-Encoding: {encoding}"))) as upstream:
             clicksend = OneAccount(upstream.settings())
             if fits:
-                assert await clicksend.send(READ) == {"http_code": 200}
+                assert (await clicksend.send(READ)).body == {"http_code": 200}
             else:
                 with pytest.raises(NoUsableAnswer, match="larger than 10 MB"):
                     await clicksend.send(READ)
@@ -268,9 +267,9 @@ async def test_an_answer_stays_large_at_a_later_attempt() -> None:
     request = ACCOUNT.request(ACCOUNT.input())
     async with scripted(script) as upstream, Dispatcher(upstream.settings(attempts=2)) as dispatcher:
         credentials = Credentials(USERNAME, SECRET)
-        attempted = await dispatcher._request(ACCOUNT, request, credentials, Passage())
-    assert attempted.attempts == 2
-    assert isinstance(attempted.with_note(), Large)
+        delivered = await dispatcher._request(request, credentials, Passage(), idempotent=True)
+    assert delivered.attempts == 2
+    assert delivered.with_note().is_large
 
 
 async def test_an_answer_of_very_many_values_is_not_read_at_all() -> None:

@@ -16,6 +16,7 @@ from schemas.base import Arguments
 from server.dispatch import Dispatcher
 from server.result import render
 from tools.action import Action
+from tools.answer import Answer
 from tools.catalog import CATALOG
 
 DEFAULT = 20_000
@@ -24,7 +25,7 @@ SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
 
 
 def rendered(answer: Mapping[str, Any], action: Action = ACCOUNT, tokens: int = DEFAULT, **arguments: Any) -> str:
-    return render(answer, action, valid(action, **arguments), tokens)
+    return render(Answer(answer), action, valid(action, **arguments), tokens)
 
 
 def valid(action: Action, **arguments: Any) -> Arguments:
@@ -309,7 +310,7 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.
 def test_any_answer_becomes_json_or_nothing(answer: dict[str, Any], slug: str) -> None:
     action = CATALOG[slug]
     for tokens in (1, 1_000):
-        text = render(answer, action, valid(action), tokens)
+        text = render(Answer(answer), action, valid(action), tokens)
         assert text == "" if not answer else isinstance(json.loads(text), dict)
         text.encode()
 

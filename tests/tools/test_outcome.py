@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from tools.answer import Answer
 from tools.catalog import CATALOG
-from tools.outcome import Refused, Verdict, ids_of
+from tools.outcome import Refused, Verdict
 
 SMS = "CLICKSEND_CREATE_SMS_SEND"
 MMS = "CLICKSEND_CREATE_MMS_SEND"
@@ -261,14 +262,14 @@ SHAPES_THAT_TELL_NOTHING = (
 def test_an_answer_gives_this_verdict(case: Case) -> None:
     action = CATALOG[case.slug]
 
-    assert action.outcome(action.input.model_validate(case.arguments), case.answer) == case.verdict
+    assert action.outcome(action.input.model_validate(case.arguments), Answer(case.answer)) == case.verdict
 
 
 @pytest.mark.parametrize("answer", SHAPES_THAT_TELL_NOTHING, ids=str)
 def test_an_answer_of_another_shape_gives_no_verdict(answer: dict[str, Any]) -> None:
     action = CATALOG[SMS]
 
-    assert action.outcome(action.input.model_validate(TO_THREE), answer) is None
+    assert action.outcome(action.input.model_validate(TO_THREE), Answer(answer)) is None
 
 
 def counted(queued: object, *each: str, **more: Any) -> dict[str, Any]:
@@ -292,7 +293,7 @@ def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear
     answer: dict[str, Any], why: str
 ) -> None:
     """D17, W4: an answer that says two things says nothing."""
-    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), answer)
+    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict is not None
     assert verdict.contradiction.startswith(why)
@@ -310,7 +311,7 @@ def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear
     ],
 )
 def test_counts_that_agree_or_are_none_leave_the_statuses_as_they_are(answer: dict[str, Any]) -> None:
-    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), answer)
+    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict is not None
     assert verdict.certain
@@ -321,7 +322,7 @@ def test_a_refusal_that_costs_something_is_none() -> None:
     """W4: ClickSend charges nothing for what it refuses."""
     answer = statuses("SUCCESS", "THROTTLED", "THROTTLED")
     answer["data"]["messages"][2]["message_price"] = "0.0792"
-    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), answer)
+    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict == Verdict(1, (Refused(PEOPLE[1], "THROTTLED"),), (Refused(PEOPLE[2], "THROTTLED"),))
 
@@ -331,14 +332,14 @@ def test_a_number_that_the_answer_writes_otherwise_is_the_one_that_was_asked_for
     arguments = CATALOG[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
     answer = {"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}
 
-    assert CATALOG[SMS].outcome(arguments, answer) == Verdict(1)
+    assert CATALOG[SMS].outcome(arguments, Answer(answer)) == Verdict(1)
 
 
 @pytest.mark.parametrize("to", ["+447911123456", None, ["+61411111111", 7], ""])
 def test_a_yes_for_another_number_is_none(to: object) -> None:
     """H1: such an answer belongs to another call."""
     arguments = CATALOG[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
-    verdict = CATALOG[SMS].outcome(arguments, {"data": {"messages": [{"to": to, "status": "SUCCESS"}]}})
+    verdict = CATALOG[SMS].outcome(arguments, Answer({"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}))
 
     assert verdict is not None
     assert (verdict.accepted, len(verdict.unclear)) == (0, 1)
@@ -369,7 +370,7 @@ def test_a_yes_for_another_number_is_none(to: object) -> None:
 )
 def test_ids_are_plain_texts_whatever_an_answer_holds(data: object, ids: list[str]) -> None:
     """M5: nothing else of an answer gets into the ledger."""
-    assert ids_of({"data": data}) == ids
+    assert Answer({"data": data}).ids == ids
 
 
 @pytest.mark.parametrize(
