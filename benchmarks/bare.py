@@ -7,13 +7,13 @@ import asyncio
 import json
 import os
 import sys
-from contextlib import nullcontext
 from typing import Any
 
 import httpx
 from load import Work, calls_of, run
 
-from server.network import network, watched
+from server.flight import Flight, under_way
+from server.network import ACCOUNT, network
 
 
 def client(kind: str) -> httpx.AsyncClient:
@@ -30,11 +30,11 @@ async def main(kind: str) -> None:
     async with client(kind) as http:
 
         async def call(slug: str, arguments: dict[str, Any]) -> None:
-            with watched(lambda: None) if kind == "ours" else nullcontext():
+            with under_way(Flight()):
                 if slug == "CLICKSEND_CREATE_SMS_SEND":
                     answer = await http.post("/v3/sms/send", json=arguments)
                 else:
-                    answer = await http.get("/v3/sms/history", params=arguments)
+                    answer = await http.get("/v3/sms/history", params=arguments, extensions={ACCOUNT: kind})
             if answer.status_code != 200 or b'"SUCCESS"' not in answer.content:
                 raise RuntimeError(f"HTTP {answer.status_code}: {answer.text[:200]}")
 

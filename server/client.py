@@ -15,9 +15,10 @@ import anyio
 import httpx
 
 from server.cleaning import without_secrets
-from server.connections import Departure, SpokeFirst
+from server.connections import SpokeFirst
 from server.errors import NOT_FROM_THE_API, Declined, NeverReached, NoUsableAnswer
-from server.network import ACCOUNT, network, watched
+from server.flight import Flight, under_way
+from server.network import ACCOUNT, network
 from server.removing import Remover, remover_of
 from server.settings import Credentials, Settings
 from server.telemetry import clicksend_span
@@ -63,43 +64,41 @@ class ClickSend:
         self,
         request: Request,
         credentials: Credentials,
-        *,
+        flight: Flight,
         seconds: float | None = None,
-        leaving: Callable[[], None] = lambda: None,
     ) -> Answer:
         """Send one request, once, and return ClickSend's answer, which is its whole JSON envelope.
 
-        `seconds`: until the deadline, the total timeout if left out. `leaving` is called when there is a connection
-        and the request begins to leave on it: from then on ClickSend may act.
+        `flight` has departed when there is a connection and the request begins to leave on it: from then on ClickSend
+        may act. `seconds`: until the deadline, the total timeout if left out.
 
         Raises NeverReached, Declined or NoUsableAnswer. A 204 is an answer with an empty body.
         """
         await anyio.lowlevel.checkpoint_if_cancelled()  # a call that is cancelled already does not leave at all
         seconds = self._total_timeout if seconds is None else seconds
-        with watched(leaving) as departure:
+        flight.prepare()
+        with under_way(flight):
             try:
-                return await self._exchange(request, credentials, seconds, departure)
+                return await self._exchange(request, credentials, seconds, flight)
             except (httpx.HTTPError, aiohttp.ClientError) as fault:
-                if not departure.left:
-                    raise NeverReached(_FULL if departure.queued else self._unreached(fault)) from None
+                if not flight.departed:
+                    raise NeverReached(_FULL if flight.queued else self._unreached(fault)) from None
                 raise NoUsableAnswer(_name(fault), passing=True) from None
             except zlib.error:
                 raise NoUsableAnswer("the answer cannot be decoded") from None
             except TimeoutError:
-                if not departure.left:
+                if not flight.departed:
                     raise NeverReached(f"no connection within {seconds:.3g} s") from None
                 raise NoUsableAnswer(f"no complete answer within {seconds:.3g} s") from None
 
-    async def _exchange(
-        self, request: Request, credentials: Credentials, seconds: float, departure: Departure
-    ) -> Answer:
+    async def _exchange(self, request: Request, credentials: Credentials, seconds: float, flight: Flight) -> Answer:
         with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
             account = httpx.BasicAuth(credentials.username, credentials.secret)
             built = self._built(request, credentials)
-            departure.unwritten = len(built.content)
+            flight.unwritten = len(built.content)
             response = await self._http.send(built, auth=account, stream=True)
             try:
-                if departure.early:
+                if flight.early:
                     raise NoUsableAnswer("the answer began before the whole request had left")
                 ended(response.status_code)
                 return await _read(response, await _text(response), remover_of(credentials))

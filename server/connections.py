@@ -8,9 +8,6 @@ of that protocol. `tests/server/test_out_of_turn.py` fails where one of them is 
 
 import asyncio
 import select
-from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,24 +15,9 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
+from server.flight import Flight, current_flight
+
 _IDLE_FOR = 15  # seconds that a connection is kept for the next read
-
-
-@dataclass
-class Departure:
-    """How far a request has come: waiting for a connection of a full pool, or leaving on one.
-
-    `unwritten`: bytes of its body that were not handed to the socket yet; `early`: something came back before all was.
-    """
-
-    leaving: Callable[[], None]
-    queued: bool = False
-    left: bool = False
-    unwritten: int = 0
-    early: bool = False
-
-
-departure_of_this_call: ContextVar[Departure] = ContextVar("departure")
 
 
 class SpokeFirst(aiohttp.ClientConnectionError):
@@ -57,7 +39,7 @@ class _Attentive(ResponseHandler):
         super().__init__(loop=loop)
         self._kept = kept
         self._due = False
-        self._departure: Departure | None = None
+        self._flight: Flight | None = None
         self.idle = False
         self.used = False
         self.out_of_turn = False
@@ -72,24 +54,24 @@ class _Attentive(ResponseHandler):
             self.force_close()
             self.abort()
             return
-        departure = self._departure
-        if data and departure is not None and not departure.early:
+        flight = self._flight
+        if data and flight is not None and not flight.early:
             waiting = self.transport.get_write_buffer_size() if self.transport else 0
-            departure.early = waiting > 0 or departure.unwritten > 0 or not departure.left
+            flight.early = waiting > 0 or flight.unwritten > 0 or not flight.departed
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._no_longer_idle()
         super().connection_lost(exc)
 
-    def taken(self, departure: Departure) -> None:
+    def taken(self, flight: Flight) -> None:
         self._no_longer_idle()
-        self._departure = departure
+        self._flight = flight
 
     def given_back(self) -> None:
         """The answer is there, or is given up."""
         self._due = False
-        self._departure = None
+        self._flight = None
         self.used = True
         if self._kept is None or self._kept.number >= self._kept.most:
             self.force_close()
@@ -138,7 +120,7 @@ class Connector(aiohttp.TCPConnector):
                 connection.close()
                 raise TypeError("aiohttp makes its connections in another way than this was written for")
             if protocol.is_clean():
-                protocol.taken(departure_of_this_call.get())
+                protocol.taken(current_flight.get())
                 connection.add_callback(protocol.given_back)
                 return connection
             connection.close()

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,16 +16,17 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 from pydantic import ValidationError
 
-from schemas.base import Arguments
 from schemas.envelope import Envelope
 from schemas.refusal import explain
 from schemas.web import context_of
 from server import wording
+from server.call import Call, Completed
 from server.callers import Caller, only_caller
 from server.errors import Declined, NeverReached, NoUsableAnswer
+from server.flight import Flight
+from server.guard.admission import FREE, Admission
 from server.guard.questions import Approved, Question
 from server.judging import accepts_something, open_ids, with_records
-from server.passage import Passage
 from server.progress import is_heard, tell
 from server.removing import without_secret
 from server.result import render
@@ -35,7 +37,7 @@ from tools.outcome import Verdict
 
 if TYPE_CHECKING:
     from server.client import ClickSend
-    from server.guard.gate import Guard, Permit
+    from server.guard.gate import Guard
     from server.guard.ledger import Ledger, State
     from server.retries import Delivered, Throttle
 
@@ -54,19 +56,7 @@ class _Asked:
     approved: Approved | None
     caller: Caller
     request_id: str
-    passage: Passage
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A validated call on its way. `guard` is there only if it needs one."""
-
-    action: Action
-    arguments: Arguments
-    caller: Caller
-    credentials: Credentials
-    passage: Passage
-    guard: "Guard | None" = None
+    flight: Flight
 
 
 @dataclass
@@ -112,7 +102,7 @@ class Dispatcher:
         from server.retries import Throttle
 
         try:
-            await self._request(_OWN_LISTS, credentials, Passage(), idempotent=True, throttle=Throttle())
+            await self._request(_OWN_LISTS, credentials, Flight(), idempotent=True, throttle=Throttle())
         except Declined as fault:
             # A subaccount without lists is known all the same. A firewall's 403 says nothing of the credentials.
             if fault.status != 403 or fault.answer is None or fault.answer.body.get("http_code") != 403:
@@ -131,6 +121,19 @@ class Dispatcher:
         caller: Caller | None = None,
         request_id: str | None = None,
     ) -> Envelope | Question:
+        """The envelope of `run`, for whoever needs no more."""
+        outcome = await self.run(action, arguments, approved, caller=caller, request_id=request_id)
+        return outcome if isinstance(outcome, Question) else outcome.envelope
+
+    async def run(
+        self,
+        action: Action,
+        arguments: Mapping[str, Any],
+        approved: Approved | None = None,
+        *,
+        caller: Caller | None = None,
+        request_id: str | None = None,
+    ) -> Completed | Question:
         """Run one action with arguments as the host sent them, or ask for a person's approval first.
 
         Never raises but for a cancellation. `approved`: the answer to an earlier question. `caller`: if left out, the
@@ -139,15 +142,16 @@ class Dispatcher:
         A cancelled read ends at once. What may change something runs in a task of its own, which a cancellation
         stops only as long as its request has not left: it must not be cut in half.
         """
-        caller, passage = caller or self._only_caller, Passage()
-        asked = _Asked(action, arguments, approved, caller, request_id or secrets.token_hex(8), passage)
+        flight = Flight()
+        name = request_id or secrets.token_hex(8)
+        asked = _Asked(action, arguments, approved, caller or self._only_caller, name, flight)
         if action.read_only:
             return await self._reported(asked)
         done = anyio.Event()
-        outcomes: list[Envelope | Question] = []
+        outcomes: list[Completed | Question] = []
 
         async def to_the_end() -> None:
-            with passage.scope:
+            with flight.scope:
                 outcomes.append(await self._reported(asked))
             done.set()
 
@@ -155,161 +159,152 @@ class Dispatcher:
         try:
             await done.wait()
         except BaseException:
-            passage.abandon()
+            flight.abandon()
             raise
-        if is_heard() and caller.credentials is not None and passage.arguments is not None:
+        (outcome,) = outcomes
+        if action.goes_on is not None and is_heard() and isinstance(outcome, Completed) and outcome.call is not None:
             from server.following import follow
 
-            read = partial(self._read, caller.credentials)
-            await follow(action, passage.arguments, outcomes[0], read, self._settings.total_timeout)
-        return outcomes[0]
+            read = partial(self._read, outcome.call.credentials)
+            await follow(outcome.call, outcome.envelope, read, self._settings.total_timeout)
+        return outcome
 
-    async def _reported(self, asked: _Asked) -> Envelope | Question:
-        """The envelope of a call, also of one that fails in a way nobody has foreseen, and a line in the log."""
-        action, passage = asked.action, asked.passage
+    async def _reported(self, asked: _Asked) -> Completed | Question:
+        """What became of a call, also of one that fails in a way nobody has foreseen, and a line in the log."""
+        action, credentials = asked.action, asked.caller.credentials
         started = time.monotonic()
         try:
-            envelope = without_secret(await self._call(asked), asked.caller.credentials)
+            outcome = _without_secret(await self._call(asked), credentials)
         except Exception as fault:
             # The text of an unforeseen exception may hold anything, so its kind has to do.
             log.error("%s: %s inside this server", action.slug, type(fault).__name__)
-            broken = Envelope.failure(wording.broken(action, left=passage.left))
-            envelope = without_secret(broken, asked.caller.credentials)
-        if isinstance(envelope, Envelope):
-            outcome = "successful" if envelope.successful else "failed"
-        else:
-            outcome = "awaits-approval"
+            broken = Completed(Envelope.failure(wording.broken(action, left=asked.flight.departed)))
+            outcome = _without_secret(broken, credentials)
+        told, cost = "awaits-approval", None
+        if isinstance(outcome, Completed):
+            told, cost = "successful" if outcome.envelope.successful else "failed", outcome.cost
         fields = {
             "request": asked.request_id,
             "action": action.slug,
-            "outcome": outcome,
+            "outcome": told,
             "ms": round((time.monotonic() - started) * 1000),
             "caller": asked.caller.name,
-            "cost": passage.cost,
+            "cost": "" if cost is None else f"{cost:f}",
         }
-        log.info("call", extra={"fields": {name: value for name, value in fields.items() if value not in (None, "")}})
-        return envelope
+        log.info("call", extra={"fields": {name: value for name, value in fields.items() if value != ""}})
+        return outcome
 
-    async def _call(self, asked: _Asked) -> Envelope | Question:
+    async def _call(self, asked: _Asked) -> Completed | Question:
         action, caller, credentials = asked.action, asked.caller, asked.caller.credentials
         if denial := caller.denial(action):
-            return Envelope.failure(f"{denial}.{wording.nothing_happened(action)}")
+            return Completed(Envelope.failure(f"{denial}.{wording.nothing_happened(action)}"))
         if caller.problem or credentials is None:
-            return Envelope.failure(f"{caller.problem}.{wording.nothing_happened(action)}")
+            return Completed(Envelope.failure(f"{caller.problem}.{wording.nothing_happened(action)}"))
         try:
             valid = action.input.model_validate(asked.arguments, context=context_of(self._settings.base_url))
         except ValidationError as refused:
-            return Envelope.failure(wording.wrong_input(action, explain(refused, action.input)))
-        asked.passage.arguments = valid
-        call = _Call(action, valid, caller, credentials, asked.passage)
-        return await (self._ask(call, None) if _is_free(call) else self._guarded(call, asked.approved))
+            return Completed(Envelope.failure(wording.wrong_input(action, explain(refused, action.input))))
+        call = Call(action, valid, action.request(valid), caller, credentials, asked.flight)
+        return await (self._ask(call) if _is_free(call) else self._guarded(call, asked.approved))
 
-    async def _guarded(self, call: _Call, approved: Approved | None) -> Envelope | Question:
+    async def _guarded(self, call: Call, approved: Approved | None) -> Completed | Question:
         """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
         from server.guard.gate import Stopped
 
         guard = self._guard_of(call)
-        call = replace(call, guard=guard)
         try:
-            permit = await guard.admit(call.action, call.arguments, approved)
+            admission = await guard.admit(call, approved)
         except Stopped as stop:
             happened = wording.NOTHING_MORE if stop.repeats else wording.nothing_happened(call.action)
-            reason = f"{stop.reason}.{happened}"
-            return Envelope.failure(reason, await self._data(call, stop.answer))
-        return permit if isinstance(permit, Question) else await self._ask(call, permit)
+            return await self._failed(call, f"{stop.reason}.{happened}", stop.answer)
+        return admission if isinstance(admission, Question) else await self._ask(call, admission)
 
-    async def _ask(self, call: _Call, permit: "Permit | None") -> Envelope:
+    async def _ask(self, call: Call, admission: Admission | None = None) -> Completed:
         """Send a call, judge what came of it, write that down, and put it in an envelope."""
-        action = call.action
+        action, admission = call.action, admission or FREE
         tell(f"{action.title}: waiting for ClickSend's answer")
         try:
-            delivered = await self._request(
-                action.request(call.arguments), call.credentials, call.passage, idempotent=action.idempotent
-            )
+            delivered = await self._request(call.request, call.credentials, call.flight, idempotent=action.idempotent)
         except NeverReached as fault:
-            await _settle(call, permit, "refused")
-            return Envelope.failure(wording.never_reached(action, fault))
+            await admission.settle("refused")
+            return await self._failed(call, wording.never_reached(action, fault))
         except Declined as fault:
             if action.effect is Effect.SEND and accepts_something(action, call.arguments, fault.answer):
-                return await self._unknown(
-                    call, permit, f"the answer says no ({fault.reason}) and accepts messages all the same", fault.answer
-                )
-            await _settle(call, permit, "refused")
-            return Envelope.failure(wording.declined(action, fault), await self._data(call, fault.answer))
+                reason = f"the answer says no ({fault.reason}) and accepts messages all the same"
+                return await self._unknown(call, admission, reason, fault.answer)
+            await admission.settle("refused")
+            return await self._failed(call, wording.declined(action, fault), fault.answer)
         except NoUsableAnswer as fault:
-            return await self._unknown(call, permit, wording.tried(fault), fault.answer)
+            return await self._unknown(call, admission, wording.tried(fault), fault.answer)
         except anyio.get_cancelled_exc_class():
             # Only a call whose request has not left is stopped; what did leave for all that must not look undone.
             with anyio.CancelScope(shield=True):
-                await _settle(call, permit, "unknown" if call.passage.left else "refused")
+                await admission.settle("unknown" if call.flight.departed else "refused")
             raise
         if not delivered.answer.body and action.may_answer_nothing:
-            return Envelope.success("")
+            return Completed(Envelope.success(""), call)
         answer = delivered.with_note()
         verdict = action.outcome(call.arguments, answer)
-        if permit is not None:
-            call.passage.cost = None if answer.price is None else f"{answer.price:f}"
+        if action.effect is Effect.SEND:
             tell("ClickSend has answered; writing down what became of it")
         if verdict is None:
-            return await self._unknown(call, permit, "the answer has an unknown shape", answer)
+            return await self._unknown(call, admission, "the answer has an unknown shape", answer)
         if not verdict.certain and action.effect is not Effect.READ:
-            return await self._unknown(call, permit, "", answer, verdict)
-        return await self._known(call, permit, verdict, answer)
+            return await self._unknown(call, admission, "", answer, verdict)
+        return await self._known(call, admission, verdict, answer)
 
     async def _known(
-        self,
-        call: _Call,
-        permit: "Permit | None",
-        verdict: Verdict,
-        answer: Answer | None,
-        ids: Sequence[str] = (),
-    ) -> Envelope:
+        self, call: Call, admission: Admission, verdict: Verdict, answer: Answer | None, ids: Sequence[str] = ()
+    ) -> Completed:
         """A call of which everything is known."""
         state: State = "accepted" if verdict.complete else "partly" if verdict.accepted else "refused"
-        await _settle(call, permit, state, answer, verdict, ids)
+        await admission.settle(state, answer, verdict, ids)
         if verdict.complete:
-            return Envelope.success(await self._data(call, answer))
-        return Envelope.failure(wording.not_all_accepted(call.action, verdict), await self._data(call, answer))
+            return Completed(Envelope.success(await self._data(call, answer)), call, _cost(call, answer))
+        return await self._failed(call, wording.not_all_accepted(call.action, verdict), answer, _cost(call, answer))
 
     async def _unknown(
         self,
-        call: _Call,
-        permit: "Permit | None",
+        call: Call,
+        admission: Admission,
         reason: str,
         answer: Answer | None,
         verdict: Verdict | None = None,
-    ) -> Envelope:
+    ) -> Completed:
         """A call whose outcome is open, wholly or by the `verdict` on its answer; ClickSend's records are searched."""
-        found = None
-        if permit is not None and call.guard is not None:
-            found = await call.guard.find(permit, open_ids(verdict, answer))
+        found = await admission.find(open_ids(verdict, answer))
         if found is not None:
             now = found.settle(verdict, answer)
             if now.certain:
                 shown_answer = with_records(call.action, answer, found, now, reason)
-                return await self._known(call, permit, now, shown_answer, found.ids)
+                return await self._known(call, admission, now, shown_answer, found.ids)
             verdict = now if verdict is not None else None
         told = (
             wording.unknown(call.action, reason) if verdict is None else wording.not_all_accepted(call.action, verdict)
         )
-        if permit is not None and permit.entry is not None:
+        if admission.is_recorded:
             ids = found.ids if found else ()
-            await _settle(call, permit, "unknown", answer, verdict, ids)
+            await admission.settle("unknown", answer, verdict, ids)
             shown = wording.in_the_records(call.action, ids, found.missing if found else None)
             told = f"{told} {shown} {wording.two_ways_on(call.action)}"
-        return Envelope.failure(told, await self._data(call, answer))
+        return await self._failed(call, told, answer, _cost(call, answer))
 
-    async def _data(self, call: _Call, answer: Answer | None) -> str:
+    async def _failed(
+        self, call: Call, told: str, answer: Answer | None = None, cost: Decimal | None = None
+    ) -> Completed:
+        return Completed(Envelope.failure(told, await self._data(call, answer)), call, cost)
+
+    async def _data(self, call: Call, answer: Answer | None) -> str:
         shown = answer, call.action, call.arguments, self._settings.max_result_tokens
-        return (
-            await anyio.to_thread.run_sync(render, *shown) if answer is not None and answer.is_large else render(*shown)
-        )
+        if answer is not None and answer.is_large:
+            return await anyio.to_thread.run_sync(render, *shown)
+        return render(*shown)
 
     async def _request(
         self,
         request: Request,
         credentials: Credentials,
-        passage: Passage,
+        flight: Flight,
         *,
         idempotent: bool,
         throttle: "Throttle | None" = None,
@@ -320,13 +315,8 @@ class Dispatcher:
         client = self._the_client()
         deadline = anyio.current_time() + self._settings.total_timeout
 
-        def leaving() -> None:
-            passage.left = True
-
         async def send() -> Answer:
-            passage.left = False  # what came before this attempt did not take effect, or could be repeated
-            seconds = deadline - anyio.current_time()
-            return await client.send(request, credentials, seconds=seconds, leaving=leaving)
+            return await client.send(request, credentials, flight, deadline - anyio.current_time())
 
         return await send_with_retries(
             send,
@@ -334,7 +324,7 @@ class Dispatcher:
             idempotent=idempotent,
             attempts=self._settings.attempts,
             deadline=deadline,
-            pausing=passage.pause,
+            pausing=flight.pause,
         )
 
     def _the_client(self) -> "ClickSend":
@@ -366,29 +356,28 @@ class Dispatcher:
         return self._standings[key]
 
     async def _read(self, credentials: Credentials, request: Request) -> Answer:
-        return (await self._request(request, credentials, Passage(), idempotent=True)).answer
+        return (await self._request(request, credentials, Flight(), idempotent=True)).answer
 
-    def _guard_of(self, call: _Call) -> "Guard":
+    def _guard_of(self, call: Call) -> "Guard":
         from server.guard.gate import Guard
 
         settings, read = self._settings, partial(self._read, call.credentials)
         return Guard(call.caller, settings.base_url, self._the_ledger(), read, settings.total_timeout, settings.lookups)
 
 
-def _is_free(call: _Call) -> bool:
+def _without_secret(outcome: Completed | Question, credentials: Credentials | None) -> Completed | Question:
+    if isinstance(outcome, Question):
+        return without_secret(outcome, credentials)
+    return replace(outcome, envelope=without_secret(outcome.envelope, credentials))
+
+
+def _cost(call: Call, answer: Answer | None) -> Decimal | None:
+    """What ClickSend says that a send has cost."""
+    return answer.price if answer is not None and call.action.effect is Effect.SEND else None
+
+
+def _is_free(call: Call) -> bool:
     """Whether a call needs no guard: it neither sends nor does what the operator's limits are about."""
     action, policy = call.action, call.caller.policy
     guarded = action.effect is Effect.SEND or (action.reach is not None and policy.limited)
     return not guarded and not (action.effect is Effect.DELETE and policy.approval.deletes)
-
-
-async def _settle(
-    call: _Call,
-    permit: "Permit | None",
-    state: "State",
-    answer: Answer | None = None,
-    verdict: Verdict | None = None,
-    ids: Sequence[str] = (),
-) -> None:
-    if permit is not None and call.guard is not None:
-        await call.guard.settle(permit, state, answer, verdict, ids)

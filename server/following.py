@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from schemas.base import Arguments
 from schemas.envelope import Envelope
+from server.call import Call
 from server.errors import ClickSendError
-from server.guard.questions import Question
 from server.progress import age, tell
-from tools.action import Action, Request
+from tools.action import Request
 
 if TYPE_CHECKING:
     from server.guard.lookup import Read
@@ -21,17 +20,16 @@ _FIRST_WAIT = 0.5  # seconds; doubled each time
 _LONGEST_WAIT = 4.0
 
 
-async def follow(
-    action: Action, arguments: Arguments, outcome: Envelope | Question, read: "Read", deadline: float
-) -> None:
+async def follow(call: Call, outcome: Envelope, read: "Read", deadline: float) -> None:
     """Tell how an import that was accepted comes on, until it has ended, its list cannot be read, or time is up.
 
     `deadline`: seconds that the whole call may take. Its outcome is what it was: ClickSend has taken the import on.
     """
-    if action.goes_on is None or not isinstance(outcome, Envelope) or not outcome.successful:
+    route = call.action.goes_on
+    if route is None or not outcome.successful:
         return
-    valid = arguments.model_dump(by_alias=True)
-    request = action.goes_on.fill({name: valid[name] for name in action.goes_on.names})
+    valid = call.arguments.model_dump(by_alias=True)
+    request = route.fill({name: valid[name] for name in route.names})
     tell("Import accepted; ClickSend fetches the file and fills the list")
     began = anyio.current_time()
     with anyio.move_on_after(min(_LONGEST, deadline - age())):

@@ -9,8 +9,7 @@ unasked is closed. Everything else goes out on a new connection.
 
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -20,25 +19,13 @@ import httpx
 from anyio.lowlevel import checkpoint_if_cancelled
 from httpx_aiohttp import AiohttpTransport
 
-from server.connections import Connector, Departure, Kept, departure_of_this_call
-
-__all__ = ["ACCOUNT", "Departure", "network", "watched"]
+from server.connections import Connector, Kept
+from server.flight import current_flight
 
 ACCOUNT = "clicksend_account"  # the extension of a request that says whose it is
 
 _ADDRESS_FOR = 60  # seconds that an address is kept
 _MOST_POOLS = 200  # accounts with connections of their own
-
-
-@contextmanager
-def watched(leaving: Callable[[], None]) -> Iterator[Departure]:
-    """Watch the request that is made inside; `leaving` is called when it begins to leave."""
-    departure = Departure(leaving)
-    token = departure_of_this_call.set(departure)
-    try:
-        yield departure
-    finally:
-        departure_of_this_call.reset(token)
 
 
 def network(connections: int, verify: ssl.SSLContext, *, proxies: bool) -> httpx.AsyncBaseTransport:
@@ -86,14 +73,14 @@ class _Network(httpx.AsyncBaseTransport):
             return
         except anyio.WouldBlock:
             pass
-        departure = departure_of_this_call.get()
-        departure.queued = True
+        flight = current_flight.get()
+        flight.queued = True
         try:
             with anyio.fail_after(patience):
                 await self._places.acquire()
         except TimeoutError:
             raise httpx.PoolTimeout("no connection became free") from None
-        departure.queued = False
+        flight.queued = False
 
     def _free(self, pool: "_Pool | None") -> None:
         self._places.release()
@@ -161,12 +148,10 @@ def _tracing() -> aiohttp.TraceConfig:
     async def leaves(*_: Any) -> None:
         # A cancellation reaches a task where it waits, and so far it may have waited for nothing.
         await checkpoint_if_cancelled()
-        departure = departure_of_this_call.get()
-        departure.left = True
-        departure.leaving()
+        current_flight.get().departed = True
 
     async def writes(_session: object, _context: object, written: aiohttp.TraceRequestChunkSentParams) -> None:
-        departure_of_this_call.get().unwritten -= len(written.chunk)
+        current_flight.get().unwritten -= len(written.chunk)
 
     config = aiohttp.TraceConfig()
     config.on_request_headers_sent.append(leaves)  # called before they are written, and not for a CONNECT to a proxy

@@ -149,10 +149,7 @@ def build_server(
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}")
         if problem := _unreadable.get():
             return result(Envelope.failure(wrong_input(action, problem)), action)
-        outcome = await _heard(context, _called(context, action, params, by))
-        if isinstance(outcome, CallToolResult) and action.picture is not None and views.shown_by(context):
-            return views.illustrated(outcome, action, params.arguments or {})
-        return outcome
+        return await _heard(context, _called(context, action, params, by))
 
     def input_schema(name: str) -> dict[str, Any] | None:
         return CATALOG[name].input_schema if name in CATALOG else None
@@ -236,7 +233,7 @@ async def _called(
     if isinstance(answer, NotApproved):
         return stopped(answer.reason)
     dispatcher = context.lifespan_context
-    outcome = await dispatcher.call(action, arguments, answer, caller=by.caller, request_id=by.request_id)
+    outcome = await dispatcher.run(action, arguments, answer, caller=by.caller, request_id=by.request_id)
     if isinstance(outcome, Question):
         tell("Waiting for a person's approval")
         asked = await approval.ask(context, outcome, by.caller.policy.approval_seconds)
@@ -244,10 +241,11 @@ async def _called(
             return asked
         if isinstance(asked, NotApproved):
             return stopped(asked.reason)
-        outcome = await dispatcher.call(action, arguments, asked, caller=by.caller, request_id=by.request_id)
+        outcome = await dispatcher.run(action, arguments, asked, caller=by.caller, request_id=by.request_id)
     if isinstance(outcome, Question):
         return stopped("What was approved has changed meanwhile, for example its price; call again to ask again")
-    return result(outcome, action)
+    told = result(outcome.envelope, action)
+    return views.illustrated(told, outcome.call) if outcome.call and views.shown_by(context) else told
 
 
 async def serve_stdio(server: Server[Dispatcher]) -> int:

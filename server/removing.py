@@ -5,7 +5,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -15,6 +15,7 @@ from server.guard.questions import Question
 from server.settings import Credentials
 
 REMOVED = "[removed]"
+Said = TypeVar("Said", Envelope, Question)
 
 _SHORTEST_SECRET = 8  # a shorter one would be found in ordinary words
 _BASE64_AND_URLS = r"A-Za-z0-9+/=_.~%\-"
@@ -46,7 +47,7 @@ def remover_of(credentials: Credentials) -> "Remover":
     return remover
 
 
-def without_secret(said: Envelope | Question, credentials: Credentials | None) -> Envelope | Question:
+def without_secret(said: Said, credentials: Credentials | None) -> Said:
     """What a call says at its end, when nothing is decoded or joined up any more, without the account's secret."""
     remove = remover_of(credentials) if credentials is not None else None
     if isinstance(said, Question):

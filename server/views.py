@@ -24,8 +24,8 @@ from mcp.types import (
     TextResourceContents,
     Tool,
 )
-from pydantic import ValidationError
 
+from server.call import Call
 from tools.action import Action
 from tools.answer import Answer
 
@@ -72,18 +72,14 @@ def seen(tool: Tool, action: Action) -> Tool:
     return tool.model_copy(update={"meta": {"ui": {"resourceUri": URI}}}) if action.picture else tool
 
 
-def illustrated(result: CallToolResult, action: Action, arguments: Mapping[str, Any]) -> CallToolResult:
+def illustrated(result: CallToolResult, call: Call) -> CallToolResult:
     """A result with its picture in `_meta`, if there is one; a view can show a failure without."""
     data = (result.structured_content or {}).get("data")
-    if action.picture is None or not data:
-        return result
-    try:
-        valid = action.input.model_validate(arguments)
-    except ValidationError:
+    if call.action.picture is None or not data:
         return result
     from tools.picture import draw
 
-    picture = draw(action.picture, valid, Answer(json.loads(data)))
+    picture = draw(call.action.picture, call.arguments, Answer(json.loads(data)))
     return result.model_copy(update={"meta": {**(result.meta or {}), PICTURE: picture}}) if picture else result
 
 

@@ -3,17 +3,18 @@
 import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import anyio
 
-from schemas.base import Arguments
+from server.call import Call
 from server.callers import Caller
 from server.errors import ClickSendError, LedgerUnavailable
 from server.guard import identity
+from server.guard.admission import FREE, Admission
 from server.guard.fingerprint import digest, exactly, fingerprint
 from server.guard.ledger import Abandoned, Duplicate, Entry, Ledger, OverBudget, State, new_id
 from server.guard.lookup import Found, Read, look_up
@@ -49,13 +50,6 @@ class Stopped(Exception):
         self.repeats = repeats
 
 
-@dataclass(frozen=True)
-class Permit:
-    """The leave to go on; with the entry that stands in the ledger for it, if it is a send."""
-
-    entry: Entry | None = None
-
-
 class Guard:
     """Guards the calls of one caller. `service`: where ClickSend is; `ledger`: that of all callers.
 
@@ -81,82 +75,39 @@ class Guard:
         self._abandoned_after = deadline + 30
         self._lookups = lookups
 
-    async def admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
+    async def admit(self, call: Call, approved: Approved | None) -> Admission | Question:
         """Let a call go on, or ask for a person's approval first. Raises Stopped if it must not."""
         try:
-            return await self._admit(action, arguments, approved)
+            return await self._admit(call, approved)
         except LedgerUnavailable as fault:
             raise Stopped(
                 f"The ledger of sends cannot be used ({fault}), and nothing is sent unrecorded: a person has to see to "
                 "CLICKSEND_MCP_LEDGER of this server"
             ) from None
 
-    async def settle(
-        self,
-        permit: Permit,
-        state: State,
-        answer: Answer | None = None,
-        verdict: Verdict | None = None,
-        ids: Sequence[str] = (),
-    ) -> None:
-        """Write how a send ended; `ids` of its messages, where the answer does not have them all."""
-        if permit.entry is None:
-            return
-        try:
-            await self._ledger.finish(
-                permit.entry.id,
-                state,
-                message_ids=list(dict.fromkeys([*(answer.ids if answer else ()), *ids])),
-                cost=_booked(state, permit.entry.cost, answer.price if answer else None, verdict),
-                recipients=answer.contacts if answer else None,  # of a campaign; the others are counted before
-            )
-        except LedgerUnavailable as fault:
-            # It stays as started, and is looked up like a call whose process died.
-            log.error("the end of a send could not be written to the ledger: %s", fault)
-
-    async def find(self, permit: Permit, known: Collection[str] = ()) -> Found | None:
-        """Search ClickSend's records for a send whose outcome is open; None if they do not tell of such sends.
-
-        `known`: ids that the answer gave to what it neither accepted nor refused clearly.
-        """
-        if permit.entry is None or CATALOG[permit.entry.action].trace is None:
-            return None
-        found = None
-        for number, wait in enumerate(self._lookups, 1):
-            when = f" in {wait:g} s" if wait else ""
-            tell(f"The outcome is not clear: search {number} of {len(self._lookups)} in ClickSend's records{when}")
-            await anyio.sleep(wait)
-            try:
-                found = await self._found(permit.entry, known) or found
-            except LedgerUnavailable:
-                return found
-            if found is not None and not found.missing:
-                break
-        return found
-
-    async def _found(self, entry: Entry, known: Collection[str] = ()) -> Found | None:
+    async def found(self, entry: Entry, known: Collection[str] = ()) -> Found | None:
+        """What ClickSend's records show of an entry now."""
         return await look_up(entry, partial(self._ledger.others, self._account, entry.id), self._read, known)
 
-    async def _admit(self, action: Action, arguments: Arguments, approved: Approved | None) -> Permit | Question:
-        reach = action.reach(arguments) if action.reach else Reach(())
+    async def _admit(self, call: Call, approved: Approved | None) -> Admission | Question:
+        action = call.action
+        reach = action.reach(call.arguments) if action.reach else Reach(())
         self._stop_unseen(action, reach)
         if action.effect is not Effect.SEND:
             if action.effect is Effect.DELETE and self._policy.approval.deletes:
-                question = self._question(
-                    f"{whole_request(action, action.request(arguments))}\nFor good?", action, arguments
-                )
-                return await self._with_approval(question, approved) or Permit()
-            return Permit()
+                question = self._question(f"{whole_request(action, call.request)}\nFor good?", call.request)
+                return await self._with_approval(question, approved) or FREE
+            return FREE
         everybody: Sequence[Outgoing] = reach.outgoing
         if action.reach and (self._policy.limits_recipients or self._may_ask):
             everybody = await self._everybody(reach)
             self._check_recipients(everybody)
             tell(f"Checked {len(everybody):,} recipients against the limits")
         counted = reach.list_id is None or everybody is not reach.outgoing
-        entry = self._entry(action, arguments, len(everybody) if counted else 0)
+        entry = self._entry(call, len(everybody) if counted else 0)
         if self._policy.needs_price:
             await self._stop_repeat(entry)  # before anybody is asked about it
-            quote = await self._quote(action, arguments)
+            quote = await self._quote(call)
             entry = replace(entry, cost=quote.cost)
             tell(f"Priced at {quote.cost} {quote.currency}")
             self._check_cost(quote)
@@ -168,13 +119,13 @@ class Guard:
                     f"DRY RUN (CLICKSEND_MCP_DRY_RUN): checked and priced, not sent.\n{preview}", quote.answer
                 )
             if self._must_ask(quote):
-                told = describe(action, everybody, quote, self._account_name, whole, action.request(arguments))
-                question = self._question(f"{told}\nSend this?", action, arguments, quote, everybody)
+                told = describe(action, everybody, quote, self._account_name, whole, call.request)
+                question = self._question(f"{told}\nSend this?", call.request, quote, everybody)
                 if asked := await self._with_approval(question, approved):
                     return asked
-        permit = Permit(await self._record(entry))
+        admission = _Recorded(self, self._ledger, await self._record(entry), self._lookups)
         tell("Recorded in the ledger")
-        return permit
+        return admission
 
     def _stop_unseen(self, action: Action, reach: Reach) -> None:
         """Refuse what would be sent later without this server: by a rule, or to a list as it is then."""
@@ -240,8 +191,7 @@ class Guard:
     def _question(
         self,
         text: str,
-        action: Action,
-        arguments: Arguments,
+        request: Request,
         quote: Quote | None = None,
         everybody: Sequence[Outgoing] = (),
     ) -> Question:
@@ -253,7 +203,7 @@ class Guard:
             )
         price = "" if quote is None else str(quote.cost)
         numbers = sorted(one.to or "" for one in everybody)
-        token = digest(self._caller, exactly(action.request(arguments)), price, text, *numbers)
+        token = digest(self._caller, exactly(request), price, text, *numbers)
         return Question(text, token)
 
     async def _with_approval(self, question: Question, approved: Approved | None) -> Question | None:
@@ -305,8 +255,8 @@ class Guard:
             raise Stopped("The contacts could not be checked against this server's limits: unknown shape")
         return answer.rows, answer.fields
 
-    async def _quote(self, action: Action, arguments: Arguments) -> Quote:
-        request = action.price_request(arguments)
+    async def _quote(self, call: Call) -> Quote:
+        request = call.action.price_request(call.arguments)
         quote, reason = None, "ClickSend names none for all of it"
         if request is not None:
             tell("Asking ClickSend for the price")
@@ -318,18 +268,17 @@ class Guard:
             raise Stopped(f"No price could be had ({reason}), and this server sends nothing without one")
         return quote
 
-    def _entry(self, action: Action, arguments: Arguments, recipients: int) -> Entry:
-        request = action.request(arguments)
-        body = request.body or {}
+    def _entry(self, call: Call, recipients: int) -> Entry:
+        body, trace = call.request.body or {}, call.action.trace
         entry_id = new_id()
-        marks = tuple(digest(entry_id, *mark) for mark in action.trace.sent(body)) if action.trace else ()
+        marks = tuple(digest(entry_id, *mark) for mark in trace.sent(body)) if trace else ()
         return Entry(
             id=entry_id,
             account=self._account,
             caller=self._caller,
             caller_name=self._caller_name,
-            action=action.slug,
-            fingerprint=fingerprint(request),
+            action=call.action.slug,
+            fingerprint=fingerprint(call.request),
             recipients=recipients,
             marks=marks,
             request=json.dumps(body, ensure_ascii=False) if self._policy.ledger_keeps_texts else None,
@@ -337,7 +286,7 @@ class Guard:
 
     async def _look_up(self, entry: Entry) -> tuple[Entry, Found | None]:
         """An entry whose outcome is unknown, after another look into ClickSend's records, and what that found."""
-        found = await self._found(entry, entry.message_ids)
+        found = await self.found(entry, entry.message_ids)
         state: State = "accepted" if found is not None and not found.missing else "unknown"
         ids = found.ids if found and found.ids else entry.message_ids
         await self._ledger.finish(entry.id, state, message_ids=ids, cost=None)
@@ -369,6 +318,49 @@ class Guard:
                     f"{shown} {two_ways_on(action)} The same call as it is would be held back for another {left} s"
                 )
         return Stopped(told, repeats=True)
+
+
+class _Recorded(Admission):
+    """The leave for a send that stands in the ledger."""
+
+    is_recorded = True
+
+    def __init__(self, guard: Guard, ledger: Ledger, entry: Entry, lookups: Sequence[float]) -> None:
+        self._guard = guard
+        self._ledger = ledger
+        self._entry = entry
+        self._lookups = lookups
+
+    async def settle(
+        self, state: State, answer: Answer | None = None, verdict: Verdict | None = None, ids: Sequence[str] = ()
+    ) -> None:
+        try:
+            await self._ledger.finish(
+                self._entry.id,
+                state,
+                message_ids=list(dict.fromkeys([*(answer.ids if answer else ()), *ids])),
+                cost=_booked(state, self._entry.cost, answer.price if answer else None, verdict),
+                recipients=answer.contacts if answer else None,  # of a campaign; the others are counted before
+            )
+        except LedgerUnavailable as fault:
+            # It stays as started, and is looked up like a call whose process died.
+            log.error("the end of a send could not be written to the ledger: %s", fault)
+
+    async def find(self, known: Collection[str] = ()) -> Found | None:
+        if CATALOG[self._entry.action].trace is None:
+            return None
+        found = None
+        for number, wait in enumerate(self._lookups, 1):
+            when = f" in {wait:g} s" if wait else ""
+            tell(f"The outcome is not clear: search {number} of {len(self._lookups)} in ClickSend's records{when}")
+            await anyio.sleep(wait)
+            try:
+                found = await self._guard.found(self._entry, known) or found
+            except LedgerUnavailable:
+                return found
+            if found is not None and not found.missing:
+                break
+        return found
 
 
 def _stopped_by(over: OverBudget) -> Stopped:

@@ -12,7 +12,6 @@ from hosting import ERAS, running_http
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import ClientExtension, advertise
 from mcp.server import apps
-from mcp.types import CallToolResult
 from picture_days import PRICE, SHOWING, STATISTICS, program, shows
 
 from server import views
@@ -142,12 +141,6 @@ async def test_a_failure_without_data_has_no_picture(era: str) -> None:
         result = wire(await client.call_tool(PRICE, MESSAGES))
     assert result["isError"]
     assert "_meta" not in result
-
-
-def test_what_is_no_longer_valid_when_it_is_to_be_shown_costs_the_picture_alone() -> None:
-    result = CallToolResult(content=[], structured_content={"data": '{"data":{"messages":[]}}', "successful": True})
-    late = {"messages": [{"to": "+61400550001", "body": "a", "schedule": 1_000_000_000}]}  # long past
-    assert views.illustrated(result, CATALOG[PRICE], late) is result
 
 
 def test_nothing_of_a_view_is_loaded_before_one_is_shown() -> None:

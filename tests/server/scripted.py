@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.client import ClickSend
+from server.flight import Flight
 from server.settings import Credentials, Settings
 from tools.action import Request
 
@@ -30,8 +31,8 @@ class OneAccount:
         self._clicksend = ClickSend(settings)
         self.aclose = self._clicksend.aclose
 
-    async def send(self, request: Request, **more: Any) -> Any:
-        return await self._clicksend.send(request, self._credentials, **more)
+    async def send(self, request: Request, flight: Flight | None = None, seconds: float | None = None) -> Any:
+        return await self._clicksend.send(request, self._credentials, flight or Flight(), seconds)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from scripted import (
 )
 
 from server.errors import ClickSendError, NeverReached, NoUsableAnswer
+from server.flight import Flight
 from server.settings import Credentials, Settings
 from tools.action import Request
 
@@ -35,17 +36,12 @@ POOL = 100  # connections at once
 
 async def fault_of(settings: Settings, seconds: float | None = None) -> tuple[ClickSendError, bool]:
     """The exception of one call that has to fail, and whether its request left."""
-    left = False
-
-    def leaving() -> None:
-        nonlocal left
-        left = True
-
+    flight = Flight()
     clicksend = OneAccount(settings)
     try:
         with anyio.fail_after(5), pytest.raises(ClickSendError) as caught:
-            await clicksend.send(SEND, seconds=seconds, leaving=leaving)
-        return caught.value, left
+            await clicksend.send(SEND, flight, seconds)
+        return caught.value, flight.departed
     finally:
         await clicksend.aclose()
 
@@ -102,10 +98,17 @@ async def test_a_trickle_of_bytes_ends_at_the_total_deadline() -> None:
 
 async def test_a_request_leaves_once_there_is_a_connection_and_before_it_arrives() -> None:
     seen: list[tuple[int, int]] = []
+
+    class Noting(Flight):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "departed" and value:
+                seen.append((upstream.connections, len(upstream.requests)))
+            super().__setattr__(name, value)
+
     async with scripted(says(good({}))) as upstream:
         clicksend = OneAccount(upstream.settings())
         for _ in range(2):  # the second time on the connection that is there
-            await clicksend.send(READ, leaving=lambda: seen.append((upstream.connections, len(upstream.requests))))
+            await clicksend.send(READ, Noting())
         await clicksend.aclose()
     # The other end accepts a first connection only after this end has it.
     assert seen in ([(0, 0), (1, 1)], [(1, 0), (1, 1)])
@@ -165,7 +168,7 @@ async def full(upstream: Upstream) -> None:
 
 
 async def test_a_full_pool_is_waited_for_up_to_the_connect_deadline() -> None:
-    left: list[str] = []
+    flight = Flight()
     async with scripted(says_when_released(good({}))) as upstream:
         clicksend = OneAccount(upstream.settings(connect_timeout=1.0))
         async with anyio.create_task_group() as tasks:
@@ -173,11 +176,11 @@ async def test_a_full_pool_is_waited_for_up_to_the_connect_deadline() -> None:
                 tasks.start_soon(clicksend.send, READ)
             await full(upstream)
             with pytest.raises(NeverReached) as caught, anyio.fail_after(5):
-                await clicksend.send(SEND, leaving=lambda: left.append("left"))
+                await clicksend.send(SEND, flight)
             upstream.released.set()
         await clicksend.aclose()
     assert caught.value.reason == "too many calls at once, none of the connections became free"
-    assert (len(upstream.requests), left) == (POOL, [])
+    assert (len(upstream.requests), flight.departed) == (POOL, False)
 
 
 async def test_a_total_deadline_that_strikes_in_a_full_pool_means_never_reached() -> None:

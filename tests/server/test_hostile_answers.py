@@ -22,9 +22,9 @@ from schemas.envelope import Envelope
 from server.client import MAX_ANSWER_BYTES
 from server.dispatch import Dispatcher
 from server.errors import NeverReached, NoUsableAnswer
+from server.flight import Flight
 from server.guard.questions import Question
 from server.logs import configure
-from server.passage import Passage
 from server.policy import Approval, Policy
 from server.removing import REMOVED, Remover
 from server.settings import Credentials, Settings
@@ -267,7 +267,7 @@ async def test_an_answer_stays_large_at_a_later_attempt() -> None:
     request = ACCOUNT.request(ACCOUNT.input())
     async with scripted(script) as upstream, Dispatcher(upstream.settings(attempts=2)) as dispatcher:
         credentials = Credentials(USERNAME, SECRET)
-        delivered = await dispatcher._request(request, credentials, Passage(), idempotent=True)
+        delivered = await dispatcher._request(request, credentials, Flight(), idempotent=True)
     assert delivered.attempts == 2
     assert delivered.with_note().is_large
 

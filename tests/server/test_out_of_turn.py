@@ -32,6 +32,7 @@ from scripted import (
 from server.client import ClickSend
 from server.connections import Connector, Kept, SpokeFirst
 from server.errors import NeverReached, NoUsableAnswer
+from server.flight import Flight
 from server.settings import Credentials
 from tools.action import Request
 
@@ -91,7 +92,7 @@ def at_once(late: bytes) -> Script:
 
 
 async def number_of(clicksend: ClickSend, request: Request, account: Credentials) -> int:
-    number: int = (await clicksend.send(request, account))["data"]["number"]
+    number: int = (await clicksend.send(request, account, Flight())).data["number"]
     return number
 
 
@@ -145,7 +146,7 @@ async def test_half_an_answer_that_is_completed_later_answers_nothing(cut: int) 
         await it_lies_there(upstream)
         # The rest comes on a new connection, where it is either no answer or one of its own.
         with pytest.raises(NoUsableAnswer):
-            await clicksend.send(SEND, ANA)
+            await clicksend.send(SEND, ANA, Flight())
         assert await number_of(clicksend, READ, ANA) == 3
         await clicksend.aclose()
     assert upstream.connections >= 2
@@ -183,7 +184,7 @@ async def outcome_of_one_send(accept: Accept, body: str) -> tuple[Exception | No
     clicksend = ClickSend(upstream.settings())
     request = Request("POST", "/v3/sms/send", body={"messages": [{"to": "+61411111111", "body": body}]})
     try:
-        return None, dict(await clicksend.send(request, ANA))
+        return None, dict((await clicksend.send(request, ANA, Flight())).body)
     except (NoUsableAnswer, NeverReached) as fault:
         return fault, {}
     finally:
