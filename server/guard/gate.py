@@ -235,13 +235,13 @@ class Guard:
         read = 0
         for page in range(1, _MOST_CONTACTS // _CONTACTS_A_PAGE + 2):
             query = {"page": page, "limit": _CONTACTS_A_PAGE}
-            rows, page_of = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
+            rows, paging = await self._page(CATALOG[_CONTACTS].route.fill({"list_id": reach.list_id, **query}))
             numbers = [row.get("phone_number") for row in rows if isinstance(row, dict)]
             outgoing += [pattern._replace(to=str(number)) for number in numbers if number]
-            read, total = read + len(rows), page_of.get("total")
+            read, total = read + len(rows), paging.get("total")
             of = f" of {total:,}" if isinstance(total, int) else ""
             tell(f"Read {read:,}{of} contacts, to check them against the limits", read, total if of else None)
-            if page >= page_of.get("last_page", 0):
+            if page >= paging.get("last_page", 0):
                 return outgoing
         raise Stopped(f"The list has over {_MOST_CONTACTS} contacts, more than a campaign may have")
 
