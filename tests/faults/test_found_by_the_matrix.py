@@ -1,7 +1,7 @@
 """What the matrix has found, each as small as it can be told."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from fault_ledgers import SqliteFile
 from server.errors import LedgerUnavailable
 from server.guard.ledger import Entry, Ledger, State
 from server.guard.lookup import Found, digest, look_up
-from tools.action import Action, Request
+from tools.action import Request
+from tools.answer import Answer
 
 pytestmark = pytest.mark.anyio
 
@@ -27,8 +28,8 @@ def entry(name: str, mark: tuple[str, ...] = SMS, *, action: str = "SMS_SEND", s
 async def found(own: Entry, records: list[dict[str, Any]], *others: Entry) -> Found | None:
     """What a look-up finds in these records."""
 
-    async def read(_: Action, request: Request) -> Mapping[str, Any]:
-        return {"data": {"data": records if request.query["page"] == 1 else []}}
+    async def read(request: Request) -> Answer:
+        return Answer({"data": {"data": records if request.query["page"] == 1 else []}})
 
     async def besides(*_: Any) -> Sequence[Entry]:
         return others

@@ -27,6 +27,7 @@ from scripted import (
 
 from server.client import MAX_ANSWER_BYTES, ClickSend
 from server.errors import NOT_FROM_THE_API, ClickSendError, Declined, NeverReached, NoUsableAnswer
+from server.flight import Flight
 from server.settings import Credentials, Settings
 from tools.action import Request
 
@@ -368,7 +369,7 @@ async def test_calls_with_equal_credentials_do_not_need_each_other() -> None:
         # Over HTTP each request brings credentials of its own, and those of one that has ended are gone.
         calls = []
         for number in (1, 2):
-            calls.append(asyncio.create_task(clicksend.send(READ, Credentials(USERNAME, SECRET))))
+            calls.append(asyncio.create_task(clicksend.send(READ, Credentials(USERNAME, SECRET), Flight())))
             async with asyncio.timeout(PATIENCE):
                 while len(upstream.requests) < number:  # noqa: ASYNC110 - bounded above
                     await asyncio.sleep(0.01)

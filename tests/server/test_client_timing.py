@@ -218,7 +218,7 @@ async def test_a_call_that_is_cancelled_before_it_starts_sends_nothing() -> None
         with anyio.CancelScope() as scope:
             scope.cancel()
             await clicksend.send(SEND)
-        assert await clicksend.send(READ) == envelope({})  # had the other one left, it would be before this one
+        assert (await clicksend.send(READ)).body == envelope({})  # had the other one left, it would be before this one
         await clicksend.aclose()
     assert scope.cancelled_caught
     assert [request.line for request in upstream.requests] == ["GET /v3/account HTTP/1.1"]

@@ -7,6 +7,7 @@ from scripted import BASIC, SECRET, USERNAME, Conversation, answer, envelope, go
 
 from server.client import ClickSend
 from server.errors import NoUsableAnswer
+from server.flight import Flight
 from server.settings import Credentials
 from tools.action import Method, Request
 
@@ -28,9 +29,9 @@ async def test_a_request_whose_connection_breaks_is_not_sent_again(method: Metho
 
     async with scripted(script) as upstream:
         clicksend = ClickSend(upstream.settings())
-        await clicksend.send(Request("GET", "/v3/lists"), ANA)
+        await clicksend.send(Request("GET", "/v3/lists"), ANA, Flight())
         with pytest.raises(NoUsableAnswer):
-            await clicksend.send(Request(method, "/v3/sms-campaigns/1"), ANA)
+            await clicksend.send(Request(method, "/v3/sms-campaigns/1"), ANA, Flight())
         await clicksend.aclose()
     assert upstream.connections == (1 if method == "GET" else 2)  # only a read goes out on a kept one
     assert [request.line.split()[0] for request in upstream.requests] == ["GET", method]
@@ -42,7 +43,7 @@ async def test_accounts_share_neither_connections_nor_cookies() -> None:
     async with scripted(says(answer(200, envelope({}), cookie))) as upstream:
         clicksend = ClickSend(upstream.settings())
         for credentials in (ANA, BO, ANA):
-            await clicksend.send(Request("GET", "/v3/lists"), credentials)
+            await clicksend.send(Request("GET", "/v3/lists"), credentials, Flight())
         await clicksend.aclose()
     assert upstream.connections == 2
     first, second, third = upstream.requests
