@@ -43,8 +43,6 @@ MAY_BE_BLANK: Final = "may be blank"  # marks an optional text of which "" says 
 
 _MOST_UNKNOWN = 5  # names of an object that are told one by one
 MOST_DIGITS: Final = 400  # of a number in JSON; none of ClickSend's has thirty
-# Only the beginning of a run of digits is tried: from each digit on, a long text of long runs takes a minute.
-_DIGITS = re.compile(r"[0-9]*+")
 # Gives nothing back, and takes a text without an end for one to the end: else each quote would begin another search.
 JSON_STRING: Final = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'  # with re.DOTALL
 _STRING = re.compile(JSON_STRING, re.DOTALL)
@@ -259,9 +257,9 @@ def _has_long_run(text: str) -> bool:
     """Whether more than MOST_DIGITS digits follow one another: such a run holds one of the characters looked at."""
     for place in range(MOST_DIGITS, len(text), MOST_DIGITS + 1):
         if text[place] in digits:
-            before = text[place - MOST_DIGITS : place]
-            run = _DIGITS.match(text, place, place + MOST_DIGITS + 1)
-            if run and len(before) - len(before.rstrip(digits)) + len(run[0]) > MOST_DIGITS:
+            before, after = text[place - MOST_DIGITS : place], text[place : place + MOST_DIGITS + 1]
+            others = len(before.rstrip(digits)) + len(after.lstrip(digits))
+            if len(before) + len(after) - others > MOST_DIGITS:
                 return True
     return False
 

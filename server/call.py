@@ -1,6 +1,6 @@
 """A call: what a caller asks of an action, once it is found valid; and what it has become."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from schemas.base import Arguments
@@ -20,7 +20,7 @@ class Call:
     request: Request
     caller: Caller
     credentials: Credentials
-    flight: Flight = field(default_factory=Flight)
+    flight: Flight
 
 
 @dataclass(frozen=True, eq=False)
