@@ -37,7 +37,7 @@ collector: $(VENV)/ready-to-develop  ## install OpenTelemetry's SDK and a collec
 	@$(INSTALL) --editable '.[collector]'
 
 load: $(VENV)/ready-to-develop     ## run the load run for five minutes, and write docs/load.md
-	@$(BIN)/python tests/replicas/load_run.py
+	@PYTHONPATH=tests $(BIN)/python tests/replicas/load_run.py
 
 clients: client-environments $(VENV)/ready-to-develop  ## run other people's MCP clients, and write docs/clients.md
 	@REQUIRE_CLIENTS=1 UPDATE_CLIENTS=1 $(BIN)/python -m pytest tests/clients
@@ -58,7 +58,7 @@ readme: $(VENV)/ready-to-develop   ## write the tables of the README anew
 	@UPDATE_README=1 $(BIN)/python -m pytest -q tests/test_docs.py
 
 screenshots: $(VENV)/ready-to-develop  ## take the pictures of the sandbox's inbox anew; needs Chromium
-	@$(BIN)/python tests/inbox/screenshots.py
+	@PYTHONPATH=tests $(BIN)/python tests/inbox/screenshots.py
 
 bundle: $(VENV)/ready              ## pack dist/clicksend-mcp.mcpb for Claude Desktop; needs npx
 	@$(BIN)/python bundle/pack.py dist/clicksend-mcp.mcpb

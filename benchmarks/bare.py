@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 from load import Work, calls_of, run
 
-from server.flight import Flight, under_way
-from server.network import ACCOUNT, network
+from server.clicksend.flight import Flight, under_way
+from server.clicksend.transport import ACCOUNT, network
 
 
 def client(kind: str) -> httpx.AsyncClient:

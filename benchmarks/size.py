@@ -23,7 +23,8 @@ _LOADED_LATER = (
 )
 _HEAP = (
     "What is kept does not grow: the figures on the way show how the heap finds its size and stays there. Over stdio "
-    "large buffers are kept out of it (server/memory.py); over HTTP that would take more time than it saves memory."
+    "large buffers are kept out of it (server/runtime/tuning.py); over HTTP that would take more time than it saves "
+    "memory."
 )
 CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
 

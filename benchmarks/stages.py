@@ -63,15 +63,15 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 def _batch() -> dict[str, float]:
     """The steps of a send of many messages."""
-    from server.cleaning import without_secrets
+    from server.calls.render import render
+    from server.clicksend.sanitize import redact_fields
     from server.guard.fingerprint import digest, fingerprint
-    from server.result import render
     from tools.answer import Answer
     from tools.catalog import CATALOG
 
     action = CATALOG[SEND]
-    assert action.trace
-    sent_to = action.trace.sent
+    assert action.evidence
+    sent_to = action.evidence.sent
     given = {"messages": [message(number) for number in range(MANY)]}
     valid = action.input.model_validate(given)
     request = action.request(valid)
@@ -84,7 +84,7 @@ def _batch() -> dict[str, float]:
         "encode it": lambda: json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
         "recognise the same call": lambda: fingerprint(request),
         "mark each message for a search": lambda: [digest("", *mark) for mark in sent_to(body)],
-        "parse the answer": lambda: json.loads(text, object_hook=without_secrets),
+        "parse the answer": lambda: json.loads(text, object_hook=redact_fields),
         "judge it": lambda: action.outcome(valid, answer),
         "shorten it for the model": lambda: render(answer, action, valid, 20_000),
     }
@@ -95,7 +95,7 @@ async def _ledger() -> dict[str, float]:
     """What the ledger takes of a send, as the event loop sees it."""
     import anyio.to_thread
 
-    from server.guard.ledger import Entry, Ledger, new_id
+    from server.ledger.ledger import Entry, Ledger, new_id
 
     taken: dict[str, list[float]] = {}
 
@@ -138,7 +138,7 @@ def _measured() -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    from server.memory import settle
+    from server.runtime.tuning import freeze_heap
 
-    settle()  # as in the program
+    freeze_heap()  # as in the program
     json.dump(_measured(), sys.stdout)

@@ -8,7 +8,7 @@ from unicodedata import category
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from schemas.base import is_nothing, refuse
+from schemas.base import invalid, is_nothing
 from schemas.phone import e164, plain
 from schemas.web import LONGEST_URL, ending, is_web_address, out_of_reach, page_instead_of_file
 
@@ -36,11 +36,11 @@ def phone_number(value: object, country: str | None = None, or_give: str | None 
     `country`: whose national numbers are read. `or_give`: the field that could name that country.
     """
     if not isinstance(value, str):
-        raise refuse('must be text, such as "+61411111111"')
+        raise invalid('must be text, such as "+61411111111"')
     found = e164(value, country) if len(value) <= _LONGEST_NUMBER else None
     if found is None:
         wrong = _what_is_wrong(value, country, or_give)
-        raise refuse(f"must be an international number, such as +61411111111: {wrong}")
+        raise invalid(f"must be an international number, such as +61411111111: {wrong}")
     return found
 
 
@@ -87,14 +87,14 @@ Recipient = Annotated[str, _number_beside("country"), Field(description="E.164, 
 def _sender(value: str) -> str:
     """A number, or a business name."""
     if is_nothing(value):
-        raise refuse(
+        raise invalid(
             f'is "{value.strip()}", which programs write for nothing: leave it out to send from the shared number'
         )
     number = plain(value) if len(value) <= _LONGEST_NUMBER else None
     if number is not None and _OWN_NUMBER.fullmatch(number):
         return (number.startswith(("+", "00")) and e164(number)) or number
     if not _OWN_NAME.fullmatch(value):
-        raise refuse(
+        raise invalid(
             "must be a number of yours, or a name of 3 to 11 characters without spaces: "
             "A-Z, a-z, 0-9 and +, at least one letter"
         )
@@ -123,7 +123,7 @@ def country_problem(code: str) -> str | None:
 
 def _country(value: str) -> str:
     if (problem := country_problem(value)) is not None:
-        raise refuse(problem)
+        raise invalid(problem)
     return value
 
 
@@ -144,7 +144,7 @@ def is_email_address(value: str) -> bool:
 
 def _email(value: str) -> str:
     if not is_email_address(value):
-        raise refuse("must be an e-mail address, such as ana@example.com")
+        raise invalid("must be an e-mail address, such as ana@example.com")
     return value
 
 
@@ -156,16 +156,16 @@ Email = Annotated[str, AfterValidator(_email)]
 
 def _url(value: str) -> str:
     if len(value) > LONGEST_URL:
-        raise refuse(f"has {len(value)} characters, and a URL of over {LONGEST_URL} is refused on its way")
+        raise invalid(f"has {len(value)} characters, and a URL of over {LONGEST_URL} is refused on its way")
     if not is_web_address(value):
-        raise refuse("must be a public http or https URL, such as https://example.com/file")
+        raise invalid("must be a public http or https URL, such as https://example.com/file")
     return value
 
 
 def _fetched(value: str, info: ValidationInfo) -> str:
     reason = out_of_reach(value, info.context) or page_instead_of_file(value, info.context)
     if reason is not None:
-        raise refuse(reason)
+        raise invalid(reason)
     return value
 
 
@@ -186,9 +186,9 @@ def _of_kind(needed: str, converted: frozenset[str], refused: frozenset[str]) ->
     def check(value: str) -> str:
         kind = ending(value)
         if kind in converted:
-            raise refuse(f"must be a {needed}; a {kind} file has to be converted first through ClickSend's uploads")
+            raise invalid(f"must be a {needed}; a {kind} file has to be converted first through ClickSend's uploads")
         if kind in refused:
-            raise refuse(f"must be a {needed}, not a {kind} file")
+            raise invalid(f"must be a {needed}, not a {kind} file")
         return value
 
     return check

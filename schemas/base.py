@@ -69,8 +69,8 @@ class Arguments(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _forgive(cls, value: object) -> object:
-        return _forgiven(cls, value)
+    def _normalize(cls, value: object) -> object:
+        return _normalized(cls, value)
 
 
 class Query(Arguments):
@@ -89,7 +89,7 @@ class Problem(NamedTuple):
     reason: str
 
 
-class JointArguments(Arguments):
+class CrossFieldArguments(Arguments):
     """Arguments that are also judged together."""
 
     @model_validator(mode="wrap")
@@ -108,17 +108,17 @@ class JointArguments(Arguments):
             if not all(problem["loc"] for problem in found):  # there are no fields to be read
                 raise
             problems = [_again(problem) for problem in found]
-            sound = _sound_fields(cls, _forgiven(cls, value), {problem["loc"][0] for problem in found}, info.context)
-        for problem in cls.joint_problems(sound):
+            sound = _sound_fields(cls, _normalized(cls, value), {problem["loc"][0] for problem in found}, info.context)
+        for problem in cls.cross_field_errors(sound):
             where, reason = ((), problem) if isinstance(problem, str) else problem
-            problems.append(InitErrorDetails(type=refuse(reason), loc=where, input=None))
+            problems.append(InitErrorDetails(type=invalid(reason), loc=where, input=None))
         if problems or model is None:
             raise ValidationError.from_exception_data(cls.__name__, problems, hide_input=True)
         return model
 
     @classmethod
     @abstractmethod
-    def joint_problems(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
+    def cross_field_errors(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
         """What is wrong with the fields together; `sound` has those that are right by themselves."""
 
 
@@ -138,14 +138,14 @@ class Narrows:
 
     def _named(self, value: object) -> object:
         if value is None or (isinstance(value, str) and (not value.strip() or is_nothing(value))):
-            raise refuse(f"must not be empty or null: name {self.names}, or leave it out {self.without}")
+            raise invalid(f"must not be empty or null: name {self.names}, or leave it out {self.without}")
         return value
 
 
 def _again(problem: ErrorDetails) -> InitErrorDetails:
     """A problem that was raised, as one to be raised together with others."""
     context = problem.get("ctx", {})
-    kind = refuse(context["reason"]) if problem["type"] == "refused" else problem["type"]
+    kind = invalid(context["reason"]) if problem["type"] == "refused" else problem["type"]
     return InitErrorDetails(type=kind, loc=problem["loc"], input=problem["input"], ctx=context)
 
 
@@ -173,7 +173,7 @@ def _field_adapter(model: type[Arguments], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _forgiven(model: type[Arguments], value: object) -> object:
+def _normalized(model: type[Arguments], value: object) -> object:
     """Input as it was before a host turned objects into JSON text, and named fields that are left out."""
     value = from_text(value, "{")
     # A dict is named by itself because it is told far quicker than what else may be a mapping.
@@ -183,7 +183,7 @@ def _forgiven(model: type[Arguments], value: object) -> object:
     if not value.keys() <= shape.names:
         strange = value.keys() - shape.names
         if len(strange) > _MOST_UNKNOWN:
-            raise refuse(f"has {len(strange)} names that are not inputs here; {told_names(model)}")
+            raise invalid(f"has {len(strange)} names that are not inputs here; {told_names(model)}")
     if not model.only_reads and not (None in value.values() or "" in value.values()):
         return value
     return {name: item for name, item in value.items() if not shape.leaves_out(name, item)}
@@ -243,7 +243,7 @@ def told_names(model: type[BaseModel]) -> str:
     return f"the inputs are {', '.join(known)}" if known else "there are none"
 
 
-def refuse(reason: str) -> PydanticCustomError:
+def invalid(reason: str) -> PydanticCustomError:
     """The error a field raises; `reason` completes a sentence that begins with the field's name."""
     return PydanticCustomError("refused", "{reason}", {"reason": reason})
 
@@ -269,9 +269,9 @@ def from_text(value: object, opening: str) -> object:
     if not isinstance(value, str) or not value.lstrip().startswith(opening):
         return value
     if len(value) > _LONGEST_JSON:
-        raise refuse(f"is too long as JSON text: {_LONGEST_JSON} characters are read")
+        raise invalid(f"is too long as JSON text: {_LONGEST_JSON} characters are read")
     if has_long_number(value):
-        raise refuse(f"is no valid JSON (a number has more than {MOST_DIGITS} digits)")
+        raise invalid(f"is no valid JSON (a number has more than {MOST_DIGITS} digits)")
     try:
         return from_json(value)
     except TypeError:  # half a surrogate pair, which cannot be read as UTF-8
@@ -289,7 +289,7 @@ def _with_raw_breaks(value: str, reason: str) -> object:
             reason = str(error)
         except RecursionError:
             reason = "nested too deeply"
-    raise refuse(f"is no valid JSON ({reason})")
+    raise invalid(f"is no valid JSON ({reason})")
 
 
 def portable_schema(model: type[BaseModel]) -> dict[str, Any]:

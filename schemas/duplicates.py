@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from schemas.base import Problem
+from schemas.explain import positions
 from schemas.phone import phone_key
-from schemas.refusal import positions
 
 _LONGEST = 80  # characters
 _TOLD = 15  # positions

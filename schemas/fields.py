@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from schemas.base import MAY_BE_BLANK, NOTHING_AS_WRITTEN, from_text, is_nothing, refuse
-from schemas.text import MAX_PARTS, NEVER_CUT, measure
+from schemas.base import MAY_BE_BLANK, NOTHING_AS_WRITTEN, from_text, invalid, is_nothing
+from schemas.sms_length import MAX_PARTS, NEVER_CUT, measure
 
 _LARGEST: Final = 2**63 - 1
 _MILLISECONDS: Final = 10**11  # as seconds this is the year 5138
@@ -36,9 +36,9 @@ def _whole_number(value: object) -> object:
     if (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise refuse("must be a whole number")
+        raise invalid("must be a whole number")
     if abs(value) > _LARGEST:
-        raise refuse("is too large to be real")
+        raise invalid("is too large to be real")
     return value
 
 
@@ -47,7 +47,7 @@ _Whole = BeforeValidator(_whole_number)
 
 def _positive(value: int) -> int:
     if value < 1:
-        raise refuse("must be 1 or more")
+        raise invalid("must be 1 or more")
     return value
 
 
@@ -68,7 +68,7 @@ def _flag(value: object) -> int:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return int(value.lower() == "true")
     if value not in (0, 1, "0", "1"):
-        raise refuse("must be 0 or 1")
+        raise invalid("must be 0 or 1")
     return int(value)
 
 
@@ -78,7 +78,7 @@ Flag = Annotated[int, Field(ge=0, le=1), BeforeValidator(_flag)]
 # --- times -------------------------------------------------------------------------------------------
 
 
-def show(seconds: int) -> str:
+def format_utc(seconds: int) -> str:
     """A Unix time as people and models read it, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -90,13 +90,13 @@ def _unix_time(value: object) -> object:
     seconds = _whole_number(value)
     assert isinstance(seconds, int)
     if seconds < 0:
-        raise refuse("must be Unix seconds, which are not negative")
+        raise invalid("must be Unix seconds, which are not negative")
     if seconds in _DATES_IN_DIGITS:
-        raise refuse(f"must be Unix seconds, not a date in digits: {seconds} is {show(seconds)}")
+        raise invalid(f"must be Unix seconds, not a date in digits: {seconds} is {format_utc(seconds)}")
     if seconds >= _MILLISECONDS:
         as_seconds = seconds // 1000
-        hint = f"send {as_seconds}, which is {show(as_seconds)}" if as_seconds < _MILLISECONDS else "10 digits"
-        raise refuse(f"must be Unix seconds, not milliseconds ({hint})")
+        hint = f"send {as_seconds}, which is {format_utc(as_seconds)}" if as_seconds < _MILLISECONDS else "10 digits"
+        raise invalid(f"must be Unix seconds, not milliseconds ({hint})")
     return seconds
 
 
@@ -104,28 +104,28 @@ def _from_iso(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text.strip() if len(text) <= _LONGEST_TIME else "")
     except ValueError:
-        raise refuse("must be Unix seconds, or ISO 8601 with an offset such as 2030-01-31T09:00:00+10:00") from None
+        raise invalid("must be Unix seconds, or ISO 8601 with an offset such as 2030-01-31T09:00:00+10:00") from None
     if moment.tzinfo is None:
-        raise refuse(f"has no time zone: add the offset, such as {moment.isoformat()}+10:00")
+        raise invalid(f"has no time zone: add the offset, such as {moment.isoformat()}+10:00")
     seconds = int(moment.timestamp())
     if seconds < 0:
-        raise refuse("must be a time after 1970")
+        raise invalid("must be a time after 1970")
     if seconds >= _MILLISECONDS:
-        raise refuse("must be a time before the year 5138")
+        raise invalid("must be a time before the year 5138")
     return seconds
 
 
 def _not_past(seconds: int) -> int:
     now = int(time.time())
     if seconds and seconds < now:
-        raise refuse(f"is in the past: {show(seconds)}; it is now {show(now)}. Left out means now")
+        raise invalid(f"is in the past: {format_utc(seconds)}; it is now {format_utc(now)}. Left out means now")
     return seconds
 
 
 def _within_four_months(seconds: int) -> int:
     now = int(time.time())
     if seconds > now + _HORIZON.total_seconds():
-        raise refuse(f"is over four months ahead: {show(seconds)}; it is now {show(now)}")
+        raise invalid(f"is over four months ahead: {format_utc(seconds)}; it is now {format_utc(now)}")
     return seconds
 
 
@@ -149,23 +149,23 @@ CampaignSchedule = Annotated[
 def _not_blank(text: str) -> str:
     visible = text.isprintable() and not text.isspace() and text != ""  # nearly every text
     if not visible and not any(character.isprintable() and not character.isspace() for character in text):
-        raise refuse("must not be empty")
+        raise invalid("must not be empty")
     if "\ufffd" in text:
-        raise refuse("holds U+FFFD, which stands for a broken character such as half an emoji: write it again")
+        raise invalid("holds U+FFFD, which stands for a broken character such as half an emoji: write it again")
     return text
 
 
 def sendable(text: str) -> str:
     """Refuse a text that ClickSend would cut, or that nobody could read."""
     if len(text) > _LONGEST_BODY:
-        raise refuse(f"is too long: {len(text)} characters, and ClickSend cuts a text after {MAX_PARTS} parts")
+        raise invalid(f"is too long: {len(text)} characters, and ClickSend cuts a text after {MAX_PARTS} parts")
     _not_blank(text)
     if len(text) <= NEVER_CUT:
         return text
     length = measure(text)
     if length.parts > MAX_PARTS:
         alphabet = "Unicode" if length.unicode else "GSM"
-        raise refuse(
+        raise invalid(
             f"is too long: {length.units} {alphabet} characters make {length.parts} parts, and ClickSend cuts "
             f"a text after {MAX_PARTS}. Shorten it or send it as two messages"
         )
@@ -175,7 +175,7 @@ def sendable(text: str) -> str:
 def _at_most(limit: int, what: str) -> AfterValidator:
     def check(text: str) -> str:
         if len(text) > limit:
-            raise refuse(
+            raise invalid(
                 f"has {len(text)} characters; ClickSend would cut {what} after {limit}, so send at most {limit}"
             )
         return text
@@ -185,20 +185,20 @@ def _at_most(limit: int, what: str) -> AfterValidator:
 
 def _of_reasonable_length(text: str) -> str:
     if len(text) > _LONGEST_TEXT:
-        raise refuse(f"has {len(text)} characters; at most {_LONGEST_TEXT} are taken")
+        raise invalid(f"has {len(text)} characters; at most {_LONGEST_TEXT} are taken")
     return text
 
 
 def _not_nothing(text: str) -> str:
     if is_nothing(text):
-        raise refuse(f'is "{text.strip()}", which programs write for nothing: leave it out')
+        raise invalid(f'is "{text.strip()}", which programs write for nothing: leave it out')
     return text
 
 
 def _not_nothing_as_written(text: str) -> str:
     """Somebody may be called Null; `null` in small letters has been written by a program."""
     if text.strip() in NOTHING_AS_WRITTEN:
-        raise refuse(f'is "{text.strip()}", which programs write for nothing: leave it out, or write what is meant')
+        raise invalid(f'is "{text.strip()}", which programs write for nothing: leave it out, or write what is meant')
     return text
 
 
@@ -220,11 +220,11 @@ Subject = Annotated[Text, _at_most(20, "a subject"), Field(description="At most 
 
 def _mms_text(text: str) -> str:
     if len(text) > _LONGEST_BODY:
-        raise refuse(f"is too long: {len(text)} characters, and ClickSend cuts this text after 1500")
+        raise invalid(f"is too long: {len(text)} characters, and ClickSend cuts this text after 1500")
     length = measure(_not_blank(text))
     limit = 500 if length.unicode else 1500
     if length.units > limit:
-        raise refuse(f"is too long: {length.units} characters, and ClickSend cuts this text after {limit}")
+        raise invalid(f"is too long: {length.units} characters, and ClickSend cuts this text after {limit}")
     return text
 
 
@@ -233,7 +233,7 @@ MmsText = Annotated[str, AfterValidator(_mms_text)]
 
 def _message_id(value: str) -> str:
     if not _UUID.fullmatch(value):
-        raise refuse("must be the UUID that a send or the history gave, with its 36 characters")
+        raise invalid("must be the UUID that a send or the history gave, with its 36 characters")
     return value
 
 
@@ -248,12 +248,12 @@ def search_by(*fields: str, example: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not _FILTER.match(value):
-            raise refuse(f"must be field:value, such as {example}; several are joined by commas")
+            raise invalid(f"must be field:value, such as {example}; several are joined by commas")
         if len(value) > _LONGEST_QUERY:
-            raise refuse(f"has {len(value)} characters; at most {_LONGEST_QUERY} are taken")
+            raise invalid(f"has {len(value)} characters; at most {_LONGEST_QUERY} are taken")
         named = (match[1] for part in value.split(",") if (match := _FILTER.match(part)))
         if any(name not in fields for name in named):
-            raise refuse(f"must be field:value, where field is one that is searched here: {', '.join(fields)}")
+            raise invalid(f"must be field:value, where field is one that is searched here: {', '.join(fields)}")
         return value
 
     return AfterValidator(check)
@@ -265,9 +265,9 @@ def sorted_by(*fields: str) -> AfterValidator:
     def check(value: str) -> str:
         match = _ORDER.fullmatch(value) if len(value) <= _LONGEST_QUERY else None
         if match is None:
-            raise refuse(f"must be field:asc or field:desc, such as {fields[0]}:desc")
+            raise invalid(f"must be field:asc or field:desc, such as {fields[0]}:desc")
         if match[1] not in fields:
-            raise refuse(
+            raise invalid(
                 f"must be field:asc or field:desc, where field is one that is sorted by here: {', '.join(fields)}"
             )
         return value
@@ -277,9 +277,9 @@ def sorted_by(*fields: str) -> AfterValidator:
 
 def _csv_name(value: str) -> str:
     if len(value) > _LONGEST_FILE_NAME:
-        raise refuse(f"has {len(value)} characters; at most {_LONGEST_FILE_NAME} are taken")
+        raise invalid(f"has {len(value)} characters; at most {_LONGEST_FILE_NAME} are taken")
     if not re.fullmatch(r"[^/\\]+\.csv", value, re.IGNORECASE) or not value.isprintable():
-        raise refuse("must be a file name without slashes that ends in .csv, such as customers.csv")
+        raise invalid("must be a file name without slashes that ends in .csv, such as customers.csv")
     return value
 
 

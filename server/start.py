@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 
-from server import streams
+from server.runtime import streams
 
 _OBJECTS = 50_000  # made since the last search for garbage
 _INTERRUPTED = 130
@@ -23,11 +23,11 @@ def main() -> None:
     gc.set_threshold(_OBJECTS)
     streams.mend()
     try:
-        from server import cli
+        from server.cli import main
 
         if by_person:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        cli.main()
+        main.main()
         status = 0
     except BaseException as fault:  # the last resort
         status = _ended_by(fault)
@@ -73,7 +73,7 @@ def _log(cause: BaseException, fault: BaseException) -> None:
     """Write the kind and place of a fault to the log; its text may hold numbers, texts or keys."""
     import logging
 
-    from server.logs import configure
+    from server.runtime.logs import configure
 
     place = cause.__traceback__ or fault.__traceback__
     if not logging.getLogger().handlers:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from server import demo
+from server.cli import demo
 
 
 def test_the_demo_ends_well_and_shows_every_call_with_its_envelope() -> None:

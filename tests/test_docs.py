@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from server.settings import VARIABLES
+from server.config.settings import VARIABLES
 from tools.catalog import CATALOG
 from tools.reference import markdown_table
 

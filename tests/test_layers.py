@@ -11,24 +11,28 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("schemas", "tools", "server")  # each may import itself and those before it
-TALK_TO_PEOPLE = {
-    "server/cli.py",
-    "server/calling.py",
-    "server/demo.py",
-    "server/streams.py",
-    "server/usage.py",
-}
-SPEAK_MCP = {
-    "server/protocol.py",
-    "server/unoffered.py",
-    "server/views.py",
-    "server/approval.py",
-    "server/hosting/door.py",
-    "server/hosting/serve.py",
-    "server/demo.py",  # a client of its own
-}
-BELOW_HTTP = {"server/client.py", "server/connections.py", "server/network.py"}
-SPEAK_HTTP = {"server/client.py", "server/network.py", "server/demo.py", "server/hosting/oauth.py"}
+# The packages in the order of a call, read from its end: each may import itself and those before it.
+PACKAGES = (
+    "schemas",
+    "schemas.inputs",
+    "tools",
+    "tools.actions",
+    "server.runtime",
+    "server.config",
+    "server.clicksend",
+    "server.ledger",
+    "server.guard",
+    "server.calls",
+    "server.protocol",
+    "server.hosting",
+    "server.sandbox",
+    "server.cli",
+    "server",
+)
+TALK_TO_PEOPLE = ("server/cli/", "server/runtime/streams.py")
+SPEAK_MCP = ("server/protocol/", "server/hosting/gateway.py", "server/hosting/serve.py", "server/cli/demo.py")
+SPEAK_HTTP = ("server/clicksend/", "server/hosting/oauth.py", "server/cli/demo.py", "server/sandbox/")
+BELOW_HTTP = ("server/clicksend/",)
 
 
 @cache
@@ -52,9 +56,24 @@ def top(name: str) -> str:
     return name.partition(".")[0]
 
 
-def importers(library: str) -> set[str]:
-    """The files of ours that import a library."""
-    return {path for path, tree in files(*LAYERS).items() if library in map(top, imports(tree))}
+def importers(library: str, allowed: tuple[str, ...]) -> set[str]:
+    """The files of ours that import a library, besides those that are allowed to."""
+    found = {path for path, tree in files(*LAYERS).items() if library in map(top, imports(tree))}
+    return {path for path in found if not path.startswith(allowed)}
+
+
+def package(name: str) -> str:
+    """The package that a module, or something in it, belongs to."""
+    return max((known for known in PACKAGES if f"{name}.".startswith(f"{known}.")), key=len)
+
+
+def modules() -> dict[str, set[str]]:
+    """Every module of ours, and the modules of ours that it imports, anywhere in it."""
+    names = {path.removesuffix(".py").replace("/", "."): tree for path, tree in files(*LAYERS).items()}
+    return {
+        name: {found for one in imports(tree) for found in (one, one.rpartition(".")[0]) if found in names}
+        for name, tree in names.items()
+    }
 
 
 def foreign(folder: str, allowed: set[str]) -> dict[str, set[str]]:
@@ -75,11 +94,30 @@ def test_a_top_level_name_is_our_folder(folder: str) -> None:
     assert Path(spec.origin) == ROOT / folder / "__init__.py"
 
 
-@pytest.mark.parametrize("folder", LAYERS)
-def test_nothing_imports_upward(folder: str) -> None:
-    above = set(LAYERS[LAYERS.index(folder) + 1 :])
+def test_no_package_imports_one_that_comes_after_it() -> None:
+    upward = {
+        (module, other)
+        for module, others in modules().items()
+        for other in others
+        if PACKAGES.index(package(other)) > PACKAGES.index(package(module))
+    }
 
-    assert not {path for path, tree in files(folder).items() if above & set(map(top, imports(tree)))}
+    assert not upward
+
+
+def test_every_folder_with_code_is_one_of_the_packages() -> None:
+    folders = {Path(path).parent.as_posix().replace("/", ".") for path in files(*LAYERS)}
+
+    assert folders == set(PACKAGES)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    left = modules()
+    while leaves := [name for name, others in left.items() if not others & left.keys() - {name}]:
+        for name in leaves:
+            del left[name]
+
+    assert not left
 
 
 def test_schemas_need_pydantic_and_the_numbering_plans_and_nothing_else() -> None:
@@ -91,33 +129,32 @@ def test_tools_need_schemas_and_nothing_else() -> None:
 
 
 def test_the_sandbox_knows_nothing_of_the_server_that_it_tests_but_how_to_listen() -> None:
-    def of_the_server(tree: ast.Module) -> set[str]:
-        own = ("server.sandbox.", "server.listening.")
-        return {name for name in imports(tree) if top(name) == "server" and not name.startswith(own)}
+    sandbox = {name: others for name, others in modules().items() if package(name) == "server.sandbox"}
+    server = {
+        other
+        for others in sandbox.values()
+        for other in others
+        if top(other) == "server" and package(other) != "server.sandbox"
+    }
 
-    sandbox = {path: of_the_server(tree) for path, tree in files("server/sandbox").items()}
-
-    assert sandbox
-    assert not {path: names for path, names in sandbox.items() if names}
+    assert server == {"server.runtime.sockets"}
 
 
 def test_the_mcp_sdk_is_imported_where_mcp_is_spoken_and_nowhere_else() -> None:
-    assert importers("mcp") <= SPEAK_MCP
+    assert not importers("mcp", SPEAK_MCP)
 
 
 def test_httpx_is_imported_where_http_is_spoken_and_nowhere_else() -> None:
-    assert {path for path in importers("httpx") if not path.startswith("server/sandbox/")} <= SPEAK_HTTP
+    assert not importers("httpx", SPEAK_HTTP)
 
 
 def test_aiohttp_is_imported_below_the_client_and_nowhere_else() -> None:
-    assert importers("aiohttp") | importers("httpx_aiohttp") <= BELOW_HTTP
+    assert not importers("aiohttp", BELOW_HTTP) | importers("httpx_aiohttp", BELOW_HTTP)
 
 
 def test_packages_do_nothing_when_they_are_imported() -> None:
-    packages = list(ROOT.glob("schemas/**/__init__.py")) + list(ROOT.glob("tools/**/__init__.py"))
-    packages += ROOT.glob("server/**/__init__.py")
+    packages = [ROOT / name.replace(".", "/") / "__init__.py" for name in PACKAGES]
 
-    assert len(packages) == 6
     assert not [path for path in packages if path.stat().st_size]
 
 
@@ -125,7 +162,9 @@ def test_nothing_prints_but_the_commands_for_people() -> None:
     def prints(tree: ast.Module) -> bool:
         return any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(tree))
 
-    assert {path for path, tree in files(*LAYERS).items() if prints(tree)} <= TALK_TO_PEOPLE
+    printing = {path for path, tree in files(*LAYERS).items() if prints(tree)}
+
+    assert not {path for path in printing if not path.startswith(TALK_TO_PEOPLE)}
 
 
 def test_every_file_opens_with_a_sentence_on_its_purpose() -> None:

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from schemas.base import Arguments, portable_schema
-from tools.outcome import Outcome, as_a_whole
-from tools.reach import ReachOf
-from tools.trace import Trace
+from tools.audience import AudienceOf
+from tools.evidence import Evidence
+from tools.outcome import Outcome, all_or_nothing
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-PictureOf = Literal["statistics", "messages", "campaign"]  # what it is of; tools/picture.py, loaded when one is shown
+ViewOf = Literal["statistics", "messages", "campaign"]  # what it is of; tools/view.py, loaded when one is shown
 
 
 class Effect(Enum):
@@ -89,12 +89,12 @@ class Action:
 
     `input`: the model of its arguments; the docstring is the tool's description.
     `outcome`: how to read from ClickSend's answer whether all of what was asked was accepted.
-    `shown_by`: the slug of the action that shows whether this one took effect, where there is one.
-    `reach`: whom its arguments would contact. `price`: where ClickSend tells the price of the same body.
-    `strangers`: the fields of its answers that people outside have written.
-    `trace`: how a send whose answer was lost is found in ClickSend's records.
-    `goes_on`: where ClickSend tells how far it has come with what it goes on doing after its answer.
-    `picture`: what a host that shows views gets to see of its answers.
+    `verified_with`: the slug of the action that shows whether this one took effect, where there is one.
+    `audience`: whom its arguments would contact. `price`: where ClickSend tells the price of the same body.
+    `untrusted_fields`: the fields of its answers that people outside have written.
+    `evidence`: how a send whose answer was lost is found in ClickSend's records.
+    `status_route`: where ClickSend tells how far it has come with what it goes on doing after its answer.
+    `view`: what a host that shows views gets to see of its answers.
     """
 
     slug: str
@@ -102,14 +102,14 @@ class Action:
     input: type[Arguments]
     route: Route
     effect: Effect
-    outcome: Outcome = as_a_whole
-    shown_by: str | None = None
-    reach: ReachOf | None = None
+    outcome: Outcome = all_or_nothing
+    verified_with: str | None = None
+    audience: AudienceOf | None = None
     price: Route | None = None
-    trace: Trace | None = None
-    strangers: str | None = None
-    goes_on: Route | None = None
-    picture: PictureOf | None = None
+    evidence: Evidence | None = None
+    untrusted_fields: str | None = None
+    status_route: Route | None = None
+    view: ViewOf | None = None
 
     @cached_property
     def description(self) -> str:

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from tools import account, automations, campaigns, contacts, lists, mms, post, sms
+from tools.actions import account, automations, campaigns, contacts, lists, mms, post, sms
 
 # Hosts cache prompts by the exact text of the tool list, so this order is part of what we publish.
 TOOLSETS = MappingProxyType(

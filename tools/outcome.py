@@ -95,12 +95,12 @@ class Verdict:
 Outcome = Callable[[Arguments, Answer], Verdict | None]
 
 
-def as_a_whole(_: Arguments, answer: Answer) -> Verdict | None:
+def all_or_nothing(_: Arguments, answer: Answer) -> Verdict | None:
     """For what is accepted or refused whole: an answer with data is a yes."""
     return Verdict(accepted=1) if answer.data is not None or _is_done(answer) else None
 
 
-def deleted(_: Arguments, answer: Answer) -> Verdict | None:
+def acknowledged(_: Arguments, answer: Answer) -> Verdict | None:
     """For what leaves nothing to tell: the data is empty, or null."""
     return Verdict(accepted=1) if "data" in answer.body or _is_done(answer) else None
 
@@ -110,7 +110,7 @@ def _is_done(answer: Answer) -> bool:
     return answer.body.get("response_code") == "NO_CONTENT"
 
 
-def each(things: str) -> Outcome:
+def per_item(things: str) -> Outcome:
     """For sends of a list of things, `messages` or `recipients`, each of which has its own status."""
 
     def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:
@@ -130,7 +130,7 @@ def each(things: str) -> Outcome:
     return outcome
 
 
-def each_priced(things: str) -> Outcome:
+def per_item_priced(things: str) -> Outcome:
     """For prices of a list of things: nothing is sent, so nothing can be unclear."""
 
     def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:

@@ -7,8 +7,8 @@ from tools.answer import Answer
 from tools.outcome import Verdict
 
 if TYPE_CHECKING:
-    from server.guard.ledger import State
-    from server.guard.lookup import Found
+    from server.guard.reconcile import Found
+    from server.ledger.ledger import State
 
 
 class Admission:

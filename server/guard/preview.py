@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from schemas.fields import show
-from schemas.text import GSM_BASIC, GSM_EXTENDED, measure
-from server.cleaning import without_unseen
+from schemas.fields import format_utc
+from schemas.sms_length import GSM_BASIC, GSM_EXTENDED, measure
+from server.clicksend.sanitize import strip_invisible
 from tools.action import Action, Request
 from tools.answer import Answer
-from tools.reach import Outgoing
+from tools.audience import OutboundMessage
 
 _NAMED = 10  # recipients that are named
 _TEXTS = 5  # different texts that are shown
@@ -56,7 +56,7 @@ def _parts(messages: object) -> int | None:
 
 def describe(
     action: Action,
-    outgoing: Sequence[Outgoing],
+    outgoing: Sequence[OutboundMessage],
     quote: Quote | None,
     account: str,
     whole: str = "",
@@ -69,7 +69,7 @@ def describe(
     """
     lines = [f"{action.title} from the account {account}"]
     if request is not None:
-        alike: dict[tuple[str, int | None, str], list[Outgoing]] = {}
+        alike: dict[tuple[str, int | None, str], list[OutboundMessage]] = {}
         for one in outgoing:
             alike.setdefault((one.sender, one.at, one.text), []).append(one)
         for group in alike.values():
@@ -83,9 +83,9 @@ def describe(
     return "\n".join(lines)
 
 
-def _who_gets_what(outgoing: Sequence[Outgoing], whole: str, most: int) -> list[str]:
+def _who_gets_what(outgoing: Sequence[OutboundMessage], whole: str, most: int) -> list[str]:
     senders = sorted({one.sender or "the shared number" for one in outgoing})
-    times = sorted({show(one.at) if one.at else "now" for one in outgoing})
+    times = sorted({format_utc(one.at) if one.at else "now" for one in outgoing})
     more = " and other times" if len(times) > _TEXTS else ""
     return [
         f"To: {whole or _recipients(outgoing, most)}",
@@ -95,7 +95,7 @@ def _who_gets_what(outgoing: Sequence[Outgoing], whole: str, most: int) -> list[
     ]
 
 
-def whole_request(action: Action, request: Request) -> str:
+def describe_request(action: Action, request: Request) -> str:
     """All that a request consists of, for what sends nothing."""
     values = {**_in_path(request), **(request.body or {})}
     return f"{action.title} {_clean(json.dumps(values, ensure_ascii=False, separators=(',', ':')))}"
@@ -131,19 +131,19 @@ def _in_path(request: Request) -> dict[str, int | str]:
     return {name: int(value) if value.isdecimal() else value for name, value in values.items()}
 
 
-def _recipients(outgoing: Sequence[Outgoing], most: int) -> str:
+def _recipients(outgoing: Sequence[OutboundMessage], most: int) -> str:
     named = [one.to or f"a letter to {one.country}" for one in outgoing[:most]]
     more = f" and {len(outgoing) - most} more" if len(outgoing) > most else ""
     return f"{len(outgoing)}: {', '.join(named)}{more}"
 
 
-def _texts(outgoing: Sequence[Outgoing]) -> list[str]:
+def _texts(outgoing: Sequence[OutboundMessage]) -> list[str]:
     texts = list(dict.fromkeys(one.text for one in outgoing))
     lines = [f"Text: {_clean(text)}{_length(text)}" for text in texts[:_TEXTS]]
     return [*lines, f"and {len(texts) - _TEXTS} other texts"] if len(texts) > _TEXTS else lines
 
 
-def _about(outgoing: Sequence[Outgoing]) -> list[str]:
+def _about(outgoing: Sequence[OutboundMessage]) -> list[str]:
     """What else there is to know, such as a picture or an addressee."""
     known = list(dict.fromkeys(one.about for one in outgoing if one.about))
     lines = [f"Also: {_clean(about)}" for about in known[:_NAMED]]
@@ -152,11 +152,11 @@ def _about(outgoing: Sequence[Outgoing]) -> list[str]:
 
 def _clean(text: str) -> str:
     """A text without what nobody sees, its further lines set in, so that none can be taken for a line of ours."""
-    return "\n      ".join(_CONTROL.sub("", line) for line in without_unseen(text).splitlines())
+    return "\n      ".join(_CONTROL.sub("", line) for line in strip_invisible(text).splitlines())
 
 
 def _visible(character: str) -> str:
-    return character if character.isprintable() and without_unseen(character) else f"U+{ord(character):04X}"
+    return character if character.isprintable() and strip_invisible(character) else f"U+{ord(character):04X}"
 
 
 def _length(text: str) -> str:

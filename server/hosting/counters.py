@@ -4,9 +4,9 @@ import time
 
 from limits.aio.storage import Storage
 
-from server.errors import LedgerUnavailable
-from server.guard.database import Database, Link
-from server.guard.migrations import Schema
+from server.ledger.database import Connection, Database
+from server.ledger.errors import LedgerUnavailable
+from server.ledger.migrations import Schema
 
 _FIRST = (
     """CREATE TABLE IF NOT EXISTS counters (
@@ -48,10 +48,10 @@ class SharedStorage(Storage):
             self._sweep_at = now + _SWEPT_EVERY
         values = {"key": key, "amount": amount, "now": now, "ends": now + expiry}
 
-        def work(link: Link) -> int:
+        def work(connection: Connection) -> int:
             if sweeps:
-                link.execute("DELETE FROM counters WHERE until <= :now", {"now": now})
-            return int(link.execute(_COUNT, values).fetchone()["count"])
+                connection.execute("DELETE FROM counters WHERE until <= :now", {"now": now})
+            return int(connection.execute(_COUNT, values).fetchone()["count"])
 
         return await self._database.run(work)
 
@@ -65,7 +65,7 @@ class SharedStorage(Storage):
 
     async def _row(self, key: str) -> tuple[int, float]:
         statement = "SELECT count, until FROM counters WHERE key = :key"
-        row = await self._database.run(lambda link: link.execute(statement, {"key": key}).fetchone())
+        row = await self._database.run(lambda connection: connection.execute(statement, {"key": key}).fetchone())
         now = time.time()
         return (int(row["count"]), float(row["until"])) if row is not None and row["until"] > now else (0, now)
 
@@ -79,12 +79,12 @@ class SharedStorage(Storage):
 
     async def reset(self) -> int:
         """Forget all counts; how many there were."""
-        return await self._database.run(lambda link: link.execute("DELETE FROM counters").rowcount)
+        return await self._database.run(lambda connection: connection.execute("DELETE FROM counters").rowcount)
 
     async def clear(self, key: str) -> None:
         """Forget one count."""
         statement = "DELETE FROM counters WHERE key = :key"
-        await self._database.run(lambda link: link.execute(statement, {"key": key}))
+        await self._database.run(lambda connection: connection.execute(statement, {"key": key}))
 
     def close(self) -> None:
         """Close its connections."""

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from server.errors import LedgerUnavailable
-from server.hosting.traffic import Traffic
+from server.hosting.rate_limits import Traffic
+from server.ledger.errors import LedgerUnavailable
 
 HEALTH = ("/healthz", "/readyz")
 _FRESH_FOR = 1.0  # seconds; so that asking often does not load the database

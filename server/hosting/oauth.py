@@ -16,11 +16,12 @@ import anyio
 import httpx
 import jwt
 
-from server.callers import Caller
-from server.hosting.access import Admitted, Headers, Identify, Turned, credential
-from server.hosting.registry import SCOPES, Registry
-from server.settings import Settings
-from server.variables import WrongSetting, is_loopback
+from server.config.callers import Caller
+from server.config.settings import Settings
+from server.hosting.authentication import Authenticator, Headers, HttpRefusal, Principal, credential
+from server.hosting.callers_file import SCOPES, Registry
+from server.runtime.env import WrongSetting
+from server.runtime.sockets import is_loopback
 from tools.action import Effect
 from tools.catalog import CATALOG
 
@@ -48,7 +49,7 @@ class Issuer:
         self._fetching = anyio.Lock()
 
     async def key(self, kid: str | None) -> jwt.PyJWK | None:
-        """The key with an id; None if the issuer has none. Raises Turned (503) if its keys cannot be had."""
+        """The key with an id; None if the issuer has none. Raises HttpRefusal (503) if its keys cannot be had."""
         if self._is_fresh(kid):  # nobody waits while the keys are fetched for somebody else's token
             return self._keys[kid]
         async with self._fetching:
@@ -61,7 +62,7 @@ class Issuer:
                 except (httpx.HTTPError, ValueError, KeyError, TypeError, TimeoutError, jwt.PyJWTError) as fault:
                     log.error("the issuer's keys cannot be fetched: %s", type(fault).__name__)
             if not self._keys:
-                raise Turned(503, "The issuer's keys cannot be had at the moment.", {"retry-after": "10"})
+                raise HttpRefusal(503, "The issuer's keys cannot be had at the moment.", {"retry-after": "10"})
         return self._keys.get(kid)
 
     def _is_fresh(self, kid: str | None) -> bool:
@@ -136,7 +137,7 @@ def metadata(settings: Settings) -> dict[str, Any]:
     }
 
 
-def by_access_token(settings: Settings, registry: Registry) -> Identify:
+def by_access_token(settings: Settings, registry: Registry) -> Authenticator:
     """Callers with an access token of the issuer, for this server. Raises WrongSetting if something is not set."""
     hosting = settings.hosting
     if hosting.http_issuer is None or hosting.http_url is None:
@@ -169,19 +170,21 @@ def by_access_token(settings: Settings, registry: Registry) -> Identify:
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as fault:
             # Which check failed is for the operator's log; the caller learns only that it did.
             log.info("an access token was turned away: %s", type(fault).__name__)
-            raise Turned(401, "This access token is not valid here.", challenge("invalid_token", everything)) from None
+            raise HttpRefusal(
+                401, "This access token is not valid here.", challenge("invalid_token", everything)
+            ) from None
         return found
 
-    async def identify(headers: Headers, _: str) -> Admitted:
+    async def identify(headers: Headers, _: str) -> Principal:
         token = credential(headers, "bearer")
         if token is None:
-            raise Turned(401, "Send an access token: Authorization: Bearer ...", challenge(None, everything))
+            raise HttpRefusal(401, "Send an access token: Authorization: Bearer ...", challenge(None, everything))
         found = await claims(token)
         caller = _caller(settings, registry, str(found["sub"]), _granted(found))
         if not caller.effects:
-            raise Turned(403, f"Needs a scope: {everything}", challenge("insufficient_scope", everything))
+            raise HttpRefusal(403, f"Needs a scope: {everything}", challenge("insufficient_scope", everything))
         _check_scope(headers, caller, challenge)
-        return Admitted(caller, f"oauth {hashlib.sha256(found['sub'].encode()).hexdigest()}")
+        return Principal(caller, f"oauth {hashlib.sha256(found['sub'].encode()).hexdigest()}")
 
     return identify
 
@@ -215,10 +218,10 @@ def _caller(settings: Settings, registry: Registry, subject: str, granted: froze
     known = registry.by_subject(subject)
     if known is not None:
         return replace(known, effects=known.effects & granted)
-    problem = settings.problem
+    problem = settings.config_error
     if settings.credentials is None:
         problem = problem or "There is no ClickSend account for this caller: the operator has to give one"
-    return Caller(settings.credentials, settings.policy, name=f"oauth:{subject}", effects=granted, problem=problem)
+    return Caller(settings.credentials, settings.policy, name=f"oauth:{subject}", effects=granted, config_error=problem)
 
 
 def _check_scope(headers: Headers, caller: Caller, challenge: Any) -> None:
@@ -226,4 +229,4 @@ def _check_scope(headers: Headers, caller: Caller, challenge: Any) -> None:
     action = CATALOG.get(headers.get("mcp-name", "")) if headers.get("mcp-method") == "tools/call" else None
     if action is not None and action.effect not in caller.effects:
         scope = f"{_PREFIX}{next(name for name, effects in SCOPES.items() if action.effect in effects)}"
-        raise Turned(403, f"Needs the scope {scope}.", challenge("insufficient_scope", scope))
+        raise HttpRefusal(403, f"Needs the scope {scope}.", challenge("insufficient_scope", scope))

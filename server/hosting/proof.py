@@ -11,9 +11,9 @@ from ipaddress import ip_address
 
 import anyio
 
-from server.errors import ClickSendError, Declined, NeverReached
-from server.hosting.access import Turned
-from server.settings import Credentials
+from server.clicksend.errors import ClickSendError, NotSent, Rejected
+from server.config.settings import Credentials
+from server.hosting.authentication import HttpRefusal
 
 _HOLDS = 300  # seconds
 _KNOWN = 10_000  # accounts that are remembered, by digests
@@ -35,7 +35,7 @@ class Proofs:
         self._guesses: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how many, and until when they count
 
     async def check(self, digest: str, credentials: Credentials, address: str) -> None:
-        """Return if the credentials are proven, now or in the last five minutes. Raises Turned (401, 429, 503)."""
+        """Return if the credentials are proven, now or in the last five minutes. Raises HttpRefusal (401, 429, 503)."""
         while self._until.get(digest, 0.0) <= time.monotonic():
             if (asking := self._asking.get(digest)) is not None:
                 await asking.wait()  # and see what came of it
@@ -54,14 +54,14 @@ class Proofs:
         try:
             await self._prove(credentials)
         except ClickSendError as fault:
-            if isinstance(fault, Declined) and fault.status == 401:
+            if isinstance(fault, Rejected) and fault.status == 401:
                 self._until.pop(digest, None)
-                raise Turned(401, "ClickSend does not know this username and API key.", self._challenge) from None
-            if isinstance(fault, NeverReached):
+                raise HttpRefusal(401, "ClickSend does not know this username and API key.", self._challenge) from None
+            if isinstance(fault, NotSent):
                 self._take_back(places)  # nobody was asked; whatever else ClickSend says, a guess was passed on
-            wait = fault.retry_after if isinstance(fault, Declined) and fault.retry_after else 10
+            wait = fault.retry_after if isinstance(fault, Rejected) and fault.retry_after else 10
             reason = f"The credentials could not be checked: {fault.reason}."
-            raise Turned(503, reason, {"retry-after": str(wait)}) from None
+            raise HttpRefusal(503, reason, {"retry-after": str(wait)}) from None
         self._take_back(places)
         self._until[digest] = time.monotonic() + _HOLDS
         self._until.move_to_end(digest)
@@ -69,14 +69,14 @@ class Proofs:
             self._until.popitem(last=False)
 
     def _count(self, places: list[tuple[str, int]]) -> None:
-        """Count a guess from each place. Raises Turned (429) if there were too many from one of them."""
+        """Count a guess from each place. Raises HttpRefusal (429) if there were too many from one of them."""
         now = time.monotonic()
         for place, most in places:
             count, until = self._guesses.get(place, (0, 0.0))
             if until > now and count >= most:
                 wait = max(1, round(until - now))
                 message = f"Too many credentials that ClickSend has not confirmed. Come back in {wait} s."
-                raise Turned(429, message, {"retry-after": str(wait)})
+                raise HttpRefusal(429, message, {"retry-after": str(wait)})
         for place, _ in places:
             count, until = self._guesses.pop(place, (0, 0.0))
             self._guesses[place] = (count + 1, until) if until > now else (1, now + _WINDOW)

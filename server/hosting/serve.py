@@ -16,20 +16,20 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server.dispatch import Dispatcher
-from server.errors import LedgerMisconfigured, LedgerUnavailable
-from server.hosting.access import BASIC, Identify, by_own_account, by_token, of_this_machine
-from server.hosting.door import CALLER, PATH, REQUEST_ID, Door
+from server.calls.dispatch import Dispatcher
+from server.config.settings import Settings
+from server.hosting.authentication import BASIC, Authenticator, by_own_account, by_token, of_this_machine
+from server.hosting.callers_file import read_registry
+from server.hosting.gateway import CALLER, PATH, REQUEST_ID, Gateway
 from server.hosting.health import health_routes
 from server.hosting.proof import Proofs, Prove
-from server.hosting.registry import read_registry
-from server.hosting.traffic import Traffic
-from server.listening import let_nobody_else_in, url
-from server.logs import announce, log_problem
-from server.protocol import Sender, build_server
-from server.settings import Settings
-from server.signals import stop_signal
-from server.variables import WrongSetting
+from server.hosting.rate_limits import Traffic
+from server.ledger.errors import LedgerMisconfigured, LedgerUnavailable
+from server.protocol.server import RequestOrigin, build_server
+from server.runtime.env import WrongSetting
+from server.runtime.logs import announce
+from server.runtime.signals import stop_signal
+from server.runtime.sockets import stop_accepting, url
 
 if TYPE_CHECKING:
     from server.hosting.counters import SharedStorage
@@ -56,7 +56,7 @@ class Entrance:
         registry = read_registry(hosting.http_callers, settings)
         self.policies = [settings.policy, *(caller.policy for caller in registry.callers)]
         self.routes: list[Route] = []
-        self.identify: Identify
+        self.identify: Authenticator
         match hosting.http_auth:
             case "tokens":
                 if not registry.callers:
@@ -90,13 +90,13 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
     storage = _shared_storage(settings)
     traffic = Traffic(hosting, storage)
     async with dispatcher:
-        if settings.policy.shared_ledger is not None:
+        if settings.policy.server_ledger is not None:
             await _verify(dispatcher)
         server = build_server(
             settings,
             dispatcher=dispatcher,
             sender=_sender,
-            asks=any(policy.approval.asks for policy in entrance.policies),
+            asks=any(policy.approval.may_ask for policy in entrance.policies),
             private=hosting.http_auth != "none",
         )
         app = server.streamable_http_app(
@@ -104,13 +104,13 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
             stateless_http=hosting.http_stateless,
             max_request_body_size=hosting.http_max_body,
             custom_starlette_routes=[
-                *health_routes(settings.problem, dispatcher.check, traffic),
+                *health_routes(settings.config_error, dispatcher.check, traffic),
                 *entrance.routes,
             ],
         )
         web = _WebServer(
             uvicorn.Config(
-                Door(app, entrance.identify, traffic, hosting.http_max_body, crowded=lambda: web.is_crowded),
+                Gateway(app, entrance.identify, traffic, hosting.http_max_body, crowded=lambda: web.is_crowded),
                 http=_Impatient,
                 ws="none",
                 log_config=None,
@@ -131,7 +131,7 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stop_on_signal)
             await anyio.lowlevel.checkpoint()  # signals are listened to from here on
-            log_problem(settings)
+            settings.log_error()
             announce(f"MCP at {url(listener)}{PATH}", settings.log_format)
             await web.serve([listener])
             tasks.cancel_scope.cancel()
@@ -140,7 +140,7 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
 
 
 def _shared_storage(settings: Settings) -> "SharedStorage | None":
-    place = settings.policy.shared_ledger
+    place = settings.policy.server_ledger
     if place is None:
         return None
     from server.hosting.counters import SharedStorage
@@ -158,8 +158,8 @@ async def _verify(dispatcher: Dispatcher) -> None:
         log.warning("nothing can be sent until the ledger is there: %s", fault)
 
 
-def _sender(request: Request) -> Sender:
-    return Sender(request.scope[CALLER], request.scope[REQUEST_ID])
+def _sender(request: Request) -> RequestOrigin:
+    return RequestOrigin(request.scope[CALLER], request.scope[REQUEST_ID])
 
 
 def _addresses(settings: Settings, listener: socket.socket) -> TransportSecuritySettings:
@@ -244,7 +244,7 @@ class _WebServer(uvicorn.Server):
 
     async def stop_listening(self, listener: socket.socket) -> None:
         """Let those in who have begun to connect, nobody after them, and wait for what they have come with."""
-        let_nobody_else_in(listener)
+        stop_accepting(listener)
         await anyio.sleep(_HANDSHAKES_WITHIN)
         for accepting in getattr(self, "servers", ()):
             accepting.close()

@@ -28,7 +28,7 @@ from server.sandbox import (
 from server.sandbox.answers import Call, Handler, Refusal, bad_request, envelope
 from server.sandbox.calls import parse_json
 from server.sandbox.fetching import MayReach
-from server.sandbox.neighbours import own_pages_only
+from server.sandbox.origin_guard import same_origin_only
 from server.sandbox.wire import observed
 from server.sandbox.world import Limits, World
 
@@ -101,7 +101,7 @@ def build_app(
             *events.routes(world),
             *page.routes(world),
         ],
-        middleware=[Middleware(own_pages_only, host), Middleware(observed, world)],
+        middleware=[Middleware(same_origin_only, host), Middleware(observed, world)],
         exception_handlers={HTTPException: _no_such_route},
     )
 

@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server.listening import BACKLOG, listen, url
+from server.runtime.sockets import BACKLOG, listen, url
 from server.sandbox import page
 from server.sandbox.app import build_app
 from server.sandbox.fetching import MayReach

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from schemas.text import MAX_PARTS, first_parts, measure
+from schemas.sms_length import MAX_PARTS, first_parts, measure
 
 OPT_OUT_PLACEHOLDER = "StopMsg.me/xxxxx"
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from anyio.from_thread import BlockingPortal
 from environments import HERE, NODE, PLACE, bare
-from hosting import PROGRAM, environment, running, running_http
+from support.hosting import PROGRAM, environment, running, running_http
 
 TRANSPORTS = ("stdio", "HTTP")
 PROTOCOLS = {"legacy": "2025-11-25", "modern": "2026-07-28"}

@@ -1,14 +1,9 @@
 """What the tests with other people's clients share: one sandbox and one HTTP server, and the runs against them."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
-
 from client_runs import Runs, world
 from conformance_runs import Suite
 from environments import needs_clients

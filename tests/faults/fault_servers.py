@@ -19,14 +19,14 @@ import anyio
 import anyio.to_thread
 import httpx
 
-import server.client
-import server.guard.gate  # noqa: F401 - so that the process servers are forked from has imported it already
-import server.guard.ledger as ledger_module
+import server.clicksend.client
+import server.guard.guard  # noqa: F401 - so that the process servers are forked from has imported it already
+import server.ledger.ledger as ledger_module
 from schemas.envelope import Envelope
-from server.dispatch import Dispatcher
-from server.logs import _Private
-from server.policy import Policy
-from server.settings import Credentials, Settings
+from server.calls.dispatch import Dispatcher
+from server.config.policy import Policy
+from server.config.settings import Credentials, Settings
+from server.runtime.logs import _Private
 from tools.catalog import CATALOG
 
 # The sandbox speaks plain HTTP, and reading all certificates for each server takes a third of the matrix's time.
@@ -60,7 +60,7 @@ class Spec:
             read_timeout=self.deadline,
             total_timeout=self.deadline,
             attempts=2,
-            lookups=(0,),
+            reconcile_after=(0,),
             policy=Policy(max_cost_per_day=self.budget, ledger=self.ledger),
         )
 

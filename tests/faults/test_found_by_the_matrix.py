@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fault_ledgers import SqliteFile
 
-from server.errors import LedgerUnavailable
-from server.guard.ledger import Entry, Ledger, State
-from server.guard.lookup import Found, digest, look_up
+from server.guard.reconcile import Found, digest, reconcile
+from server.ledger.errors import LedgerUnavailable
+from server.ledger.ledger import Entry, Ledger, State
 from tools.action import Request
 from tools.answer import Answer
 
@@ -34,7 +34,7 @@ async def found(own: Entry, records: list[dict[str, Any]], *others: Entry) -> Fo
     async def besides(*_: Any) -> Sequence[Entry]:
         return others
 
-    return await look_up(own, besides, read)
+    return await reconcile(own, besides, read)
 
 
 def message() -> dict[str, Any]:

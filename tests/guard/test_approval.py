@@ -8,7 +8,9 @@ from typing import Any
 
 import anyio
 import pytest
-from guarding import (
+from mcp import Client, MCPError
+from mcp.types import ElicitResult, InputRequiredResult
+from support.guarding import (
     ANA,
     BO,
     MMS,
@@ -25,14 +27,12 @@ from guarding import (
     sms,
     spent,
 )
-from hosting import ERAS, stdio
-from mcp import Client, MCPError
-from mcp.types import ElicitResult, InputRequiredResult
+from support.hosting import ERAS, stdio
 
-from server.policy import Approval
-from server.protocol import build_server
+from server.config.policy import Approval
+from server.protocol.server import build_server
+from server.runtime.env import amount
 from server.sandbox.serve import RunningSandbox
-from server.variables import amount
 
 pytestmark = pytest.mark.anyio
 

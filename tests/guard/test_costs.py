@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from guarding import (
+from support.guarding import (
     ANA,
     BO,
     MMS,

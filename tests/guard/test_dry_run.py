@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from guarding import (
+from support.guarding import (
     ANA,
     BO,
     MMS,

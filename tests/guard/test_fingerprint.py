@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from guarding import ANA, Place, campaign, contact_list, data, guarded, letter, sent, sms
+from support.guarding import ANA, Place, campaign, contact_list, data, guarded, letter, sent, sms
 
 from server.guard.fingerprint import VERSION, exactly, fingerprint
 from server.sandbox.serve import RunningSandbox

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
-from guarding import (
+from support.guarding import (
     ANA,
     BO,
     MMS,
@@ -28,7 +28,7 @@ from guarding import (
     settings,
     sms,
 )
-from scripted import drops, good, says_when_released, scripted
+from support.scripted import drops, good, says_when_released, scripted
 
 from server.sandbox.serve import RunningSandbox
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from guarding import ANA, BO, MMS, Place, data, fault, guarded, sent, sms
-from hosting import run
+from support.guarding import ANA, BO, MMS, Place, data, fault, guarded, sent, sms
+from support.hosting import run
 
-from server.cli import main
+from server.cli.main import main
 from server.sandbox.serve import RunningSandbox
 
 pytestmark = pytest.mark.anyio

@@ -9,12 +9,12 @@ from pathlib import Path
 import anyio
 import psycopg
 import pytest
-from guarding import POSTGRES, Place
+from support.guarding import POSTGRES, Place
 
-from server.errors import LedgerUnavailable
-from server.guard import database
-from server.guard import postgres as postgresql
-from server.guard.ledger import Entry, Ledger, new_id
+from server.ledger import database
+from server.ledger import postgres as postgresql
+from server.ledger.errors import LedgerUnavailable
+from server.ledger.ledger import Entry, Ledger, new_id
 
 pytestmark = pytest.mark.anyio
 

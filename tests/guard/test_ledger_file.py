@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from guarding import ANA, BO, Place, account, data, guarded, host, sent, sms
-from hosting import run
+from support.guarding import ANA, BO, Place, account, data, guarded, host, sent, sms
+from support.hosting import run
 
-from server.errors import LedgerUnavailable
-from server.guard.ledger import Entry, Ledger, new_id
+from server.ledger.errors import LedgerUnavailable
+from server.ledger.ledger import Entry, Ledger, new_id
 from server.sandbox.serve import RunningSandbox
 
 pytestmark = pytest.mark.anyio

@@ -6,11 +6,11 @@ from typing import Any
 
 import anyio
 import pytest
-from guarding import MMS, Place, account, contact_list, data, guarded, host, letter, sent, sms, sqlite_place
-from scripted import good, says_when_released, scripted
+from support.guarding import MMS, Place, account, contact_list, data, guarded, host, letter, sent, sms, sqlite_place
+from support.scripted import good, says_when_released, scripted
 
-from server.dispatch import Dispatcher
-from server.policy import Policy
+from server.calls.dispatch import Dispatcher
+from server.config.policy import Policy
 from server.sandbox.serve import RunningSandbox
 from tools.catalog import CATALOG
 

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 import psycopg
 import pytest
-from guarding import Place, sqlite_place
+from support.guarding import Place, sqlite_place
 
-from server.errors import LedgerUnavailable
-from server.guard.ledger import DAY, Abandoned, Duplicate, Entry, Ledger, OverBudget, new_id
+from server.ledger.errors import LedgerUnavailable
+from server.ledger.ledger import DAY, Abandoned, Duplicate, Entry, Ledger, OverBudget, new_id
 
 pytestmark = pytest.mark.anyio
 

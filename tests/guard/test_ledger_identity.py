@@ -3,12 +3,12 @@
 import unicodedata
 
 import pytest
-from guarding import Place, data, dispatching, sent, settings, sms
+from support.guarding import Place, data, dispatching, sent, settings, sms
 
+from server.config.settings import Credentials
 from server.guard import identity
 from server.guard.fingerprint import digest
 from server.sandbox.serve import RunningSandbox
-from server.settings import Credentials
 
 pytestmark = pytest.mark.anyio
 

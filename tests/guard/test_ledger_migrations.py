@@ -4,12 +4,12 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from guarding import Place
+from support.guarding import Place
 
-from server.errors import LedgerMisconfigured
-from server.guard.database import Database
-from server.guard.ledger import Entry, Ledger, new_id
-from server.guard.migrations import Schema
+from server.ledger.database import Database
+from server.ledger.errors import LedgerMisconfigured
+from server.ledger.ledger import Entry, Ledger, new_id
+from server.ledger.migrations import Schema
 
 pytestmark = pytest.mark.anyio
 

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from guarding import ANA, Place, account, host, sent, sms
-from hosting import run
+from support.guarding import ANA, Place, account, host, sent, sms
+from support.hosting import run
 
+from server.config.settings import from_environment
+from server.runtime.env import WrongSetting
 from server.sandbox.serve import RunningSandbox
-from server.settings import from_environment
-from server.variables import WrongSetting
 
 pytestmark = pytest.mark.anyio
 

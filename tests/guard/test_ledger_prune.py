@@ -8,10 +8,10 @@ from pathlib import Path
 
 import anyio
 import pytest
-from guarding import ANA, BO, Place, account, data, fault, guarded, host, sent, sms
-from hosting import PATIENCE, PROGRAM, environment, run
+from support.guarding import ANA, BO, Place, account, data, fault, guarded, host, sent, sms
+from support.hosting import PATIENCE, PROGRAM, environment, run
 
-from server.guard.ledger import Ledger
+from server.ledger.ledger import Ledger
 from server.sandbox.serve import RunningSandbox
 
 pytestmark = pytest.mark.anyio

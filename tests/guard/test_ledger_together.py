@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import anyio
 import pytest
 
-from server.errors import LedgerUnavailable
-from server.guard.ledger import Duplicate, Entry, Ledger, OverBudget, new_id
+from server.ledger.errors import LedgerUnavailable
+from server.ledger.ledger import Duplicate, Entry, Ledger, OverBudget, new_id
 
 pytestmark = pytest.mark.anyio
 

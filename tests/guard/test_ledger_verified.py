@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from guarding import POSTGRES, Place
-from hosting import run, running
-from scripted import SECRET, USERNAME
+from support.guarding import POSTGRES, Place
+from support.hosting import run, running
+from support.scripted import SECRET, USERNAME
 
-from server.errors import LedgerMisconfigured, LedgerUnavailable
-from server.guard.ledger import Ledger
+from server.ledger.errors import LedgerMisconfigured, LedgerUnavailable
+from server.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.anyio
 

@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 import pytest
-from answering import Service, calling, messages
-from guarding import ANA, BO, Place, dispatching, settings, sms
-from scripted import Conversation, scripted
+from support.answering import Service, calling, messages
+from support.guarding import ANA, BO, Place, dispatching, settings, sms
+from support.scripted import Conversation, scripted
 
 pytestmark = pytest.mark.anyio
 

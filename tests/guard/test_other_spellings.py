@@ -2,12 +2,12 @@
 
 import pytest
 
-from schemas.sms import SendSms
+from schemas.inputs.sms import SendSms
+from server.config.policy import Policy
+from server.guard.limits import OverLimit, check
 from server.guard.preview import describe
-from server.guard.recipients import BeyondLimits, check
-from server.policy import Policy
+from tools.audience import OutboundMessage
 from tools.catalog import CATALOG
-from tools.reach import Outgoing
 
 SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
 
@@ -17,14 +17,14 @@ SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
 )
 def test_a_blocked_beginning_may_have_the_zero_that_is_not_dialled(beginning: str, number: str) -> None:
     """D3, W7."""
-    with pytest.raises(BeyondLimits, match="is blocked"):
-        check([Outgoing(number, "Hello")], Policy(blocked_numbers=(beginning,)))
+    with pytest.raises(OverLimit, match="is blocked"):
+        check([OutboundMessage(number, "Hello")], Policy(blocked_numbers=(beginning,)))
 
 
 @pytest.mark.parametrize(("beginning", "number"), [("+78", "+79161234567"), ("+390", "+393471234567")])
 def test_a_blocked_beginning_blocks_nobody_else(beginning: str, number: str) -> None:
     """D3: a Russian 8 and an Italian 0 belong to other numbers."""
-    check([Outgoing(number, "Hello")], Policy(blocked_numbers=(beginning,)))
+    check([OutboundMessage(number, "Hello")], Policy(blocked_numbers=(beginning,)))
 
 
 @pytest.mark.parametrize("control", ["\x1b[8m", "\x1b]0;x\x07", "\x08", "\x00"], ids=ascii)
@@ -32,5 +32,5 @@ def test_a_question_cannot_command_a_terminal(control: str) -> None:
     """M3: in its texts and in all else that leaves."""
     message = {"to": "+61491570156", "body": f"Hello{control} Bo", "custom_string": f"a{control}b"}
     arguments = SendSms.model_validate({"messages": [message]})
-    told = describe(SEND, SEND.reach(arguments).outgoing, None, "ana", request=SEND.request(arguments))  # type: ignore[misc]
+    told = describe(SEND, SEND.audience(arguments).messages, None, "ana", request=SEND.request(arguments))  # type: ignore[misc]
     assert all(character.isprintable() for line in told.split("\n") for character in line)

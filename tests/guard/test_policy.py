@@ -7,15 +7,15 @@ from typing import Any
 
 import anyio
 import pytest
-from guarding import Place, account, host, sent, settings, sms
-from hosting import ERAS, run
 from mcp import Client, MCPError
+from support.guarding import Place, account, host, sent, settings, sms
+from support.hosting import ERAS, run
 
-from server.policy import VARIABLES, Approval, Policy, QuietHours
-from server.protocol import build_server
+from server.config.policy import VARIABLES, Approval, Policy, QuietHours
+from server.config.settings import Credentials, Settings, from_environment
+from server.protocol.server import build_server
+from server.runtime.env import WrongSetting
 from server.sandbox.serve import RunningSandbox
-from server.settings import Credentials, Settings, from_environment
-from server.variables import WrongSetting
 from tools.catalog import CATALOG, TOOLSETS
 
 PREFIX = "CLICKSEND_MCP_"
@@ -49,7 +49,7 @@ READ = (
     Read("READ_ONLY", "yes", True),
     Read("TOOLSETS", "sms, account", ("sms", "account")),
     Read("TOOLS", SEND, (SEND,)),
-    Read("WITHOUT_TOOLS", f"{SEND},{ACCOUNT}", (SEND, ACCOUNT)),
+    Read("EXCLUDE_TOOLS", f"{SEND},{ACCOUNT}", (SEND, ACCOUNT)),
     Read("LEDGER", "postgresql://ana@db.example:5433/sends", "postgresql://ana@db.example:5433/sends"),
     Read("LEDGER_KEEPS_TEXTS", "on", True),
     Read("DUPLICATE_WINDOW", "0", 0),
@@ -59,7 +59,7 @@ READ = (
 @pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
 def test_each_variable_is_read(case: Read) -> None:
     found = from_environment(WITH_ACCOUNT | {PREFIX + case.id: case.text})
-    assert found.problem is None
+    assert found.config_error is None
     assert found.policy == Policy(**{case.id.lower(): case.value})
 
 
@@ -114,8 +114,8 @@ WRONG = (
     Wrong("READ_ONLY", ("readonly", "-1"), SWITCH),
     Wrong("TOOLSETS", ("SMS", "sms,mail"), "names "),
     Wrong("TOOLS", ("CREATE_SMS_SEND", "*"), "names "),
-    Wrong("WITHOUT_TOOLS", ("CLICKSEND_SEND", SEND.lower()), "names "),
-    Wrong("WITHOUT_TOOLS", (f"{SEND},",), LIST),
+    Wrong("EXCLUDE_TOOLS", ("CLICKSEND_SEND", SEND.lower()), "names "),
+    Wrong("EXCLUDE_TOOLS", (f"{SEND},",), LIST),
     Wrong("LEDGER", ("mysql://root@127.0.0.1/test", "postgresql://host:port/test"), "must be a path, or a URL such as"),
     Wrong("LEDGER_KEEPS_TEXTS", ("maybe",), SWITCH),
     Wrong("DUPLICATE_WINDOW", ("-1", "10m", "31536001"), "must be a whole number from 0"),
@@ -213,10 +213,10 @@ OFFERS = (
     Offer("read-only", {"read_only": True}, (ACCOUNT, LISTS, HISTORY), (SEND, CONTACT)),
     Offer("toolsets", {"toolsets": ("account", "sms")}, (ACCOUNT, SEND, HISTORY), (LISTS, CONTACT)),
     Offer("a tool besides", {"toolsets": ("account",), "tools": (SEND,)}, (ACCOUNT, SEND), (HISTORY, LISTS)),
-    Offer("without a tool", {"without_tools": (SEND,)}, (ACCOUNT, HISTORY), (SEND,)),
-    Offer("without beats tools", {"tools": (SEND,), "without_tools": (SEND,)}, (HISTORY,), (SEND,)),
+    Offer("without a tool", {"exclude_tools": (SEND,)}, (ACCOUNT, HISTORY), (SEND,)),
+    Offer("without beats tools", {"tools": (SEND,), "exclude_tools": (SEND,)}, (HISTORY,), (SEND,)),
     Offer("read-only beats tools", {"read_only": True, "tools": (SEND, LISTS)}, (LISTS, HISTORY), (SEND,)),
-    Offer("without beats read-only", {"read_only": True, "without_tools": (ACCOUNT,)}, (LISTS,), (ACCOUNT, SEND)),
+    Offer("without beats read-only", {"read_only": True, "exclude_tools": (ACCOUNT,)}, (LISTS,), (ACCOUNT, SEND)),
 )
 
 

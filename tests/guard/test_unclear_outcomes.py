@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from answering import Service, calling, history, messages
-from guarding import ANA, BO, MMS, Place, account, campaign, host, sms
-from scripted import answer, envelope, good, scripted
+from support.answering import Service, calling, history, messages
+from support.guarding import ANA, BO, MMS, Place, account, campaign, host, sms
+from support.scripted import answer, envelope, good, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -275,7 +275,7 @@ async def test_a_real_server_reports_a_status_nobody_knows(ledger: Place) -> Non
     service = Service(send=UNCLEAR["another word"])
     async with scripted(service.talk) as upstream:
         service.url = upstream.url
-        environment = {**account(service, ledger), "CLICKSEND_MCP_LOOKUPS": "0"}  # type: ignore[arg-type]
+        environment = {**account(service, ledger), "CLICKSEND_MCP_RECONCILE_AFTER": "0"}  # type: ignore[arg-type]
         async with host(**environment) as agent:
             first = await agent.call("CREATE_SMS_SEND", sms())
             again = await agent.call("CREATE_SMS_SEND", sms())

@@ -5,10 +5,24 @@ import time
 from typing import Any
 
 import pytest
-from guarding import ANA, BO, MMS, Place, campaign, contact_list, control, data, guarded, join, letter, sent, sms
+from support.guarding import (
+    ANA,
+    BO,
+    MMS,
+    Place,
+    campaign,
+    contact_list,
+    control,
+    data,
+    guarded,
+    join,
+    letter,
+    sent,
+    sms,
+)
 
-from server.guard.questions import Approved, Question
-from server.policy import Approval
+from server.config.policy import Approval
+from server.guard.decisions import Approved, Question
 from server.sandbox.serve import RunningSandbox
 
 pytestmark = pytest.mark.anyio
@@ -103,7 +117,7 @@ async def test_a_list_that_was_swapped_between_question_and_yes_is_not_sent_to(
     async with guarded(sandbox, ledger) as call:
         data(await call("DELETE_LISTS_CONTACTS", list_id=list_id, contact_id=contact))
     join(sandbox, list_id, BO)
-    from server.dispatch import Dispatcher
+    from server.calls.dispatch import Dispatcher
     from tools.catalog import CATALOG
 
     action = CATALOG["CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"]
@@ -115,7 +129,7 @@ async def test_a_list_that_was_swapped_between_question_and_yes_is_not_sent_to(
 
 
 def _settings(sandbox: RunningSandbox, ledger: Place, more: dict[str, Any]) -> Any:
-    from guarding import settings
+    from support.guarding import settings
 
     return settings(sandbox, ledger, policy={**ALWAYS, **more})
 

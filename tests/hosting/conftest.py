@@ -1,15 +1,8 @@
 """What the tests of many callers need: the helpers of the server's and the guard's tests, and a ledger of each kind."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # also when only this folder is run
-sys.path.append(str(Path(__file__).parents[1] / "guard"))
-
-from guarding import control
-from ledgers import _without_certificates, any_ledger, ledger, postgres  # noqa: F401 - fixtures
+from support.guarding import control
+from support.ledgers import _without_certificates, any_ledger, ledger, postgres  # noqa: F401 - fixtures
 
 from server.sandbox.serve import RunningSandbox
 

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from callers_of import (
+from mcp import MCPError
+from mcp.types import ElicitResult, InputRequiredResult
+from support.callers_of import (
     ACCOUNT,
     LISTS,
     NEW_LIST,
@@ -23,12 +25,10 @@ from callers_of import (
     served,
     stopped,
 )
-from guarding import Place, control, sent, sms
-from hosting import ERAS, HELLO, run, running_http
-from issuer_of import AUDIENCE, EVERYTHING, RESOURCE, issuing, rsa_key
-from mcp import MCPError
-from mcp.types import ElicitResult, InputRequiredResult
-from scripted import SECRET, USERNAME, good, says, scripted
+from support.guarding import Place, control, sent, sms
+from support.hosting import ERAS, HELLO, run, running_http
+from support.issuer_of import AUDIENCE, EVERYTHING, RESOURCE, issuing, rsa_key
+from support.scripted import SECRET, USERNAME, good, says, scripted
 
 from server.sandbox.serve import RunningSandbox
 

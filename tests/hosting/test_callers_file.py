@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from callers_of import Owner, callers_file, entry
-from hosting import run
+from support.callers_of import Owner, callers_file, entry
+from support.hosting import run
 
-from server.cli import main
-from server.hosting.registry import read_registry
-from server.listening import listen
-from server.settings import Credentials, Settings
-from server.variables import WrongSetting
+from server.cli.main import main
+from server.config.settings import Credentials, Settings
+from server.hosting.callers_file import read_registry
+from server.runtime.env import WrongSetting
+from server.runtime.sockets import listen
 
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 ANA = 'name = "ana"\n'
@@ -123,7 +123,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         for name, value in own.items():
             monkeypatch.setenv(f"CLICKSEND_MCP_HTTP_{name.upper()}", value)
         with closing(listen("127.0.0.1", 0)) as listener, pytest.raises(SystemExit) as ended:
-            monkeypatch.setattr("server.listening.listen", lambda *_: listener)  # a process ends with its sockets
+            monkeypatch.setattr("server.runtime.sockets.listen", lambda *_: listener)  # a process ends with its sockets
             main(["http", "--port", "0"])
         assert ended.value.code == 2
         said = capsys.readouterr().err
@@ -176,7 +176,7 @@ def test_the_example_of_the_documentation_is_accepted(tmp_path: Path) -> None:
     assert caller.name == "support-bot"
     assert caller.credentials == Credentials("acme-support", "...")
     assert caller.policy.allowed_countries is not None
-    assert caller.policy.approval.asks
+    assert caller.policy.approval.may_ask
 
 
 def test_a_wrong_file_never_shows_a_key_in_a_repr(tmp_path: Path) -> None:

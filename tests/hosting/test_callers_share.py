@@ -3,8 +3,8 @@
 from contextlib import AsyncExitStack
 
 import pytest
-from callers_of import account_with, another, lines, owner_of, raw, served
-from hosting import HELLO
+from support.callers_of import account_with, another, lines, owner_of, raw, served
+from support.hosting import HELLO
 from troubles_of_streams import events
 
 from server.hosting.sessions import Sessions

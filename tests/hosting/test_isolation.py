@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from callers_of import (
+from mcp import Client, MCPError
+from mcp.types import ElicitResult, InputRequiredResult
+from support.callers_of import (
     ACCOUNT,
     HISTORY,
     LISTS,
@@ -25,10 +27,8 @@ from callers_of import (
     token_of,
     username,
 )
-from guarding import Place, control, fault, sent, sms
-from hosting import ERAS
-from mcp import Client, MCPError
-from mcp.types import ElicitResult, InputRequiredResult
+from support.guarding import Place, control, fault, sent, sms
+from support.hosting import ERAS
 
 from server.sandbox.serve import RunningSandbox
 
@@ -116,7 +116,7 @@ async def test_a_lost_send_is_not_found_among_those_of_another_caller(
     ana = owner_of(sandbox)
     file = callers_file(tmp_path, *(entry(name, ana) for name in ("one", "two")))
     async with (
-        served("tokens", sandbox, ledger, callers=file, CLICKSEND_MCP_LOOKUPS="0") as (_, url),
+        served("tokens", sandbox, ledger, callers=file, CLICKSEND_MCP_RECONCILE_AFTER="0") as (_, url),
         client_of(url, bearer(token_of("one"))) as one,
         client_of(url, bearer(token_of("two"))) as two,
     ):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from callers_of import bearer
-from issuer_of import (
+from support.callers_of import bearer
+from support.issuer_of import (
     AUDIENCE,
     EVERYTHING,
     OPENID,
@@ -23,37 +23,37 @@ from issuer_of import (
     tampered,
     unsigned,
 )
-from scripted import PATIENCE
+from support.scripted import PATIENCE
 
+from server.config.http import Hosting
+from server.config.settings import Credentials, Settings
 from server.hosting import oauth
-from server.hosting.access import Admitted, Identify, Turned
-from server.hosting.options import Hosting
-from server.hosting.registry import Registry
-from server.settings import Credentials, Settings
+from server.hosting.authentication import Authenticator, HttpRefusal, Principal
+from server.hosting.callers_file import Registry
 
 pytestmark = pytest.mark.anyio
 
 Forge = Callable[[Issuer], str]
 
 
-def guarding_door(issuer: Issuer, **more: Any) -> Identify:
+def guarding_door(issuer: Issuer, **more: Any) -> Authenticator:
     """What tells whose a request is."""
     hosting = Hosting(http_auth="oauth", http_url=RESOURCE, http_issuer=issuer.url, **more)
     return oauth.by_access_token(Settings(Credentials("ana", "key"), hosting=hosting), Registry(()))
 
 
-async def ask(identify: Identify, token: str, **headers: str) -> Admitted | Turned:
+async def ask(identify: Authenticator, token: str, **headers: str) -> Principal | HttpRefusal:
     """What becomes of a token."""
     given: Mapping[str, str] = {name.lower(): value for name, value in (bearer(token) | headers).items()}
     try:
         return await identify(given, "")
-    except Turned as turned:
+    except HttpRefusal as turned:
         return turned
 
 
-async def is_taken(identify: Identify, token: str) -> bool:
+async def is_taken(identify: Authenticator, token: str) -> bool:
     """Whether a token is good for something."""
-    return isinstance(await ask(identify, token), Admitted)
+    return isinstance(await ask(identify, token), Principal)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ async def test_a_good_token_is_taken_and_any_other_turned_away() -> None:
         identify = guarding_door(issuer)
         for what, forge in FORGED.items():
             turned = await ask(identify, forge(issuer))
-            assert isinstance(turned, Turned), what
+            assert isinstance(turned, HttpRefusal), what
             assert turned.status == 401, what
             challenge = turned.headers["www-authenticate"]
             assert challenge.startswith('Bearer error="invalid_token", resource_metadata="'), what
@@ -179,7 +179,7 @@ async def test_scopes_are_read_as_issuers_write_them() -> None:
             assert await is_taken(identify, issuer.token(**changes)), what
         for what, changes in refused.items():
             turned = await ask(identify, issuer.token(**changes))
-            assert isinstance(turned, Turned), what
+            assert isinstance(turned, HttpRefusal), what
             assert turned.status == 403, what
             assert 'error="insufficient_scope"' in turned.headers["www-authenticate"], what
 
@@ -205,7 +205,7 @@ async def test_metadata_of_another_issuer_are_not_believed() -> None:
         issuer.publish(rsa_key())
         issuer.documents[SERVERS]["issuer"] = f"{issuer.url}/other"
         turned = await ask(guarding_door(issuer), issuer.token())
-    assert isinstance(turned, Turned)
+    assert isinstance(turned, HttpRefusal)
     assert turned.status == 503
     assert "/keys" not in issuer.asked
 
@@ -261,7 +261,7 @@ async def test_an_issuer_without_usable_keys_is_a_503(keys: Any) -> None:
         issuer.publish(rsa_key())
         issuer.documents["/keys"] = keys
         turned = await ask(guarding_door(issuer), issuer.token())
-    assert isinstance(turned, Turned)
+    assert isinstance(turned, HttpRefusal)
     assert turned.status == 503
     assert turned.headers == {"retry-after": "10"}
 
@@ -283,7 +283,7 @@ async def test_an_issuer_that_was_down_is_asked_again_and_old_keys_last_while_it
     async with issuing() as issuer:
         identify = guarding_door(issuer)
         turned = await ask(identify, issuer.token())
-        assert isinstance(turned, Turned)
+        assert isinstance(turned, HttpRefusal)
         assert turned.status == 503
         issuer.publish(rsa_key())
         assert await is_taken(identify, issuer.token())

@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from callers_of import (
+from support.callers_of import (
     LISTS,
     NEW_LIST,
     SEND,
@@ -24,18 +24,18 @@ from callers_of import (
     served,
     stopped,
 )
-from guarding import ANA, BO, Place, asked, control, fault, sent, sms
-from hosting import ERAS, HELLO
-from scripted import Conversation, good, scripted
+from support.guarding import ANA, BO, Place, asked, control, fault, sent, sms
+from support.hosting import ERAS, HELLO
+from support.scripted import Conversation, good, scripted
 
-from server.callers import Caller
-from server.dispatch import Dispatcher
-from server.errors import Declined
-from server.hosting.access import Turned
+from server.calls.dispatch import Dispatcher
+from server.clicksend.errors import Rejected
+from server.config.callers import Caller
+from server.config.policy import Policy
+from server.config.settings import Credentials, Settings
+from server.hosting.authentication import HttpRefusal
 from server.hosting.proof import Proofs
-from server.policy import Policy
 from server.sandbox.serve import RunningSandbox
-from server.settings import Credentials, Settings
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio
@@ -171,7 +171,7 @@ async def test_the_proof_is_asked_for_once_and_of_each_key(ledger: Place, sandbo
 async def test_the_proof_holds_for_five_minutes(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
     monkeypatch.setattr("server.hosting.proof.time.monotonic", lambda: now)
-    settings = Settings(base_url=sandbox.url, attempts=3, lookups=())
+    settings = Settings(base_url=sandbox.url, attempts=3, reconcile_after=())
     async with Dispatcher(settings) as dispatcher:
         proofs = Proofs(dispatcher.prove, {})
         for passed, times in ((0, 1), (299, 1), (1.5, 2), (299, 2), (1.5, 3)):
@@ -264,11 +264,11 @@ async def test_what_is_counted_of_guesses_is_bounded() -> None:
     """H4: each of a million made-up names would else be kept."""
 
     async def refuse(_: Credentials) -> None:
-        raise Declined(401, "UNAUTHORIZED")
+        raise Rejected(401, "UNAUTHORIZED")
 
     proofs = Proofs(refuse, {})
     for number in range(12_000):
-        with pytest.raises(Turned):
+        with pytest.raises(HttpRefusal):
             await proofs.check(f"{number}", Credentials(f"nobody{number}", "x"), f"10.{number >> 8}.{number & 255}.1")
     assert len(proofs._guesses) == 10_000
     assert not proofs._until
@@ -285,12 +285,12 @@ async def test_what_is_counted_of_guesses_is_bounded() -> None:
 )
 async def test_addresses_of_one_ipv6_network_count_as_one(addresses: list[str], turned: bool) -> None:
     async def refuse(_: Credentials) -> None:
-        raise Declined(401, "UNAUTHORIZED")
+        raise Rejected(401, "UNAUTHORIZED")
 
     proofs = Proofs(refuse, {})
     statuses = []
     for number, address in enumerate(addresses):
-        with pytest.raises(Turned) as refused:
+        with pytest.raises(HttpRefusal) as refused:
             await proofs.check(f"{number}", Credentials(f"nobody{number}", "x"), address)
         statuses.append(refused.value.status)
     assert (429 in statuses) is turned

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from callers_of import basic, lines, owner_of, raw, served
-from guarding import asked, fault
-from hosting import HELLO
+from support.callers_of import basic, lines, owner_of, raw, served
+from support.guarding import asked, fault
+from support.hosting import HELLO
 
-from server.errors import NeverReached
-from server.hosting.access import Turned
+from server.clicksend.errors import NotSent
+from server.config.settings import Credentials
+from server.hosting.authentication import HttpRefusal
 from server.hosting.proof import Proofs
 from server.sandbox.serve import RunningSandbox
-from server.settings import Credentials
 
 pytestmark = pytest.mark.anyio
 
@@ -48,11 +48,11 @@ async def test_who_could_not_be_asked_about_was_no_guess() -> None:
 
     async def nobody_there(credentials: Credentials) -> None:
         attempts.append(credentials)
-        raise NeverReached("ClickSend cannot be reached")
+        raise NotSent("ClickSend cannot be reached")
 
     proofs = Proofs(nobody_there, {})
     for _ in range(30):
-        with pytest.raises(Turned) as turned:
+        with pytest.raises(HttpRefusal) as turned:
             await proofs.check("digest", Credentials("ana", "key"), "127.0.0.1")
         assert turned.value.status == 503
     assert len(attempts) == 30

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from callers_of import (
+from mcp import MCPError
+from support.callers_of import (
     ACCOUNT,
     HISTORY,
     LISTS,
@@ -28,9 +29,8 @@ from callers_of import (
     token_of,
     username,
 )
-from guarding import ANA, BO, Place, control, sent, sms
-from hosting import ERAS, HELLO, run
-from mcp import MCPError
+from support.guarding import ANA, BO, Place, control, sent, sms
+from support.hosting import ERAS, HELLO, run
 
 from server.sandbox.serve import RunningSandbox
 from tools.action import Effect
@@ -176,7 +176,7 @@ async def test_a_tool_that_is_off_for_one_is_there_for_another(
     file = callers_file(
         tmp_path,
         entry("all", ana),
-        entry("none", ana, limits={"without_tools": [LISTS]}),
+        entry("none", ana, limits={"exclude_tools": [LISTS]}),
         entry("reads", ana, limits={"read_only": True}),
     )
     async with served("tokens", sandbox, callers=file) as (_, url):

@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from callers_of import (
+from support.callers_of import (
     ACCOUNT,
     JSON,
     LISTS,
@@ -21,8 +21,8 @@ from callers_of import (
     stopped,
     token_of,
 )
-from guarding import control
-from hosting import HELLO, run
+from support.guarding import control
+from support.hosting import HELLO, run
 
 from server.sandbox.serve import RunningSandbox
 
@@ -234,7 +234,7 @@ def test_a_network_address_needs_callers_and_an_address(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from server.cli import main
+    from server.cli.main import main
 
     for name, value in own.items():
         monkeypatch.setenv(f"CLICKSEND_MCP_HTTP_{name}", value)

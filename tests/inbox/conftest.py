@@ -1,20 +1,14 @@
 """One sandbox process and one browser for the tests of the inbox, and a page that tells what went wrong on it."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
-sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # sandbox_client
-
 from browsing import NAMES, Site, Tab, elsewhere
-from chromium import browser_program, launched
 from playwright.sync_api import Browser
-from sandbox_client import Sandbox
-from sandbox_process import sandbox_process
+from support.chromium import browser_program, launched
+from support.sandbox_client import Sandbox
+from support.sandbox_process import sandbox_process
 
 from server.sandbox.serve import RunningSandbox
 

@@ -1,17 +1,13 @@
 """Takes the README's pictures of the inbox: `make screenshots` writes docs/inbox.png and docs/inbox-phone.png."""
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting
-sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # sandbox_client
-
 from browsing import DESKTOP, NAMES, PHONE, Tab
-from chromium import browser_program, launched
 from playwright.sync_api import Browser, expect
-from sandbox_client import HOUR, Sandbox
-from sandbox_process import sandbox_process
+from support.chromium import browser_program, launched
+from support.sandbox_client import HOUR, Sandbox
+from support.sandbox_process import sandbox_process
 
 from server.sandbox.serve import RunningSandbox
 

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import DESKTOP, PHONE, Tab
 from playwright.sync_api import Browser, Page, expect
-from sandbox_client import ANA, BEN, HOUR, Sandbox
+from support.sandbox_client import ANA, BEN, HOUR, Sandbox
 from test_inbox_shows import LETTER, RULE
 
 VIEWS = ("messages", "letters", "lists", "lists/1001", "calls", "campaigns", "rules", "spending", "controls")

@@ -2,7 +2,7 @@
 
 from browsing import Tab
 from playwright.sync_api import expect
-from sandbox_client import ANA, BEN, Sandbox, until
+from support.sandbox_client import ANA, BEN, Sandbox, until
 
 
 def test_a_conversation_says_that_its_phone_has_opted_out(sandbox: Sandbox, tab: Tab) -> None:

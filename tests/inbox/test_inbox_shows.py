@@ -9,10 +9,10 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from browsing import Site, Tab
-from hosting import HELLO, Program, calling, running, running_http
 from playwright.sync_api import Browser, expect
-from sandbox_client import ANA, BEN, HOUR, Sandbox
-from sandbox_process import sandbox_process
+from support.hosting import HELLO, Program, calling, running, running_http
+from support.sandbox_client import ANA, BEN, HOUR, Sandbox
+from support.sandbox_process import sandbox_process
 
 LETTER: dict[str, Any] = {
     "file_url": "https://files.example/letters/invoice-4411.pdf",

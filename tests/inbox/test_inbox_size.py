@@ -5,8 +5,8 @@ from contextlib import closing
 import pytest
 from browsing import Tab
 from playwright.sync_api import Browser, expect
-from sandbox_client import ANA, Sandbox
-from sandbox_process import sandbox_process
+from support.sandbox_client import ANA, Sandbox
+from support.sandbox_process import sandbox_process
 
 PHONES, FROM_ANA = 5_000, 5_000
 MOST_ELEMENTS = 6_000  # of a page with 200 messages; there are twice as many messages as this

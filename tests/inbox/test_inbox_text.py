@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from browsing import PHONE, Site, Tab
 from playwright.sync_api import Browser, expect
-from sandbox_client import ANA, Sandbox
+from support.sandbox_client import ANA, Sandbox
 
 # Each would leave a mark, were it taken for anything but text: an element, a call of the page's watch, a dialog.
 HOSTILE = (

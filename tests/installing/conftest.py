@@ -7,11 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from uv import find_uv_bin
-
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
-
 from machines import ROOT, Machine
+from uv import find_uv_bin
 
 
 @pytest.fixture(scope="session")

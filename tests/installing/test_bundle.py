@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from machines import ROOT, Machine, call, missing, tools_of, upstream, username
 
+from server.config.settings import VARIABLES
 from server.sandbox.serve import RunningSandbox
-from server.settings import VARIABLES
 from tools.catalog import CATALOG
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # the first test downloads the tool and the packages

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from hosting import running
 from machines import ROOT, Machine, call, tools_of, upstream, username
 from pages import block, docker_run
+from support.hosting import running
 
-from server.guard.ledger import default_place
+from server.config.settings import Settings
+from server.ledger.ledger import default_location
 from server.sandbox.serve import RunningSandbox
-from server.settings import Settings
 from tools.catalog import CATALOG
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # it installs from the index
@@ -100,7 +100,7 @@ def test_the_ledger_lies_in_the_volume_which_belongs_to_the_user(monkeypatch: py
     for name, value in (pair.split("=") for pair in the("ENV").split() if not pair.startswith("PATH=")):
         monkeypatch.setenv(name, value)
     volume = the("VOLUME")
-    assert str(Path(default_place()).parent) == volume
+    assert str(Path(default_location()).parent) == volume
     assert any(f"--create-home --home-dir {volume} " in command for command in all_of(FINAL, "RUN"))
 
 
@@ -178,4 +178,4 @@ async def test_the_health_check_is_answered_by_what_the_page_on_hosts_starts_and
 def test_docker_waits_longer_than_a_paid_call_may_take() -> None:
     settings = Settings()
     patience = docker_run(block("Docker", "sh", 1).split()).stop_timeout
-    assert patience > settings.total_timeout + settings.hosting.http_grace + sum(settings.lookups)
+    assert patience > settings.total_timeout + settings.hosting.http_grace + sum(settings.reconcile_after)

@@ -16,14 +16,14 @@ from typing import Any
 
 import httpx2
 import pytest
-from hosting import running_http
 from machines import PATIENCE, ROOT, Machine, call, tools_of, upstream, username
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from pages import TEXT, block, sections
+from support.hosting import running_http
 
+from server.config.settings import VARIABLES
 from server.sandbox.serve import RunningSandbox
-from server.settings import VARIABLES
 from tools.catalog import CATALOG
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # the first one fills uv's cache

@@ -9,7 +9,7 @@ from typing import Any
 
 from machines import ROOT
 
-from server.settings import VARIABLES
+from server.config.settings import VARIABLES
 
 LISTED: dict[str, Any] = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
 (PACKAGE,) = LISTED["packages"]

@@ -1,21 +1,17 @@
 """What the tests of views share: one browser and one host for all, and real results to show."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting, also when only this folder is run
-
-from chromium import launched
 from picture_browsing import Host, Opened, Showing, Shown, host, needs_a_browser
 from picture_days import MESSAGES, PRICE, STATISTICS, PageAndResult, live_a_month, page_and_result
 from playwright.sync_api import Browser
+from support.chromium import launched
 
-from server import views
+from server.protocol import apps
 from server.sandbox.serve import RunningSandbox, running_sandbox
 
 
@@ -57,7 +53,7 @@ def prices(portal: BlockingPortal) -> PageAndResult:
 @pytest.fixture
 def page() -> str:
     """The view as it is served."""
-    return (Path(views.__file__).parent / "view.html").read_text(encoding="utf-8")
+    return (Path(apps.__file__).parent / "view.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture

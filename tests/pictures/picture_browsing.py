@@ -13,8 +13,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from chromium import browser_program
 from playwright.sync_api import FrameLocator, Page, expect
+from support.chromium import browser_program
 
 HERE = Path(__file__).parent / "host"
 expect.set_options(timeout=30_000)  # milliseconds, for a busy machine

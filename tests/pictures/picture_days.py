@@ -4,12 +4,12 @@ import random
 from typing import Any
 
 import httpx
-from hosting import stdio
 from mcp import Client, StdioServerParameters
 from mcp.client import ClientExtension, advertise
+from support.hosting import stdio
 
+from server.protocol.apps import EXTENSION, MIME_TYPE, URI
 from server.sandbox.serve import RunningSandbox
-from server.views import EXTENSION, MIME_TYPE, URI
 
 STATISTICS = "CLICKSEND_GET_STATISTICS_SMS"
 PRICE = "CLICKSEND_SMS_PRICE_POST"

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.campaigns import PriceCampaign
-from schemas.sms import PriceSms, SmsStatistics
-from schemas.text import MAX_PARTS, measure
+from schemas.inputs.campaigns import PriceCampaign
+from schemas.inputs.sms import PriceSms, SmsStatistics
+from schemas.sms_length import MAX_PARTS, measure
 from tools.answer import Answer
 from tools.catalog import CATALOG
-from tools.picture import draw
+from tools.view import view_of
 
 CURLY = "It\u2019s “ready” \u2013 see you…"
 
@@ -23,7 +23,7 @@ def price_of(*messages: dict[str, Any], rows: list[dict[str, Any]] | None = None
     if rows is None:
         rows = [priced(message.to, message.body) for message in asked.messages]
     answer = {"data": {"messages": rows, "total_price": 0.5, "_currency": {"currency_name_short": "AUD"}}, **more}
-    shown = draw("messages", asked, Answer(answer))
+    shown = view_of("messages", asked, Answer(answer))
     assert shown is not None
     json.dumps(shown)
     return shown
@@ -209,7 +209,7 @@ def test_where_clicksend_counts_otherwise_its_number_is_shown_and_our_cuts_are_n
 
 def test_a_campaign_has_a_price_in_total_and_on_average() -> None:
     asked = PriceCampaign.model_validate({"list_id": 1, "name": "Spring", "body": "Hi (First Name)"})
-    shown = draw("campaign", asked, Answer({"data": {"total_count": 3, "total_price": "0.2500", "_currency": None}}))
+    shown = view_of("campaign", asked, Answer({"data": {"total_count": 3, "total_price": "0.2500", "_currency": None}}))
     assert shown is not None
     (text,) = shown["texts"]
     assert (shown["campaign"], shown["total"], shown["currency"]) == ("Spring", "0.2500", "")
@@ -219,7 +219,7 @@ def test_a_campaign_has_a_price_in_total_and_on_average() -> None:
 def test_statistics_are_read_by_the_name_that_older_descriptions_have_too() -> None:
     day = {"date": 1764892800, "outbound": {"count": 2, "price": 0.1584}, "inbound": {"count": 1}}
     for name in ("stats", "stat"):
-        shown = draw("statistics", SmsStatistics(), Answer({"data": {"total": {}, name: [day]}}))
+        shown = view_of("statistics", SmsStatistics(), Answer({"data": {"total": {}, name: [day]}}))
         assert shown is not None
         assert shown["days"] == [
             {
@@ -247,10 +247,10 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("slug", [slug for slug, action in CATALOG.items() if action.picture])
+@pytest.mark.parametrize("slug", [slug for slug, action in CATALOG.items() if action.view])
 @given(data=st.dictionaries(WORDS, ANYTHING), note=ANYTHING)
 def test_whatever_clicksend_answers_there_is_a_picture_or_none(slug: str, data: dict[str, Any], note: object) -> None:
     action = CATALOG[slug]
-    assert action.picture is not None
-    shown = draw(action.picture, action.input.model_validate(ASKED[slug]), Answer({"data": data, "_left_out": note}))
+    assert action.view is not None
+    shown = view_of(action.view, action.input.model_validate(ASKED[slug]), Answer({"data": data, "_left_out": note}))
     json.dumps(shown)

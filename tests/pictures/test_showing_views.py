@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosting import ERAS, running_http
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import ClientExtension, advertise
-from mcp.server import apps
+from mcp.server import apps as sdk_apps
 from picture_days import PRICE, SHOWING, STATISTICS, program, shows
+from support.hosting import ERAS, running_http
 
-from server import views
-from server.protocol import build_server, tool
+from server.config.settings import Settings
+from server.protocol import apps
+from server.protocol.server import build_server, tool
 from server.sandbox.serve import RunningSandbox
-from server.settings import Settings
 from tools.catalog import CATALOG
 
 ROOT = Path(__file__).parents[2]
@@ -56,10 +56,10 @@ def wire(model: Any) -> dict[str, Any]:
 async def sees_nothing_of_views(client: Client, era: str) -> None:
     listed, resources = await client.list_tools(), await client.list_resources()
     with pytest.raises(MCPError, match="Unknown resource") as refused:
-        await client.read_resource(views.URI)
+        await client.read_resource(apps.URI)
     assert [wire(one) for one in listed.tools] == [wire(tool(action)) for action in CATALOG.values()]
     assert resources.resources == []
-    assert refused.value.error.data == {"uri": views.URI}
+    assert refused.value.error.data == {"uri": apps.URI}
     assert client.server_capabilities.extensions is None
     if era == "auto":
         assert (listed.cache_scope, resources.cache_scope) == ("public", "public")
@@ -70,9 +70,9 @@ async def sees_nothing_of_views(client: Client, era: str) -> None:
     "declared",
     [
         advertise("io.modelcontextprotocol/tasks"),
-        advertise(views.EXTENSION),
-        advertise(views.EXTENSION, {"mimeTypes": ["text/html"]}),
-        advertise(views.EXTENSION, {"mimeTypes": views.MIME_TYPE}),
+        advertise(apps.EXTENSION),
+        advertise(apps.EXTENSION, {"mimeTypes": ["text/html"]}),
+        advertise(apps.EXTENSION, {"mimeTypes": apps.MIME_TYPE}),
     ],
     ids=["another extension", "no kind of page", "another kind of page", "no list of kinds"],
 )
@@ -94,7 +94,7 @@ async def test_each_host_gets_what_it_has_declared(era: str, transport: str, san
                     await _is_told_of_views(client, era)
                 results.append([wire(await client.call_tool(*call)) for call in ((STATISTICS, {}), (PRICE, MESSAGES))])
     without, shown, again = results
-    pictures = [one.pop("_meta")[views.PICTURE] for one in shown]
+    pictures = [one.pop("_meta")[apps.VIEW_DATA] for one in shown]
     assert [one["kind"] for one in pictures] == ["statistics", "price"]
     # What the model reads is the same, but for the ids of messages, which differ from call to call.
     for one in (*without, *shown, *again):
@@ -105,19 +105,19 @@ async def test_each_host_gets_what_it_has_declared(era: str, transport: str, san
 
 async def _is_told_of_views(client: Client, era: str) -> None:
     listed, resources = await client.list_tools(), await client.list_resources()
-    (page,) = (await client.read_resource(views.URI)).contents
+    (page,) = (await client.read_resource(apps.URI)).contents
     with pytest.raises(MCPError, match="Unknown resource"):
         await client.read_resource("ui://clicksend/another.html")
-    assert client.server_capabilities.extensions == {views.EXTENSION: {}}
+    assert client.server_capabilities.extensions == {apps.EXTENSION: {}}
     with_views = {one.name: one.meta for one in listed.tools if one.meta}
-    assert with_views == {slug: {"ui": {"resourceUri": views.URI}} for slug in SHOWING}
+    assert with_views == {slug: {"ui": {"resourceUri": apps.URI}} for slug in SHOWING}
     # All the rest is as it is for everybody.
     assert [wire(one.model_copy(update={"meta": None})) for one in listed.tools] == [
         wire(tool(action)) for action in CATALOG.values()
     ]
     (offered,) = resources.resources
-    assert (offered.uri, offered.mime_type) == (views.URI, "text/html;profile=mcp-app")
-    assert (page.uri, page.mime_type, page.meta) == (views.URI, views.MIME_TYPE, {"ui": {"prefersBorder": True}})
+    assert (offered.uri, offered.mime_type) == (apps.URI, "text/html;profile=mcp-app")
+    assert (page.uri, page.mime_type, page.meta) == (apps.URI, apps.MIME_TYPE, {"ui": {"prefersBorder": True}})
     assert getattr(page, "text", "").startswith("<!doctype html>")
     if era == "auto":
         # What differs between hosts must not be kept by one for another.
@@ -144,10 +144,10 @@ async def test_a_failure_without_data_has_no_picture(era: str) -> None:
 
 
 def test_nothing_of_a_view_is_loaded_before_one_is_shown() -> None:
-    loaded = "import sys, server.protocol; print('tools.picture' in sys.modules, 'mcp.server.apps' in sys.modules)"
+    loaded = "import sys, server.protocol; print('tools.view' in sys.modules, 'mcp.server.apps' in sys.modules)"
     done = subprocess.run((sys.executable, "-c", loaded), capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.split() == ["False", "False"]
 
 
 def test_the_names_are_those_of_the_sdk() -> None:
-    assert (views.EXTENSION, views.MIME_TYPE) == (apps.EXTENSION_ID, apps.APP_MIME_TYPE)
+    assert (apps.EXTENSION, apps.MIME_TYPE) == (sdk_apps.EXTENSION_ID, sdk_apps.APP_MIME_TYPE)

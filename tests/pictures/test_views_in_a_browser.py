@@ -12,8 +12,8 @@ from picture_browsing import Host, Opened, Shown
 from picture_days import CAMPAIGN, PRICE, STATISTICS, PageAndResult
 from playwright.sync_api import expect
 
+from server.protocol.apps import VIEW_DATA
 from server.sandbox.serve import RunningSandbox
-from server.views import PICTURE
 
 DOCS = Path(__file__).parents[2] / "docs"
 THEMES = ("light", "dark")
@@ -222,7 +222,7 @@ def test_any_locale_will_do(shown: Shown, prices: PageAndResult, locale: str) ->
 )
 def test_a_scheduled_time_is_in_the_host_s_time_zone(shown: Shown, prices: PageAndResult, zone: str, says: str) -> None:
     html, result = copy.deepcopy(prices)
-    result["_meta"][PICTURE]["texts"][0]["at"] = "2026-12-01T09:00:00+00:00"
+    result["_meta"][VIEW_DATA]["texts"][0]["at"] = "2026-12-01T09:00:00+00:00"
     showing = shown((html, result), timeZone=zone)
     expect(showing.view.locator(".message").first).to_contain_text(says)
     assert showing.complaints == []

@@ -1,15 +1,10 @@
 """What the tests of progress need: the helpers of the server's, the guard's and trouble's tests, and a ledger."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-TESTS = Path(__file__).parents[1]
-sys.path += [str(TESTS / "server"), str(TESTS / "guard"), str(TESTS / "trouble")]
-
-from guarding import Place, sqlite_place  # noqa: E402 - the path first
+from support.guarding import Place, sqlite_place
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guarding import Place
-from hosting import PATIENCE, PROGRAM, environment, run, running, stdio
 from mcp import Client
-from reports import (
+from support.guarding import Place
+from support.hosting import PATIENCE, PROGRAM, environment, run, running, stdio
+from support.reports import (
     ANYWHERE_IN_AU,
     CAMPAIGN,
     IMPORT,
@@ -25,9 +25,9 @@ from reports import (
     batch,
     holding,
 )
-from scripted import SECRET, good, refusal
-from terminals import terminal
-from troubles import at, until
+from support.scripted import SECRET, good, refusal
+from support.terminals import terminal
+from support.troubles import at, until
 
 pytestmark = pytest.mark.anyio
 
@@ -322,6 +322,6 @@ async def test_what_commands_a_terminal_is_not_passed_on_to_it() -> None:
 def test_the_server_starts_without_what_only_the_command_needs() -> None:
     program = (
         "import sys, server.cli, server.protocol, server.stdio\n"
-        "assert not {'tqdm', 'server.calling', 'server.following'} & set(sys.modules)"
+        "assert not {'tqdm', 'server.cli.call', 'server.calls.follow_up'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

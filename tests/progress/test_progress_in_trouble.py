@@ -9,10 +9,10 @@ from tempfile import gettempdir
 from typing import Any
 
 import pytest
-from guarding import Place
-from hosting import HELLO, PATIENCE, PROGRAM, calling, environment, running, running_http
-from reports import ANYWHERE_IN_AU, CAMPAIGN, READ, SALE, SEND, accepted, batch, holding
-from troubles import at, call, request, until, wire
+from support.guarding import Place
+from support.hosting import HELLO, PATIENCE, PROGRAM, calling, environment, running, running_http
+from support.reports import ANYWHERE_IN_AU, CAMPAIGN, READ, SALE, SEND, accepted, batch, holding
+from support.troubles import at, call, request, until, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 import pytest
-from guarding import asked, control, sent
-from hosting import stdio
 from mcp import Client
-from reports import CAMPAIGN, IMPORT, SEND, Reports, batch
-from scripted import answer, says, scripted
+from support.guarding import asked, control, sent
+from support.hosting import stdio
+from support.reports import CAMPAIGN, IMPORT, SEND, Reports, batch
+from support.scripted import answer, says, scripted
 
 from server.sandbox.serve import RunningSandbox
 

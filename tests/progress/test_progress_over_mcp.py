@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 import pytest
-from hosting import ERAS, HELLO, calling, running, running_http, stdio
 from mcp import Client
 from mcp.types import ElicitResult
-from reports import (
+from support.hosting import ERAS, HELLO, calling, running, running_http, stdio
+from support.reports import (
     ANYWHERE_IN_AU,
     CAMPAIGN,
     EXPORT,
@@ -25,8 +25,8 @@ from reports import (
     connected,
     holding,
 )
-from scripted import answer, good, refusal
-from troubles import at, browsing, call
+from support.scripted import answer, good, refusal
+from support.troubles import at, browsing, call
 
 pytestmark = pytest.mark.anyio
 
@@ -218,7 +218,7 @@ async def test_it_is_told_why_a_read_is_repeated(fault: bytes | None, told: str)
 async def test_the_search_for_a_lost_answer_is_told() -> None:
     async with (
         holding("/sms/history", sms_send=[LOST]) as (clicksend, upstream),
-        connected("stdio", "auto", upstream, CLICKSEND_MCP_LOOKUPS="0,0.1") as client,
+        connected("stdio", "auto", upstream, CLICKSEND_MCP_RECONCILE_AFTER="0,0.1") as client,
     ):
         reports, sending = await started(client, SEND, batch(1))
         await reports.until("The outcome is not clear: search 1 of 2 in ClickSend's records")

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from server.progress import heard, is_heard, tell
+from server.runtime.progress import has_listener, report, with_progress
 
 pytestmark = pytest.mark.anyio
 
@@ -19,12 +19,12 @@ async def sent_of(*told: tuple[str, int | None, int | None]) -> Sent:
 
     async def call() -> None:
         for number, one in enumerate(told, 1):
-            tell(*one)
+            report(*one)
             while len(sent) < number:  # noqa: ASYNC110 - bounded below
                 await anyio.sleep(0.01)
 
     with anyio.fail_after(30):
-        await heard(call(), send)
+        await with_progress(call(), send)
     return sent
 
 
@@ -58,11 +58,11 @@ async def test_what_is_told_at_once_gives_way_to_the_newest() -> None:
 
     async def call() -> str:
         for page in range(200):
-            tell(f"Read {page}", page, 200)
+            report(f"Read {page}", page, 200)
         await came.wait()
         return "done"
 
-    assert await heard(call(), send) == "done"
+    assert await with_progress(call(), send) == "done"
     assert sent == [(199, 200, "Read 199")]
 
 
@@ -74,13 +74,13 @@ async def test_who_takes_nothing_holds_nothing_up() -> None:
         await anyio.sleep_forever()
 
     async def call() -> str:
-        tell("Waiting")
+        report("Waiting")
         await asked.wait()
-        tell("Waiting still")
+        report("Waiting still")
         return "done"
 
     with anyio.fail_after(10):
-        assert await heard(call(), send) == "done"
+        assert await with_progress(call(), send) == "done"
 
 
 async def test_who_cannot_be_told_does_not_fail_the_call(caplog: pytest.LogCaptureFixture) -> None:
@@ -89,13 +89,13 @@ async def test_who_cannot_be_told_does_not_fail_the_call(caplog: pytest.LogCaptu
         raise RuntimeError("+61491570156 is gone")
 
     async def call() -> str:
-        tell("Waiting")
+        report("Waiting")
         await asked.wait()
         await anyio.wait_all_tasks_blocked()
         return "done"
 
     asked = anyio.Event()
-    assert await heard(call(), send) == "done"
+    assert await with_progress(call(), send) == "done"
     assert caplog.messages == ["progress could not be passed on: RuntimeError"]
 
 
@@ -107,8 +107,8 @@ async def test_a_fault_of_the_call_stays_as_it_is() -> None:
         raise KeyError("as it is")
 
     with pytest.raises(KeyError, match="as it is"):
-        await heard(call(), send)
-    assert not is_heard()
+        await with_progress(call(), send)
+    assert not has_listener()
 
 
 async def test_a_task_that_outlives_the_call_is_not_heard_any_more() -> None:
@@ -122,18 +122,18 @@ async def test_a_task_that_outlives_the_call_is_not_heard_any_more() -> None:
 
         async def afterwards() -> None:
             await told.wait()
-            tell("Too late")
+            report("Too late")
 
         async def call() -> None:
             tasks.start_soon(afterwards)
 
-        await heard(call(), send)
+        await with_progress(call(), send)
         told.set()
         await anyio.wait_all_tasks_blocked()
     assert sent == []
 
 
 async def test_what_nobody_listens_to_is_told_to_nobody() -> None:
-    assert not is_heard()
-    tell("Nobody", 1, 2)
-    assert not is_heard()
+    assert not has_listener()
+    report("Nobody", 1, 2)
+    assert not has_listener()

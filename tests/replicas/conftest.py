@@ -1,17 +1,12 @@
 """What the tests of replicas need: the helpers of the tests of the server and of the guard, and one fleet for all."""
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting and guarding, also when only this folder is run
-sys.path.append(str(Path(__file__).parents[1] / "guard"))
-
 from fleet import Fleet, fleet
-from guarding import Place
-from ledgers import _without_certificates, postgres  # noqa: F401 - fixtures
+from support.guarding import Place
+from support.ledgers import _without_certificates, postgres  # noqa: F401 - fixtures
 
 
 @pytest.fixture

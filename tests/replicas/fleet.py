@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 import pytest
-from guarding import Place
-from hosting import PROGRAM, environment, free_port, running
+from support.guarding import Place
+from support.hosting import PROGRAM, environment, free_port, running
 
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 NAME = "mcp.example.com"  # under which callers reach the fleet

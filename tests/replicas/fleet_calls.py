@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 from fleet import NAME
-from hosting import calling
+from support.hosting import calling
 
 ERAS = ("modern", "legacy")
 VERSIONS = {"modern": "2026-07-28", "legacy": "2025-11-25"}

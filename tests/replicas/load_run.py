@@ -1,6 +1,6 @@
 """The load run: 64 callers on three accounts, all at once, against replicas behind nginx; writes docs/load.md.
 
-python tests/replicas/load_run.py --seconds 300 --replicas 2
+PYTHONPATH=tests python tests/replicas/load_run.py --seconds 300 --replicas 2
 """
 
 import argparse
@@ -18,13 +18,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-sys.path.append(str(Path(__file__).parents[1] / "server"))  # hosting and guarding
-sys.path.append(str(Path(__file__).parents[1] / "guard"))
-
 from fleet import ACCOUNTS, Fleet, fleet, nginx_problem
 from fleet_calls import ERAS, Caller
-from guarding import Place, postgres_place
 from load_calls import Agent, Tally
+from support.guarding import Place, postgres_place
 
 PAGE = Path(__file__).parents[2] / "docs" / "load.md"
 CALLERS = 64
@@ -157,7 +154,7 @@ def _bad(run: Run) -> int:
 
 def _machine() -> str:
     import psycopg
-    from guarding import POSTGRES
+    from support.guarding import POSTGRES
 
     with psycopg.connect(POSTGRES) as link:
         number = link.info.server_version

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hosting import address_of, running
+from support.hosting import address_of, running
 
-from server.hosting.options import Hosting
-from server.hosting.registry import new_token
-from server.settings import VARIABLES, Settings, from_environment
+from server.config.http import Hosting
+from server.config.settings import VARIABLES, Settings, from_environment
+from server.hosting.callers_file import new_token
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRETS = {"CLICKSEND_API_KEY", "CLICKSEND_PASSWORD", "CLICKSEND_MCP_LEDGER", "CLICKSEND_MCP_APPROVAL_KEY"}
@@ -45,7 +45,7 @@ def environment(pod: dict[str, Any]) -> dict[str, str]:
 
 def test_the_environment_of_a_replica_is_one_that_the_server_knows(pod: dict[str, Any]) -> None:
     chosen = from_environment(environment(pod))
-    assert chosen.problem is None
+    assert chosen.config_error is None
     assert chosen.hosting.http_stateless
     assert chosen.policy.ledger and chosen.policy.approval_key
     assert environment(pod).keys() <= {variable.name for variable in VARIABLES}
@@ -68,7 +68,7 @@ def test_a_replica_is_asked_at_its_own_port_whether_it_lives_and_is_ready(pod: d
 
 def test_a_replica_has_the_time_that_a_paid_call_may_take(pod: dict[str, Any]) -> None:
     chosen = from_environment(environment(pod))
-    needed = chosen.hosting.http_grace + chosen.total_timeout + sum(chosen.lookups)
+    needed = chosen.hosting.http_grace + chosen.total_timeout + sum(chosen.reconcile_after)
     slept = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pod["terminationGracePeriodSeconds"] >= slept + needed + 10
 
@@ -97,7 +97,7 @@ def test_nginx_takes_larger_requests_and_waits_longer_than_the_server() -> None:
     (size,) = re.findall(r"client_max_body_size (\d+)m;", text)
     (waits,) = re.findall(r"proxy_read_timeout (\d+)s;", text)
     assert int(size) * 2**20 > Hosting().http_max_body
-    assert int(waits) > 3 * Settings().total_timeout + sum(Settings().lookups)
+    assert int(waits) > 3 * Settings().total_timeout + sum(Settings().reconcile_after)
     assert "proxy_buffering off;" in text
     assert "proxy_next_upstream error timeout;" in text
     assert "non_idempotent" not in text

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from guarding import Place
 from load_calls import Agent, Tally
 from load_run import CALLERS, Run, load, page
+from support.guarding import Place
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 

@@ -8,9 +8,9 @@ import httpx2
 import pytest
 from fleet import NAME, Fleet, Replica, fleet, until
 from fleet_calls import ERAS, Answer, Caller
-from guarding import SMS_TO_AU, Place
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from support.guarding import SMS_TO_AU, Place
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fleet import ACCOUNTS, PATIENCE, Fleet, Replica, fleet, until
 from fleet_calls import ERAS, Answer, Caller
-from guarding import BO, MMS, Place
+from support.guarding import BO, MMS, Place
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 

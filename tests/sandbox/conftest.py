@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from sandbox_client import MAX_WAIT, Sandbox, Web
+from support.sandbox_client import MAX_WAIT, Sandbox, Web
 
 from server.sandbox.serve import RunningSandbox, running_sandbox
 

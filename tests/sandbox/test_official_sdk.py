@@ -7,7 +7,7 @@ from typing import Any
 import clicksend
 import pytest
 from clicksend.exceptions import ApiException, ForbiddenException, NotFoundException, UnauthorizedException
-from sandbox_client import ANA, HOUR, Sandbox, Web, until
+from support.sandbox_client import ANA, HOUR, Sandbox, Web, until
 
 # Fields of real answers which the SDK's models do not know.
 UNKNOWN_TO_THE_SDK = {"data._currency", "data.ai_enabled"}

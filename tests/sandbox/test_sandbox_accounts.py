@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from sandbox_client import ANA, HOUR, Sandbox
+from support.sandbox_client import ANA, HOUR, Sandbox
 
 
 def test_the_account_shows_a_secret_as_the_real_one_does(sandbox: Sandbox) -> None:

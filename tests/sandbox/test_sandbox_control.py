@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from sandbox_client import ANA, HOUR, MAX_WAIT, Sandbox, Web
+from support.sandbox_client import ANA, HOUR, MAX_WAIT, Sandbox, Web
 
 from server.sandbox import calls
 from server.sandbox.app import build_app

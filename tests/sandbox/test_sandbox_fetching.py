@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from sandbox_client import ANA, Sandbox, Web, until
+from support.sandbox_client import ANA, Sandbox, Web, until
 
 from server.sandbox.fetching import MayReach, is_public
 from server.sandbox.serve import running_sandbox

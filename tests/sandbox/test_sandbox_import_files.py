@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
 import pytest
-from sandbox_client import ANA, Sandbox, Web, until
+from support.sandbox_client import ANA, Sandbox, Web, until
 
 COLUMNS = ("phone", "first_name", "last_name")
 PEOPLE = [("+491701234567", "Jürgen", "Weiß"), ("+33612345678", "Zoë", "Lévêque")]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sandbox_client import ANA, BEN, HOUR, Sandbox, Web, until
+from support.sandbox_client import ANA, BEN, HOUR, Sandbox, Web, until
 
 OURS = "+61400000999"
 

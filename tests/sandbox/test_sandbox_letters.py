@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sandbox_client import HOUR, Sandbox
+from support.sandbox_client import HOUR, Sandbox
 
 PDF = "https://files.example/letter.pdf"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_client import ANA, BEN, HOUR, Sandbox, Web, until
+from support.sandbox_client import ANA, BEN, HOUR, Sandbox, Web, until
 
 
 def contacts(sandbox: Sandbox, list_id: int, **query: Any) -> list[dict[str, Any]]:

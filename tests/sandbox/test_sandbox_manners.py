@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_client import ANA, HOUR, Sandbox
+from support.sandbox_client import ANA, HOUR, Sandbox
 
 PAGE = "/_sandbox/inbox"
 

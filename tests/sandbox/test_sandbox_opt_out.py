@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sandbox_client import ANA, BEN, HOUR, Sandbox
+from support.sandbox_client import ANA, BEN, HOUR, Sandbox
 
 LIST = "Opt-Out List"
 

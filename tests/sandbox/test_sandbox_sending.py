@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sandbox_client import ANA, BEN, HOUR, Sandbox
+from support.sandbox_client import ANA, BEN, HOUR, Sandbox
 
 PART = Decimal("0.0792")  # to Australia
 GIF = "https://files.example/cake.gif"

@@ -13,7 +13,7 @@ from mcp import Client, StdioServerParameters
 from pydantic import ValidationError
 
 from schemas.envelope import Envelope
-from schemas.refusal import explain
+from schemas.explain import explain
 from server.sandbox.serve import RunningSandbox
 from tools.catalog import CATALOG
 

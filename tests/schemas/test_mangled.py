@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from asking import (
+from support.asking import (
     CAMPAIGN,
     CANCEL_ALL,
     CHANGE,

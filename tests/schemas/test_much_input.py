@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from asking import (
+from support.asking import (
     CONTACT,
     EXPORT,
     HISTORY,
@@ -24,10 +24,10 @@ from asking import (
     sms,
 )
 
+import schemas.explain
 import schemas.fields
-import schemas.refusal
 from schemas.base import MOST_DIGITS, has_long_number
-from schemas.refusal import explain
+from schemas.explain import explain
 from tools.catalog import CATALOG
 
 HUGE = 10_000_000  # characters

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from asking import CONTACT, MMS, NUMBER, PRICE, RULE, SMS, contact, mms, refusal, request, rule, sms
+from support.asking import CONTACT, MMS, NUMBER, PRICE, RULE, SMS, contact, mms, refusal, request, rule, sms
 
 SPELLINGS = (
     "+61.411.111.111",

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from strategies import JSON, arguments, mangled
+from support.strategies import JSON, arguments, mangled
 
 from schemas.base import Arguments
-from schemas.refusal import explain
+from schemas.explain import explain
 from tools.action import Action
 from tools.catalog import CATALOG
 

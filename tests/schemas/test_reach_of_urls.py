@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from asking import CAMPAIGN, IMPORT, LETTER, MMS, RULE, campaign, imported, letter, mms, refusal, request, rule
+from support.asking import CAMPAIGN, IMPORT, LETTER, MMS, RULE, campaign, imported, letter, mms, refusal, request, rule
 
 from schemas.web import context_of, is_web_address
 

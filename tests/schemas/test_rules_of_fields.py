@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from asking import (
+from support.asking import (
     CAMPAIGN,
     CAMPAIGNS,
     CANCEL_ALL,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from asking import LETTER, MMS, PRICE, SMS, address, message, mms, refusal, refused, request
+from support.asking import LETTER, MMS, PRICE, SMS, address, message, mms, refusal, refused, request
 
 import schemas.duplicates
 from tools.catalog import CATALOG

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hosting import HELLO, calling, running
+from support.hosting import HELLO, calling, running
 
 pytestmark = pytest.mark.anyio
 

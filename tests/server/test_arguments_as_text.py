@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from hosting import HELLO, PATIENCE, calling, running, running_http
-from scripted import SECRET, USERNAME, good, says, scripted
+from support.hosting import HELLO, PATIENCE, calling, running, running_http
+from support.scripted import SECRET, USERNAME, good, says, scripted
 
 pytestmark = pytest.mark.anyio
 

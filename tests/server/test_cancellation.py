@@ -7,12 +7,22 @@ from dataclasses import dataclass
 import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
-from inputs import GOOD
-from scripted import PATIENCE, Conversation, Upstream, good, keeps_silent, refusal, says, says_when_released, scripted
+from support.inputs import GOOD
+from support.scripted import (
+    PATIENCE,
+    Conversation,
+    Upstream,
+    good,
+    keeps_silent,
+    refusal,
+    says,
+    says_when_released,
+    scripted,
+)
 
 from schemas.envelope import Envelope
-from server.dispatch import Dispatcher
-from server.policy import Policy
+from server.calls.dispatch import Dispatcher
+from server.config.policy import Policy
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio

@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from hosting import run, running
 from mcp import Client
-from scripted import BASIC, SECRET, USERNAME, answer, drops, good, refusal, says, scripted
+from support.hosting import run, running
+from support.scripted import BASIC, SECRET, USERNAME, answer, drops, good, refusal, says, scripted
 
-from server.cli import main
-from server.protocol import build_server
-from server.settings import Settings
+from server.cli.main import main
+from server.config.settings import Settings
+from server.protocol.server import build_server
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import gzip
 from dataclasses import dataclass
 
 import pytest
-from scripted import (
+from support.scripted import (
     BASIC,
     PATIENCE,
     SECRET,
@@ -25,10 +25,10 @@ from scripted import (
     scripted,
 )
 
-from server.client import MAX_ANSWER_BYTES, ClickSend
-from server.errors import NOT_FROM_THE_API, ClickSendError, Declined, NeverReached, NoUsableAnswer
-from server.flight import Flight
-from server.settings import Credentials, Settings
+from server.clicksend.client import MAX_ANSWER_BYTES, ClickSend
+from server.clicksend.errors import NOT_FROM_THE_API, ClickSendError, NotSent, OutcomeUnknown, Rejected
+from server.clicksend.flight import Flight
+from server.config.settings import Credentials, Settings
 from tools.action import Request
 
 pytestmark = pytest.mark.anyio
@@ -71,7 +71,7 @@ class Passing:
 
     id: str
     script: Script
-    passing: bool
+    transient: bool
 
 
 CUT_HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: appl"
@@ -94,71 +94,71 @@ OWN_FAULT = "HTTP {}, a fault on ClickSend's side"
 RATE_LIMIT = refusal(429, "HTTP_TOO_MANY_REQUESTS", "Retry-After: 39")
 
 CASES = (
-    Case("dropped before the answer", drops, NoUsableAnswer, "the connection broke"),
-    Case("closed before the answer", says_and_closes(b""), NoUsableAnswer, CLOSED),
-    Case("cut in the headers", says_and_closes(CUT_HEADERS), NoUsableAnswer, CLOSED),
-    Case("not HTTP", says_and_closes(GARBAGE), NoUsableAnswer, CLOSED),
-    Case("body cut off", says_and_closes(TRUNCATED), NoUsableAnswer, CLOSED),
-    Case("chunk cut off", says_and_closes(HALF_A_CHUNK), NoUsableAnswer, CLOSED),
-    Case("last chunk missing", says_and_closes(NO_LAST_CHUNK), NoUsableAnswer, CLOSED),
-    Case("wrong gzip", says(WRONG_GZIP), NoUsableAnswer, "the answer cannot be decoded"),
-    Case("half a gzip", says(HALF_A_GZIP), NoUsableAnswer, NOT_JSON),
-    Case("too large", says(TOO_LARGE), NoUsableAnswer, TOO_BIG),
-    Case("too large, length untold", says_and_closes(TOO_LARGE_UNTOLD), NoUsableAnswer, TOO_BIG),
-    Case("too large once unpacked", says(BOMB), NoUsableAnswer, TOO_BIG),
-    Case("HTML", says(html(200)), NoUsableAnswer, NOT_JSON),
-    Case("empty body", says(answer(200)), NoUsableAnswer, "HTTP 200 with an empty body"),
-    Case("JSON array", says(answer(200, [])), NoUsableAnswer, NOT_JSON),
-    Case("JSON number", says(answer(200, 7)), NoUsableAnswer, NOT_JSON),
-    Case("JSON null", says(answer(200, b"null")), NoUsableAnswer, NOT_JSON),
-    Case("broken JSON", says(answer(200, b'{"data": {')), NoUsableAnswer, NOT_JSON),
-    Case("NaN", says(answer(200, b'{"data": {"balance": NaN}}')), NoUsableAnswer, NOT_JSON),
-    Case("Infinity", says(answer(200, b'{"data": {"balance": Infinity}}')), NoUsableAnswer, NOT_JSON),
-    Case("minus Infinity", says(answer(200, b'{"data": [-Infinity]}')), NoUsableAnswer, NOT_JSON),
-    Case("a number beyond all bounds", says(answer(200, b'{"data": 1e999}')), NoUsableAnswer, NOT_JSON),
-    Case("nested too deep", says(NESTED), NoUsableAnswer, NOT_JSON),
-    Case("500", says(refusal(500, "INTERNAL_SERVER_ERROR")), NoUsableAnswer, OWN_FAULT.format(500), has_answer=True),
-    Case("500 HTML", says(html(500)), NoUsableAnswer, OWN_FAULT.format(500)),
-    Case("502 HTML", says(html(502)), NoUsableAnswer, OWN_FAULT.format(502)),
-    Case("504 HTML", says(html(504)), NoUsableAnswer, OWN_FAULT.format(504)),
-    Case("503", says(refusal(503, "UNAVAILABLE")), NoUsableAnswer, OWN_FAULT.format(503), has_answer=True),
-    Case("503 HTML", says(html(503)), NoUsableAnswer, OWN_FAULT.format(503)),
-    Case("503 with a time", says(refusal(503, "UNAVAILABLE", "Retry-After: 9")), NoUsableAnswer,
+    Case("dropped before the answer", drops, OutcomeUnknown, "the connection broke"),
+    Case("closed before the answer", says_and_closes(b""), OutcomeUnknown, CLOSED),
+    Case("cut in the headers", says_and_closes(CUT_HEADERS), OutcomeUnknown, CLOSED),
+    Case("not HTTP", says_and_closes(GARBAGE), OutcomeUnknown, CLOSED),
+    Case("body cut off", says_and_closes(TRUNCATED), OutcomeUnknown, CLOSED),
+    Case("chunk cut off", says_and_closes(HALF_A_CHUNK), OutcomeUnknown, CLOSED),
+    Case("last chunk missing", says_and_closes(NO_LAST_CHUNK), OutcomeUnknown, CLOSED),
+    Case("wrong gzip", says(WRONG_GZIP), OutcomeUnknown, "the answer cannot be decoded"),
+    Case("half a gzip", says(HALF_A_GZIP), OutcomeUnknown, NOT_JSON),
+    Case("too large", says(TOO_LARGE), OutcomeUnknown, TOO_BIG),
+    Case("too large, length untold", says_and_closes(TOO_LARGE_UNTOLD), OutcomeUnknown, TOO_BIG),
+    Case("too large once unpacked", says(BOMB), OutcomeUnknown, TOO_BIG),
+    Case("HTML", says(html(200)), OutcomeUnknown, NOT_JSON),
+    Case("empty body", says(answer(200)), OutcomeUnknown, "HTTP 200 with an empty body"),
+    Case("JSON array", says(answer(200, [])), OutcomeUnknown, NOT_JSON),
+    Case("JSON number", says(answer(200, 7)), OutcomeUnknown, NOT_JSON),
+    Case("JSON null", says(answer(200, b"null")), OutcomeUnknown, NOT_JSON),
+    Case("broken JSON", says(answer(200, b'{"data": {')), OutcomeUnknown, NOT_JSON),
+    Case("NaN", says(answer(200, b'{"data": {"balance": NaN}}')), OutcomeUnknown, NOT_JSON),
+    Case("Infinity", says(answer(200, b'{"data": {"balance": Infinity}}')), OutcomeUnknown, NOT_JSON),
+    Case("minus Infinity", says(answer(200, b'{"data": [-Infinity]}')), OutcomeUnknown, NOT_JSON),
+    Case("a number beyond all bounds", says(answer(200, b'{"data": 1e999}')), OutcomeUnknown, NOT_JSON),
+    Case("nested too deep", says(NESTED), OutcomeUnknown, NOT_JSON),
+    Case("500", says(refusal(500, "INTERNAL_SERVER_ERROR")), OutcomeUnknown, OWN_FAULT.format(500), has_answer=True),
+    Case("500 HTML", says(html(500)), OutcomeUnknown, OWN_FAULT.format(500)),
+    Case("502 HTML", says(html(502)), OutcomeUnknown, OWN_FAULT.format(502)),
+    Case("504 HTML", says(html(504)), OutcomeUnknown, OWN_FAULT.format(504)),
+    Case("503", says(refusal(503, "UNAVAILABLE")), OutcomeUnknown, OWN_FAULT.format(503), has_answer=True),
+    Case("503 HTML", says(html(503)), OutcomeUnknown, OWN_FAULT.format(503)),
+    Case("503 with a time", says(refusal(503, "UNAVAILABLE", "Retry-After: 9")), OutcomeUnknown,
          OWN_FAULT.format(503), has_answer=True),
-    Case("503 HTML with a time", says(answer(503, HTML, "Retry-After: 9", kind="text/html")), NoUsableAnswer,
+    Case("503 HTML with a time", says(answer(503, HTML, "Retry-After: 9", kind="text/html")), OutcomeUnknown,
          OWN_FAULT.format(503)),
-    Case("500 with a time", says(refusal(500, "INTERNAL_SERVER_ERROR", "Retry-After: 9")), NoUsableAnswer,
+    Case("500 with a time", says(refusal(500, "INTERNAL_SERVER_ERROR", "Retry-After: 9")), OutcomeUnknown,
          OWN_FAULT.format(500), has_answer=True),
-    Case("400", says(refusal(400, "BAD_REQUEST")), Declined, "BAD_REQUEST: No.", 400, has_answer=True),
-    Case("400 HTML", says(html(400)), Declined, NOT_FROM_THE_API, 400),
-    Case("401", says(refusal(401, "UNAUTHORIZED")), Declined, "UNAUTHORIZED: No.", 401, has_answer=True),
-    Case("403", says(refusal(403, "FORBIDDEN")), Declined, "FORBIDDEN: No.", 403, has_answer=True),
-    Case("403 HTML", says(html(403)), Declined, NOT_FROM_THE_API, 403),
-    Case("404", says(refusal(404, "NOT_FOUND")), Declined, "NOT_FOUND: No.", 404, has_answer=True),
-    Case("405", says(refusal(405, "NOT_FOUND")), Declined, "NOT_FOUND: No.", 405, has_answer=True),
-    Case("429", says(RATE_LIMIT), Declined, "HTTP_TOO_MANY_REQUESTS: No.", 429, has_answer=True),
-    Case("401 inside 200", says(answer(200, envelope(None, 401, "UNAUTHORIZED", "No."))), Declined,
+    Case("400", says(refusal(400, "BAD_REQUEST")), Rejected, "BAD_REQUEST: No.", 400, has_answer=True),
+    Case("400 HTML", says(html(400)), Rejected, NOT_FROM_THE_API, 400),
+    Case("401", says(refusal(401, "UNAUTHORIZED")), Rejected, "UNAUTHORIZED: No.", 401, has_answer=True),
+    Case("403", says(refusal(403, "FORBIDDEN")), Rejected, "FORBIDDEN: No.", 403, has_answer=True),
+    Case("403 HTML", says(html(403)), Rejected, NOT_FROM_THE_API, 403),
+    Case("404", says(refusal(404, "NOT_FOUND")), Rejected, "NOT_FOUND: No.", 404, has_answer=True),
+    Case("405", says(refusal(405, "NOT_FOUND")), Rejected, "NOT_FOUND: No.", 405, has_answer=True),
+    Case("429", says(RATE_LIMIT), Rejected, "HTTP_TOO_MANY_REQUESTS: No.", 429, has_answer=True),
+    Case("401 inside 200", says(answer(200, envelope(None, 401, "UNAUTHORIZED", "No."))), Rejected,
          "UNAUTHORIZED: No.", 401, has_answer=True),
-    Case("500 inside 200", says(answer(200, envelope(None, 500, "INTERNAL_SERVER_ERROR", "No."))), NoUsableAnswer,
+    Case("500 inside 200", says(answer(200, envelope(None, 500, "INTERNAL_SERVER_ERROR", "No."))), OutcomeUnknown,
          OWN_FAULT.format(500), has_answer=True),
-    Case("401 as text inside 200", says(answer(200, envelope(None, "401", "UNAUTHORIZED", "No."))), Declined,
+    Case("401 as text inside 200", says(answer(200, envelope(None, "401", "UNAUTHORIZED", "No."))), Rejected,
          "UNAUTHORIZED: No.", 401, has_answer=True),
-    Case("500 as text inside 200", says(answer(200, envelope(None, "500", "OUCH", "No."))), NoUsableAnswer,
+    Case("500 as text inside 200", says(answer(200, envelope(None, "500", "OUCH", "No."))), OutcomeUnknown,
          OWN_FAULT.format(500), has_answer=True),
-    *(Case(f"SUCCESS that is a {inner} as well", says(answer(200, envelope({}, inner))), NoUsableAnswer,
+    *(Case(f"SUCCESS that is a {inner} as well", says(answer(200, envelope({}, inner))), OutcomeUnknown,
            f"HTTP 200 says both SUCCESS and http_code {inner}", has_answer=True) for inner in (100, 302, 400, 500)),
-    *(Case(f"{code} inside 200", says(answer(200, envelope({}, 200, code, "Hm."))), NoUsableAnswer,
+    *(Case(f"{code} inside 200", says(answer(200, envelope({}, 200, code, "Hm."))), OutcomeUnknown,
            NEITHER.format(f"{code}: Hm."), has_answer=True) for code in ("success", "OK", "Queued", "", 200, 400)),
-    Case("503 inside 200", says(answer(200, envelope(None, 503, "UNAVAILABLE", "No."))), NoUsableAnswer,
+    Case("503 inside 200", says(answer(200, envelope(None, 503, "UNAVAILABLE", "No."))), OutcomeUnknown,
          OWN_FAULT.format(503), has_answer=True),
-    *(Case(f"{code} inside 200", says(answer(200, envelope(None, 200, code, "Oops."))), NoUsableAnswer,
+    *(Case(f"{code} inside 200", says(answer(200, envelope(None, 200, code, "Oops."))), OutcomeUnknown,
            NEITHER.format(f"{code}: Oops."), has_answer=True)
       for code in ("INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SOMETHING_IS_WRONG")),
-    Case("refusal inside 200", says(answer(200, envelope(None, 200, "INSUFFICIENT_CREDIT", "No."))), Declined,
+    Case("refusal inside 200", says(answer(200, envelope(None, 200, "INSUFFICIENT_CREDIT", "No."))), Rejected,
          "INSUFFICIENT_CREDIT: No.", 200, has_answer=True),
-    Case("a call refused inside 200", says(answer(200, envelope(None, 200, "BAD_REQUEST", "No."))), Declined,
+    Case("a call refused inside 200", says(answer(200, envelope(None, 200, "BAD_REQUEST", "No."))), Rejected,
          "BAD_REQUEST: No.", 200, has_answer=True),
-    Case("integer code inside 400", says(answer(400, envelope(None, 400, 400, "No."))), Declined, "400: No.", 400,
+    Case("integer code inside 400", says(answer(400, envelope(None, 400, 400, "No."))), Rejected, "400: No.", 400,
          has_answer=True),
 )  # fmt: skip
 
@@ -178,14 +178,14 @@ async def test_a_refused_connection_was_never_reached(request_: Request) -> None
     async with scripted(drops) as upstream:
         settings = upstream.settings()
     fault = await fault_of(settings, request_)
-    assert isinstance(fault, NeverReached)
+    assert isinstance(fault, NotSent)
     assert upstream.connections == 0
 
 
 async def test_an_unknown_host_was_never_reached() -> None:
     credentials = Credentials("ana", "secret-of-ana")
     fault = await fault_of(Settings(credentials=credentials, base_url="https://clicksend.invalid"))
-    assert isinstance(fault, NeverReached)
+    assert isinstance(fault, NotSent)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ async def test_an_unknown_host_was_never_reached() -> None:
 async def test_retry_after_is_kept_where_it_is_in_seconds(header: str, seconds: int | None) -> None:
     async with scripted(says(refusal(429, "HTTP_TOO_MANY_REQUESTS", f"Retry-After: {header}"))) as upstream:
         fault = await fault_of(upstream.settings())
-    assert isinstance(fault, Declined)
+    assert isinstance(fault, Rejected)
     assert fault.retry_after == seconds
 
 
@@ -207,8 +207,8 @@ async def test_a_redirect_is_not_followed_and_tells_nothing(status: int) -> None
         location = f"Location: {elsewhere.url}/v3/sms/send"
         async with scripted(says(answer(status, None, location))) as upstream:
             fault = await fault_of(upstream.settings())
-    assert isinstance(fault, NoUsableAnswer)
-    assert not fault.passing
+    assert isinstance(fault, OutcomeUnknown)
+    assert not fault.transient
     assert "CLICKSEND_BASE_URL may be wrong" in fault.reason
     assert elsewhere.connections == 0
     assert len(upstream.requests) == 1
@@ -221,7 +221,7 @@ async def test_a_status_that_is_no_answer_of_http_tells_nothing(status: str) -> 
     head = f"HTTP/1.1 {status} Odd\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     async with scripted(says_and_closes(head.encode() + body)) as upstream:
         fault = await fault_of(upstream.settings(), SEND)
-    assert isinstance(fault, NoUsableAnswer)
+    assert isinstance(fault, OutcomeUnknown)
     assert len(upstream.requests) == 1
 
 
@@ -289,8 +289,8 @@ PASSING = (
 async def test_only_a_broken_connection_and_a_5xx_may_well_pass(case: Passing) -> None:
     async with scripted(case.script) as upstream:
         fault = await fault_of(upstream.settings())
-    assert isinstance(fault, NoUsableAnswer)
-    assert fault.passing is case.passing
+    assert isinstance(fault, OutcomeUnknown)
+    assert fault.transient is case.transient
 
 
 async def test_a_read_carries_credentials_and_no_body() -> None:
@@ -338,7 +338,7 @@ async def test_calls_share_one_connection() -> None:
     async with scripted(says_in_turn([good(1), refusal(404, "NOT_FOUND"), good(3)])) as upstream:
         clicksend = OneAccount(upstream.settings())
         await clicksend.send(READ)
-        with pytest.raises(Declined):
+        with pytest.raises(Rejected):
             await clicksend.send(READ)
         await clicksend.send(READ)
         await clicksend.aclose()

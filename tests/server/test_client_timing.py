@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import anyio
 import pytest
-from scripted import (
+from support.scripted import (
     PATIENCE,
     SECRET,
     USERNAME,
@@ -22,9 +22,9 @@ from scripted import (
     trickles,
 )
 
-from server.errors import ClickSendError, NeverReached, NoUsableAnswer
-from server.flight import Flight
-from server.settings import Credentials, Settings
+from server.clicksend.errors import ClickSendError, NotSent, OutcomeUnknown
+from server.clicksend.flight import Flight
+from server.config.settings import Credentials, Settings
 from tools.action import Request
 
 pytestmark = pytest.mark.anyio
@@ -62,29 +62,29 @@ async def test_a_host_that_does_not_accept_is_given_up_at_the_connect_deadline()
     with ExitStack() as sockets:
         settings = Settings(Credentials("ana", "secret"), base_url=full_backlog(sockets), connect_timeout=0.2)
         fault, left = await fault_of(settings)
-    assert isinstance(fault, NeverReached)
+    assert isinstance(fault, NotSent)
     assert (fault.reason, left) == (f"no connection to {settings.base_url.removeprefix('http://')} in time", False)
 
 
 async def test_a_total_deadline_that_strikes_before_there_is_a_connection_means_never_reached() -> None:
     with ExitStack() as sockets:
         fault, left = await fault_of(Settings(Credentials("ana", "secret"), base_url=full_backlog(sockets)), 0.2)
-    assert isinstance(fault, NeverReached)
+    assert isinstance(fault, NotSent)
     assert (fault.reason, left) == ("no connection within 0.2 s", False)
 
 
 async def test_a_total_deadline_that_strikes_after_the_request_has_left_is_no_usable_answer() -> None:
     async with scripted(keeps_silent) as upstream:
         fault, left = await fault_of(upstream.settings(), 0.2)
-    assert isinstance(fault, NoUsableAnswer)
-    assert (fault.reason, fault.passing, left) == ("no complete answer within 0.2 s", False, True)
+    assert isinstance(fault, OutcomeUnknown)
+    assert (fault.reason, fault.transient, left) == ("no complete answer within 0.2 s", False, True)
 
 
 async def test_silence_ends_at_the_read_deadline() -> None:
     async with scripted(keeps_silent) as upstream:
         fault, left = await fault_of(upstream.settings(read_timeout=0.2))
         await upstream.wait(upstream.hung_up)
-    assert isinstance(fault, NoUsableAnswer)
+    assert isinstance(fault, OutcomeUnknown)
     assert (fault.reason, left) == ("the answer did not come in time", True)
     assert len(upstream.requests) == 1
 
@@ -92,7 +92,7 @@ async def test_silence_ends_at_the_read_deadline() -> None:
 async def test_a_trickle_of_bytes_ends_at_the_total_deadline() -> None:
     async with scripted(trickles(good("x" * 1000), pause=0.02)) as upstream:
         fault, _ = await fault_of(upstream.settings(read_timeout=5, total_timeout=0.3))
-    assert isinstance(fault, NoUsableAnswer)
+    assert isinstance(fault, OutcomeUnknown)
     assert fault.reason == "no complete answer within 0.3 s"
 
 
@@ -118,13 +118,13 @@ async def test_a_refused_connection_does_not_count_as_leaving() -> None:
     async with scripted(drops) as upstream:
         settings = upstream.settings()
     fault, left = await fault_of(settings)
-    assert (type(fault), left) == (NeverReached, False)
+    assert (type(fault), left) == (NotSent, False)
 
 
 async def test_a_dropped_request_counts_as_leaving() -> None:
     async with scripted(drops) as upstream:
         fault, left = await fault_of(upstream.settings())
-    assert (type(fault), left) == (NoUsableAnswer, True)
+    assert (type(fault), left) == (OutcomeUnknown, True)
 
 
 # --- through a proxy -----------------------------------------------------------------------------
@@ -140,20 +140,20 @@ async def test_a_proxy_that_hangs_has_not_let_a_request_leave(monkeypatch: pytes
     async with scripted(keeps_silent) as proxy:
         fault, left = await fault_of(through(proxy, monkeypatch), 0.3)
     assert proxy.requests[0].line.startswith("CONNECT clicksend.invalid:443")
-    assert (type(fault), fault.reason, left) == (NeverReached, "no connection within 0.3 s", False)
+    assert (type(fault), fault.reason, left) == (NotSent, "no connection within 0.3 s", False)
 
 
 async def test_a_proxy_that_drops_the_connection_has_not_let_a_request_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scripted(drops) as proxy:
         fault, left = await fault_of(through(proxy, monkeypatch))
     assert len(proxy.requests) == 1
-    assert (type(fault), fault.reason, left) == (NeverReached, "the connection to clicksend.invalid:443 broke", False)
+    assert (type(fault), fault.reason, left) == (NotSent, "the connection to clicksend.invalid:443 broke", False)
 
 
 async def test_a_proxy_that_refuses_has_not_let_a_request_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scripted(says(answer(502))) as proxy:
         fault, left = await fault_of(through(proxy, monkeypatch))
-    assert (type(fault), left) == (NeverReached, False)
+    assert (type(fault), left) == (NotSent, False)
     assert "authorization" not in proxy.requests[0].headers
 
 
@@ -175,7 +175,7 @@ async def test_a_full_pool_is_waited_for_up_to_the_connect_deadline() -> None:
             for _ in range(POOL):
                 tasks.start_soon(clicksend.send, READ)
             await full(upstream)
-            with pytest.raises(NeverReached) as caught, anyio.fail_after(5):
+            with pytest.raises(NotSent) as caught, anyio.fail_after(5):
                 await clicksend.send(SEND, flight)
             upstream.released.set()
         await clicksend.aclose()
@@ -190,7 +190,7 @@ async def test_a_total_deadline_that_strikes_in_a_full_pool_means_never_reached(
             for _ in range(POOL):
                 tasks.start_soon(clicksend.send, READ)
             await full(upstream)
-            with pytest.raises(NeverReached) as caught:
+            with pytest.raises(NotSent) as caught:
                 await clicksend.send(SEND, seconds=0.2)
             upstream.released.set()
         await clicksend.aclose()

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-import hosting
 import pytest
-from hosting import ERAS, PATIENCE, running_http
-from inputs import GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
 from mcp import Client
-from scripted import BASIC, SECRET, USERNAME, good, says, scripted
+from support import hosting
+from support.hosting import ERAS, PATIENCE, running_http
+from support.inputs import GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
+from support.scripted import BASIC, SECRET, USERNAME, good, says, scripted
 
 pytestmark = pytest.mark.anyio
 

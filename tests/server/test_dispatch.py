@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from inputs import BAD, GOOD
-from scripted import (
+from support.inputs import BAD, GOOD
+from support.scripted import (
     Script,
     answer,
     drops,
@@ -20,8 +20,8 @@ from scripted import (
 )
 
 from schemas.envelope import Envelope
-from server.dispatch import Dispatcher
-from server.settings import Settings, from_environment
+from server.calls.dispatch import Dispatcher
+from server.config.settings import Settings, from_environment
 from tools.action import Action, Effect
 from tools.catalog import CATALOG
 
@@ -148,7 +148,7 @@ async def test_every_action_tells_after_a_lost_answer_what_may_have_happened() -
             assert error == "No usable answer from ClickSend: the connection broke. Reading again is safe.", slug
             continue
         assert error.startswith("OUTCOME UNKNOWN: the connection broke."), slug
-        where = action.shown_by or "the ClickSend dashboard"
+        where = action.verified_with or "the ClickSend dashboard"
         assert where in error, slug
         assert where == "the ClickSend dashboard" or CATALOG[where].effect is Effect.READ, slug
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
-from days import ANA, CSV, Call, control, own_account, whole_day
-from hosting import ERAS, PATIENCE, running_http, stdio
 from mcp import Client
-from scripted import SECRET, answer, good, says, scripted
+from support.days import ANA, CSV, Call, control, own_account, whole_day
+from support.hosting import ERAS, PATIENCE, running_http, stdio
+from support.scripted import SECRET, answer, good, says, scripted
 
-from server.dispatch import Dispatcher
+from server.calls.dispatch import Dispatcher
+from server.config.settings import Credentials, Settings
 from server.sandbox.serve import RunningSandbox
-from server.settings import Credentials, Settings
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +106,7 @@ async def test_the_sandbox_flag_may_come_before_the_command() -> None:
 async def dispatching(sandbox: RunningSandbox, **changes: Any) -> AsyncIterator[Call]:
     """Call actions in this process; returns the envelope."""
     credentials = Credentials(sandbox.username, sandbox.api_key)
-    settings = Settings(credentials=credentials, base_url=sandbox.url, lookups=(), **changes)
+    settings = Settings(credentials=credentials, base_url=sandbox.url, reconcile_after=(), **changes)
     async with Dispatcher(settings) as dispatcher:
 
         async def call(name: str, /, **arguments: Any) -> Any:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hosting import PATIENCE, environment
+from support.hosting import PATIENCE, environment
 
 PROGRAM = str(Path(sys.executable).with_name("clicksend-mcp"))
 WAYS = {"the command": (PROGRAM,), "the module": (sys.executable, "-P", "-m", "clicksend_mcp")}

@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
-from hosting import PATIENCE, running_http
+from support.hosting import PATIENCE, running_http
 
-from server.framing import refusal
+from server.protocol.framing import refusal
 
 pytestmark = pytest.mark.anyio
 

@@ -15,19 +15,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from inputs import GOOD
-from scripted import BASIC, SECRET, USERNAME, Conversation, OneAccount, answer, envelope, good, says, scripted
+from support.inputs import GOOD
+from support.scripted import BASIC, SECRET, USERNAME, Conversation, OneAccount, answer, envelope, good, says, scripted
 
 from schemas.envelope import Envelope
-from server.client import MAX_ANSWER_BYTES
-from server.dispatch import Dispatcher
-from server.errors import NeverReached, NoUsableAnswer
-from server.flight import Flight
-from server.guard.questions import Question
-from server.logs import configure
-from server.policy import Approval, Policy
-from server.removing import REMOVED, Remover
-from server.settings import Credentials, Settings
+from server.calls.dispatch import Dispatcher
+from server.clicksend.client import MAX_ANSWER_BYTES
+from server.clicksend.errors import NotSent, OutcomeUnknown
+from server.clicksend.flight import Flight
+from server.clicksend.redact import REMOVED, Redactor
+from server.config.policy import Approval, Policy
+from server.config.settings import Credentials, Settings
+from server.guard.decisions import Question
+from server.runtime.logs import configure
 from tools.action import Request
 from tools.catalog import CATALOG
 
@@ -65,7 +65,7 @@ async def test_an_answer_in_other_layers_than_one_that_was_asked_for_is_not_unpa
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with scripted(says(answer(200, LAYERS[encoding], f"Content-Encoding: {encoding}"))) as upstream:
         clicksend = OneAccount(upstream.settings())
-        with pytest.raises(NoUsableAnswer, match="packed in a way that was not asked for"):
+        with pytest.raises(OutcomeUnknown, match="packed in a way that was not asked for"):
             await clicksend.send(READ)
         await clicksend.aclose()
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MUCH / 2
@@ -82,7 +82,7 @@ async def test_one_layer_is_unpacked_up_to_the_limit_and_no_further(encoding: st
             if fits:
                 assert (await clicksend.send(READ)).body == {"http_code": 200}
             else:
-                with pytest.raises(NoUsableAnswer, match="larger than 10 MB"):
+                with pytest.raises(OutcomeUnknown, match="larger than 10 MB"):
                     await clicksend.send(READ)
             await clicksend.aclose()
         assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MUCH / 2
@@ -146,7 +146,7 @@ async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() ->
         asking = Settings(own, base_url=upstream.url, policy=Policy(approval=Approval(always=True)))
         for settings, arguments in (
             (upstream.settings(), wrong),
-            (Settings(own, problem=f"{SECRET} is no key"), GOOD[SEND.slug]),
+            (Settings(own, config_error=f"{SECRET} is no key"), GOOD[SEND.slug]),
             (asking, {"messages": [message]}),
         ):
             async with Dispatcher(settings) as dispatcher:
@@ -161,7 +161,7 @@ async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() ->
 @pytest.mark.parametrize("many", [1, 2, 7])
 def test_the_key_is_found_wherever_odd_spellings_begin_in_it(before: str, many: int) -> None:
     """M5: the quick search looks only at what may be a key, and that at any place of it."""
-    remover = Remover(Credentials(USERNAME, SECRET))
+    remover = Redactor(Credentials(USERNAME, SECRET))
     for gap in ("\u200b", "\n", "\ud800"):
         for place in range(1, len(SECRET) - many):
             cut = [SECRET[:place], *SECRET[place : place + many - 1], SECRET[place + many - 1 :]]
@@ -180,7 +180,7 @@ async def test_what_does_not_hold_the_key_stays_as_it_is() -> None:
 def test_a_secret_with_characters_that_json_escapes_is_found_too() -> None:
     """M5: quotes, slashes and what is not ASCII."""
     for secret in ('pass"word/1', "Größe-geheim", "a\\nb\\tc\\d\\e", "50%+off=now"):
-        remover = Remover(Credentials("ana", secret))
+        remover = Redactor(Credentials("ana", secret))
         for ascii_only in (True, False):
             text = json.dumps({"v": f"x{secret}y"}, ensure_ascii=ascii_only)
             assert remover.is_in(text), text
@@ -235,8 +235,8 @@ async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
             turns += 1
 
     parsed: list[int] = []
-    import server.client as client
-    import server.dispatch as dispatch
+    import server.calls.dispatch as dispatch
+    import server.clicksend.client as client
 
     for module, name in ((client, "_answer"), (dispatch, "render")):
         function = getattr(module, name)
@@ -312,7 +312,7 @@ async def untrusted(folder: Path) -> AsyncIterator[int]:
 async def unreached(base_url: str) -> str:
     clicksend = OneAccount(Settings(Credentials(USERNAME, SECRET), base_url=base_url, connect_timeout=10))
     try:
-        with pytest.raises(NeverReached) as caught:
+        with pytest.raises(NotSent) as caught:
             await clicksend.send(READ)
     finally:
         await clicksend.aclose()

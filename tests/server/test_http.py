@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
-from hosting import ERAS, HELLO, PATIENCE, address_of, run, running, running_http
-from inputs import GOOD
 from mcp import Client
-from scripted import SECRET, USERNAME, good, says, says_when_released, scripted
+from support.hosting import ERAS, HELLO, PATIENCE, address_of, run, running, running_http
+from support.inputs import GOOD
+from support.scripted import SECRET, USERNAME, good, says, says_when_released, scripted
 
-from server.cli import main
-from server.hosting.options import Hosting
+from server.cli.main import main
+from server.config.http import Hosting
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import pytest
-from hosting import PATIENCE, environment
+from support.hosting import PATIENCE, environment
 
 pytestmark = pytest.mark.anyio
 

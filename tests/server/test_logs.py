@@ -4,13 +4,13 @@ import asyncio
 import sys
 
 import pytest
-from hosting import PATIENCE, environment
+from support.hosting import PATIENCE, environment
 
 pytestmark = pytest.mark.anyio
 
 FAULT = """
 import logging
-from server.logs import configure
+from server.runtime.logs import configure
 configure("DEBUG")
 try:
     raise ValueError("MARK-of-a-private-text")

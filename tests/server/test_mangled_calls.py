@@ -12,9 +12,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from schemas.envelope import Envelope
-from server.dispatch import Dispatcher
+from server.calls.dispatch import Dispatcher
+from server.config.settings import Credentials, Settings
 from server.sandbox.serve import RunningSandbox
-from server.settings import Credentials, Settings
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
-from scripted import (
+from support.scripted import (
     PATIENCE,
     SECRET,
     USERNAME,
@@ -29,11 +29,11 @@ from scripted import (
     scripted,
 )
 
-from server.client import ClickSend
-from server.connections import Connector, Kept, SpokeFirst
-from server.errors import NeverReached, NoUsableAnswer
-from server.flight import Flight
-from server.settings import Credentials
+from server.clicksend.client import ClickSend
+from server.clicksend.connections import Connector, Kept, SpokeFirst
+from server.clicksend.errors import NotSent, OutcomeUnknown
+from server.clicksend.flight import Flight
+from server.config.settings import Credentials
 from tools.action import Request
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +129,7 @@ async def test_what_comes_in_one_piece_with_an_answer_answers_no_later_call(late
         clicksend = ClickSend(upstream.settings())
         try:
             assert await number_of(clicksend, READ, ANA) == 1
-        except NoUsableAnswer:
+        except OutcomeUnknown:
             assert not late.startswith(b"HTTP")  # it makes the whole piece unreadable
         assert await number_of(clicksend, READ, ANA) == 2
         assert await number_of(clicksend, SEND, ANA) == 3
@@ -145,7 +145,7 @@ async def test_half_an_answer_that_is_completed_later_answers_nothing(cut: int) 
         assert await number_of(clicksend, READ, ANA) == 1
         await it_lies_there(upstream)
         # The rest comes on a new connection, where it is either no answer or one of its own.
-        with pytest.raises(NoUsableAnswer):
+        with pytest.raises(OutcomeUnknown):
             await clicksend.send(SEND, ANA, Flight())
         assert await number_of(clicksend, READ, ANA) == 3
         await clicksend.aclose()
@@ -185,7 +185,7 @@ async def outcome_of_one_send(accept: Accept, body: str) -> tuple[Exception | No
     request = Request("POST", "/v3/sms/send", body={"messages": [{"to": "+61411111111", "body": body}]})
     try:
         return None, dict((await clicksend.send(request, ANA, Flight())).body)
-    except (NoUsableAnswer, NeverReached) as fault:
+    except (OutcomeUnknown, NotSent) as fault:
         return fault, {}
     finally:
         await clicksend.aclose()
@@ -208,9 +208,9 @@ async def test_an_answer_before_the_request_has_left_whole_is_no_answer(said: by
 
     fault, _ = await outcome_of_one_send(accept, "x" * 30_000_000)  # more than any socket takes at once
     over.set()
-    assert isinstance(fault, NoUsableAnswer)
+    assert isinstance(fault, OutcomeUnknown)
     assert fault.reason == "the answer began before the whole request had left"
-    assert not fault.passing
+    assert not fault.transient
 
 
 @pytest.mark.parametrize("said", UNASKED.values(), ids=UNASKED)

@@ -6,15 +6,15 @@ from typing import Any
 
 import anyio
 import pytest
-from hosting import ERAS
-from inputs import BAD, GOOD
 from mcp import Client, MCPError
 from mcp.types import PromptReference
-from scripted import answer, good, refusal, says, scripted
+from support.hosting import ERAS
+from support.inputs import BAD, GOOD
+from support.scripted import answer, good, refusal, says, scripted
 
 from schemas.envelope import ENVELOPE_SCHEMA, Envelope
-from server.protocol import build_server
-from server.settings import Settings, from_environment
+from server.config.settings import Settings, from_environment
+from server.protocol.server import build_server
 from tools.action import Effect
 from tools.catalog import CATALOG
 

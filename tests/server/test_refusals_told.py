@@ -1,10 +1,10 @@
 """Refusals in words: what is said is true also where ClickSend did not say it, or not plainly."""
 
 import pytest
-from inputs import GOOD
-from scripted import answer, envelope, says, scripted
+from support.inputs import GOOD
+from support.scripted import answer, envelope, says, scripted
 
-from server.dispatch import Dispatcher
+from server.calls.dispatch import Dispatcher
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio

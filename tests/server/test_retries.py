@@ -7,8 +7,8 @@ from typing import Any
 
 import anyio
 import pytest
-from inputs import GOOD
-from scripted import (
+from support.inputs import GOOD
+from support.scripted import (
     Conversation,
     Script,
     Upstream,
@@ -25,9 +25,9 @@ from scripted import (
 )
 
 from schemas.envelope import Envelope
-from server.dispatch import Dispatcher
-from server.errors import ClickSendError, Declined, NeverReached, NoUsableAnswer
-from server.retries import Throttle, may_repeat, send_with_retries
+from server.calls.dispatch import Dispatcher
+from server.clicksend.errors import ClickSendError, NotSent, OutcomeUnknown, Rejected
+from server.clicksend.retries import Throttle, may_repeat, send_with_retries
 from tools.action import Effect
 from tools.catalog import CATALOG
 
@@ -43,7 +43,7 @@ PUT_THAT_SENDS = "CLICKSEND_UPDATE_SMS_CAMPAIGNS"
 
 IDEMPOTENT = (READ, UPDATE, DELETE, CANCEL)
 OTHERS = (CREATE, SEND, PUT_THAT_SENDS)
-LOST = NoUsableAnswer("the connection broke", passing=True)
+LOST = OutcomeUnknown("the connection broke", transient=True)
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -53,10 +53,10 @@ LOST = NoUsableAnswer("the connection broke", passing=True)
 def test_the_table_says_of_every_action_what_may_be_repeated(slug: str) -> None:
     action = CATALOG[slug]
     repeated = partial(may_repeat, idempotent=action.idempotent)
-    assert repeated(NeverReached("no connection"))
-    assert repeated(Declined(429, "too many calls"))
+    assert repeated(NotSent("no connection"))
+    assert repeated(Rejected(429, "too many calls"))
     assert repeated(LOST) is action.idempotent
-    for never in (NoUsableAnswer("not JSON"), Declined(400, "bad"), Declined(403, "no"), ClickSendError("a fault")):
+    for never in (OutcomeUnknown("not JSON"), Rejected(400, "bad"), Rejected(403, "no"), ClickSendError("a fault")):
         assert not repeated(never)
 
 
@@ -217,9 +217,9 @@ async def test_each_wait_is_longer_than_the_one_before() -> None:
 
     async def send() -> Any:
         at.append(anyio.current_time())
-        raise NeverReached("no connection")
+        raise NotSent("no connection")
 
-    with pytest.raises(NeverReached) as caught:
+    with pytest.raises(NotSent) as caught:
         deadline = anyio.current_time() + 60
         await send_with_retries(send, Throttle(), idempotent=False, attempts=3, deadline=deadline)
     first, second = at[1] - at[0], at[2] - at[1]
@@ -262,7 +262,7 @@ async def test_all_attempts_share_one_deadline() -> None:
 
 
 async def test_refusals_in_a_row_slow_every_later_call_of_the_account() -> None:
-    throttle, refused = Throttle(), Declined(429, "too many calls")
+    throttle, refused = Throttle(), Rejected(429, "too many calls")
     waits = []
     for _ in range(2):
         throttle.record(refused)
@@ -276,9 +276,9 @@ async def test_refusals_in_a_row_slow_every_later_call_of_the_account() -> None:
 async def test_what_goes_well_ends_the_slowness() -> None:
     throttle = Throttle()
     for _ in range(9):
-        throttle.record(Declined(429, "too many calls"))
+        throttle.record(Rejected(429, "too many calls"))
     throttle.record(None)
-    throttle.record(Declined(429, "too many calls"))
+    throttle.record(Rejected(429, "too many calls"))
     with anyio.fail_after(5):
         await throttle.wait(anyio.current_time() + 60)
 
@@ -286,9 +286,9 @@ async def test_what_goes_well_ends_the_slowness() -> None:
 async def test_a_connection_that_does_not_come_about_does_not_slow_an_account() -> None:
     throttle = Throttle()
     for _ in range(9):
-        throttle.record(Declined(429, "too many calls"))
-        throttle.record(NeverReached("no connection"))
-    with pytest.raises(NeverReached):  # 8 s at least
+        throttle.record(Rejected(429, "too many calls"))
+        throttle.record(NotSent("no connection"))
+    with pytest.raises(NotSent):  # 8 s at least
         await throttle.wait(anyio.current_time() + 5)
 
 

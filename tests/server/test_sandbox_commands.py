@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from hosting import free_port, run, running, running_http, stdio
 from mcp import Client
+from support.hosting import free_port, run, running, running_http, stdio
 
 pytestmark = pytest.mark.anyio
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from server import cli, policy
-from server.hosting import options
-from server.settings import CLICKSEND_URL, VARIABLES, Credentials, Settings, from_environment
-from server.variables import is_loopback
+from server.cli import main
+from server.config import http, policy
+from server.config.settings import CLICKSEND_URL, VARIABLES, Credentials, Settings, from_environment
+from server.runtime.sockets import is_loopback
 
 WORKING = {"CLICKSEND_USERNAME": "ana", "CLICKSEND_API_KEY": "5EC2E7-of-ana"}
 
 
 def problem(**variables: str) -> str:
     """What is wrong with an environment that has credentials."""
-    return from_environment(WORKING | variables).problem or ""
+    return from_environment(WORKING | variables).config_error or ""
 
 
 def test_credentials_are_all_that_is_needed() -> None:
@@ -38,7 +38,7 @@ READ = (
     Read("CLICKSEND_MCP_READ_TIMEOUT", "600", "read_timeout", 600.0),
     Read("CLICKSEND_MCP_TOTAL_TIMEOUT", " 7 ", "total_timeout", 7.0),
     Read("CLICKSEND_MCP_ATTEMPTS", "1", "attempts", 1),
-    Read("CLICKSEND_MCP_LOOKUPS", "0, 2.5", "lookups", (0.0, 2.5)),
+    Read("CLICKSEND_MCP_RECONCILE_AFTER", "0, 2.5", "reconcile_after", (0.0, 2.5)),
     Read("CLICKSEND_MCP_MAX_RESULT_TOKENS", "1000", "max_result_tokens", 1000),
     Read("CLICKSEND_MCP_LOG_FORMAT", "json", "log_format", "json"),
     Read("CLICKSEND_MCP_LOG_LEVEL", "debug", "log_level", "DEBUG"),
@@ -50,13 +50,13 @@ READ = (
 @pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
 def test_each_variable_becomes_a_setting(case: Read) -> None:
     settings = from_environment(WORKING | {case.id: case.text})
-    assert settings.problem is None
+    assert settings.config_error is None
     assert getattr(settings, case.setting) == case.value
 
 
 def test_a_password_serves_where_there_is_no_api_key() -> None:
     settings = from_environment({"CLICKSEND_USERNAME": "ana", "CLICKSEND_PASSWORD": "pass"})
-    assert (settings.credentials, settings.problem) == (Credentials("ana", "pass"), None)
+    assert (settings.credentials, settings.config_error) == (Credentials("ana", "pass"), None)
 
 
 def test_the_api_key_is_preferred_to_the_password() -> None:
@@ -65,7 +65,7 @@ def test_the_api_key_is_preferred_to_the_password() -> None:
 
 def test_all_variables_are_covered_here() -> None:
     # These have tests with the guard and with hosting.
-    of_the_policy = {variable.name for variable in (*policy.VARIABLES, *options.VARIABLES)}
+    of_the_policy = {variable.name for variable in (*policy.VARIABLES, *http.VARIABLES)}
     covered = {case.id for case in READ} | {"CLICKSEND_PASSWORD"}
     assert {variable.name for variable in VARIABLES} - of_the_policy == covered
 
@@ -84,7 +84,7 @@ BAD = (
     Bad("CLICKSEND_MCP_READ_TIMEOUT", ("soon", "5 s", "1e", "0x10"), "must be seconds, more than 0 and at most"),
     Bad("CLICKSEND_MCP_TOTAL_TIMEOUT", ("-0.0", "1e9"), "must be seconds, more than 0 and at most 600"),
     Bad("CLICKSEND_MCP_ATTEMPTS", ("0", "11", "-1", "often", "2.5", "٣"), "must be a whole number from 1 to 10"),
-    Bad("CLICKSEND_MCP_LOOKUPS", ("soon", "1,-2", "1,,2", "100"), "must be "),
+    Bad("CLICKSEND_MCP_RECONCILE_AFTER", ("soon", "1,-2", "1,,2", "100"), "must be "),
     Bad(
         "CLICKSEND_MCP_MAX_RESULT_TOKENS",
         ("999", "1000001", "-5", "many", "1.5", "20k"),
@@ -123,7 +123,7 @@ def test_a_bad_value_is_told_by_name_and_never_repeated(case: Bad) -> None:
 
 
 def test_every_fault_is_told_at_once() -> None:
-    told = from_environment({"CLICKSEND_MCP_READ_TIMEOUT": "x", "CLICKSEND_BASE_URL": "y"}).problem or ""
+    told = from_environment({"CLICKSEND_MCP_READ_TIMEOUT": "x", "CLICKSEND_BASE_URL": "y"}).config_error or ""
     assert "CLICKSEND_MCP_READ_TIMEOUT must be seconds, more than 0 and at most 600. " in told
     assert "CLICKSEND_BASE_URL must be a URL" in told
     assert "No ClickSend credentials" in told
@@ -170,7 +170,9 @@ def test_an_example_of_our_own_pages_is_no_credential(name: str, example: str) -
     """N15: it never leaves for ClickSend."""
     settings = from_environment(WORKING | {name: example})
     assert settings.credentials is None
-    assert settings.problem == f"{name} is still the example of the documentation: put the account's own in its place"
+    assert (
+        settings.config_error == f"{name} is still the example of the documentation: put the account's own in its place"
+    )
 
 
 def test_variables_of_other_programs_are_left_alone() -> None:
@@ -182,19 +184,21 @@ def test_variables_of_other_programs_are_left_alone() -> None:
 def test_a_blank_or_a_placeholder_is_a_missing_credential(name: str, nothing: str) -> None:
     settings = from_environment(WORKING | {name: nothing})
     assert settings.credentials is None
-    assert (settings.problem or "").startswith("No ClickSend credentials: set CLICKSEND_USERNAME and CLICKSEND_API_KEY")
-    assert "--sandbox" in (settings.problem or "")
+    assert (settings.config_error or "").startswith(
+        "No ClickSend credentials: set CLICKSEND_USERNAME and CLICKSEND_API_KEY"
+    )
+    assert "--sandbox" in (settings.config_error or "")
 
 
 @pytest.mark.parametrize("nothing", ["", "${user_config.timeout}"])
 def test_a_blank_or_a_placeholder_leaves_the_default(nothing: str) -> None:
-    limits = (*policy.VARIABLES, *options.VARIABLES)  # these must be known
+    limits = (*policy.VARIABLES, *http.VARIABLES)  # these must be known
     optional = [variable.name for variable in VARIABLES[2:] if variable not in limits]
     assert from_environment(WORKING | dict.fromkeys(optional, nothing)) == from_environment(WORKING)
 
 
 def test_a_sandbox_needs_no_credentials() -> None:
-    assert from_environment({}, credentials_needed=False).problem is None
+    assert from_environment({}, credentials_needed=False).config_error is None
 
 
 @pytest.mark.parametrize(
@@ -212,7 +216,7 @@ def test_a_sandbox_needs_no_credentials() -> None:
 )
 def test_the_base_url_may_end_as_people_write_it(text: str, url: str) -> None:
     settings = from_environment(WORKING | {"CLICKSEND_BASE_URL": text})
-    assert (settings.problem, settings.base_url) == (None, url)
+    assert (settings.config_error, settings.base_url) == (None, url)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "::1"])
@@ -237,14 +241,14 @@ def test_settings_lists_every_variable_with_its_default(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit) as ended:
-        cli.main(["settings"])
+        main.main(["settings"])
     assert ended.value.code == 0
     assert f"  {variable.name} (default: {variable.default})\n      {variable.meaning}\n" in capsys.readouterr().out
 
 
 def test_the_defaults_in_words_are_the_defaults() -> None:
     fields = {"CLICKSEND_BASE_URL": "base_url"}
-    elsewhere = (*policy.VARIABLES, *options.VARIABLES)
+    elsewhere = (*policy.VARIABLES, *http.VARIABLES)
     own = [variable for variable in VARIABLES[3:] if variable not in elsewhere]
     assert own
     for variable in own:

@@ -7,10 +7,10 @@ import signal
 from typing import Any
 
 import pytest
-from hosting import ERAS, HELLO, PATIENCE, Program, calling, environment, running, stdio
-from inputs import BAD, GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
 from mcp import Client
-from scripted import (
+from support.hosting import ERAS, HELLO, PATIENCE, Program, calling, environment, running, stdio
+from support.inputs import BAD, GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
+from support.scripted import (
     BASIC,
     SECRET,
     USERNAME,

@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import pytest
-from hosting import PATIENCE, environment, run
-from inputs import GOOD
-from scripted import SECRET, USERNAME, good, refusal, says, scripted
+from support.hosting import PATIENCE, environment, run
+from support.inputs import GOOD
+from support.scripted import SECRET, USERNAME, good, refusal, says, scripted
 
 SEND = "CLICKSEND_CREATE_SMS_SEND"
 ACCEPTED = good({"messages": [{"to": GOOD[SEND]["messages"][0]["to"], "status": "SUCCESS"}]})

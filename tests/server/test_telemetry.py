@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from inputs import GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
 from mcp import Client
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -15,9 +14,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from scripted import BASIC, SECRET, Script, answer, drops, envelope, good, keeps_silent, says, scripted
+from support.inputs import GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
+from support.scripted import BASIC, SECRET, Script, answer, drops, envelope, good, keeps_silent, says, scripted
 
-from server.protocol import build_server
+from server.protocol.server import build_server
 
 pytestmark = pytest.mark.anyio
 

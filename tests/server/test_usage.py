@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from hosting import run
-from scripted import SECRET, USERNAME, good, says, scripted
-from terminal_of import on_terminal
+from support.hosting import run
+from support.scripted import SECRET, USERNAME, good, says, scripted
+from support.terminal_of import on_terminal
 
-from server import usage
-from server.settings import VARIABLES
+from server.cli import usage
+from server.config.settings import VARIABLES
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio

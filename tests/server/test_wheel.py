@@ -7,11 +7,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hosting import environment
 from mcp import Client, StdioServerParameters
 from mcp.client import advertise
+from support.hosting import environment
 
-from server.views import EXTENSION, MIME_TYPE, URI
+from server.protocol.apps import EXTENSION, MIME_TYPE, URI
 from tools.catalog import CATALOG
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def test_the_wheel_holds_the_entry_module_the_three_packages_and_nothing_else(wh
     own = [name for name in names if not name.startswith(metadata)]
     page = "server/sandbox/page/"
     others = [name for name in own if not name.startswith(page) and not name.endswith((".py", "py.typed"))]
-    assert others == ["server/view.html"]
+    assert others == ["server/protocol/view.html"]
     assert {str(path.relative_to(ROOT)) for path in ROOT.glob("server/**/*.py")} <= set(own)
     files = {str(path.relative_to(ROOT)) for path in (ROOT / page).rglob("*") if path.is_file()}
     assert len(files) > 10

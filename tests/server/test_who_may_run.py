@@ -1,24 +1,24 @@
 """Whether a caller may run an action is decided in the dispatcher, which every way in passes."""
 
 import pytest
-from inputs import GOOD
+from support.inputs import GOOD
 
 from schemas.envelope import Envelope
-from server.callers import Caller
-from server.dispatch import Dispatcher
-from server.policy import Policy
-from server.settings import Credentials, Settings
+from server.calls.dispatch import Dispatcher
+from server.config.callers import Caller
+from server.config.policy import Policy
+from server.config.settings import Credentials, Settings
 from tools.action import Effect
 from tools.catalog import CATALOG
 
 pytestmark = pytest.mark.anyio
 
 ACCOUNT = Credentials("ana", "key")
-NOWHERE = Settings(credentials=ACCOUNT, base_url="http://127.0.0.1:1", attempts=1, lookups=())
+NOWHERE = Settings(credentials=ACCOUNT, base_url="http://127.0.0.1:1", attempts=1, reconcile_after=())
 CALLERS = {
     "read only": Caller(ACCOUNT, Policy(read_only=True)),
     "one toolset": Caller(ACCOUNT, Policy(toolsets=("account",))),
-    "without some tools": Caller(ACCOUNT, Policy(without_tools=("CLICKSEND_CREATE_SMS_SEND", "CLICKSEND_GET_LISTS"))),
+    "without some tools": Caller(ACCOUNT, Policy(exclude_tools=("CLICKSEND_CREATE_SMS_SEND", "CLICKSEND_GET_LISTS"))),
     "reads by its scope": Caller(ACCOUNT, effects=frozenset({Effect.READ})),
     "no scope": Caller(ACCOUNT, effects=frozenset()),
 }

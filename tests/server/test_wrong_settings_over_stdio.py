@@ -1,9 +1,9 @@
 """A wrong setting over stdio: the server starts, tells it, and makes no call; no limit is ever left out in silence."""
 
 import pytest
-from hosting import HELLO, calling, run, running
-from inputs import GOOD
-from scripted import SECRET, USERNAME, good, says, scripted
+from support.hosting import HELLO, calling, run, running
+from support.inputs import GOOD
+from support.scripted import SECRET, USERNAME, good, says, scripted
 
 from tools.catalog import CATALOG
 

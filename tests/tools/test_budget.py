@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.protocol import tool
+from server.protocol.server import tool
 from tools.catalog import CATALOG
 
 FILE = Path(__file__).with_name("budget.json")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from server.protocol import tool
+from server.protocol.server import tool
 from tools.action import Action, Effect
 from tools.catalog import CATALOG, TOOLSETS
 
@@ -100,25 +100,25 @@ def test_hints_do_not_contradict_each_other(action: Action) -> None:
 
 @pytest.mark.parametrize("action", CATALOG.values(), ids=CATALOG)
 def test_what_shows_an_effect_is_an_action_that_reads(action: Action) -> None:
-    assert action.shown_by is None or CATALOG[action.shown_by].effect is Effect.READ
+    assert action.verified_with is None or CATALOG[action.verified_with].effect is Effect.READ
 
 
 def test_reading_actions_need_nothing_to_show_them() -> None:
-    assert not [slug for slug, action in CATALOG.items() if action.read_only and action.shown_by]
+    assert not [slug for slug, action in CATALOG.items() if action.read_only and action.verified_with]
 
 
 def test_whatever_must_not_be_repeated_blindly_can_be_looked_up_but_for_a_few() -> None:
     in_the_dark = {
         slug
         for slug, action in CATALOG.items()
-        if not action.read_only and not action.idempotent and action.shown_by is None
+        if not action.read_only and not action.idempotent and action.verified_with is None
     }
 
     assert in_the_dark == NOT_SHOWN
 
 
 def test_actions_that_delete_can_be_looked_up_too() -> None:
-    assert not [slug for slug, action in CATALOG.items() if action.effect is Effect.DELETE and not action.shown_by]
+    assert not [slug for slug, action in CATALOG.items() if action.effect is Effect.DELETE and not action.verified_with]
 
 
 def test_toolsets_have_a_fixed_order() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.protocol import tool
+from server.protocol.server import tool
 from tools.action import Action
 from tools.catalog import CATALOG
 

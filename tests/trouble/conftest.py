@@ -4,12 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-TESTS = Path(__file__).parents[1]
-sys.path += [str(TESTS / "server"), str(TESTS / "guard")]
-
-import hosting  # noqa: E402 - the path first
-from ledgers import _without_certificates, ledger, postgres  # noqa: E402, F401 - fixtures
+from support import hosting
+from support.ledgers import _without_certificates, ledger, postgres  # noqa: F401 - fixtures
 
 
 @pytest.fixture

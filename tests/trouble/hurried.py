@@ -2,14 +2,10 @@
 
 import json
 import os
-import sys
 from importlib import import_module
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if __name__ == "__main__":
-    from server.cli import main
+    from server.cli.main import main
 
     for name, value in json.loads(os.environ.get("BOUNDS", "{}")).items():
         module, _, constant = name.rpartition(".")

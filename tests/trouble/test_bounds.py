@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from guarding import Place
-from hosting import PATIENCE, running_http
-from inputs import GOOD
-from scripted import keeps_silent, says, says_when_released, scripted
-from troubles import (
+from support.guarding import Place
+from support.hosting import PATIENCE, running_http
+from support.inputs import GOOD
+from support.scripted import keeps_silent, says, says_when_released, scripted
+from support.troubles import (
     ACCEPTED,
     READ,
     SEND,

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosting import Program, running_http
-from inputs import BAD, GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
-from scripted import BASIC, SECRET, answer, drops, envelope, keeps_silent, says, scripted
-from troubles import ACCEPTED, READ, SEND, at, browsing, call, callers, request, wire
+from support.hosting import Program, running_http
+from support.inputs import BAD, GOOD, MARKED_NUMBER, MARKED_TEXT, MESSAGE_ID
+from support.scripted import BASIC, SECRET, answer, drops, envelope, keeps_silent, says, scripted
+from support.troubles import ACCEPTED, READ, SEND, at, browsing, call, callers, request, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -6,12 +6,12 @@ import pytest
 from mcp.server.auth.middleware.auth_context import get_access_token
 from starlette.types import Message, Receive, Scope, Send
 
-from server.callers import Caller
-from server.hosting.access import Admitted, Headers
-from server.hosting.door import Door
-from server.hosting.options import Hosting
-from server.hosting.traffic import Traffic
-from server.settings import Credentials
+from server.config.callers import Caller
+from server.config.http import Hosting
+from server.config.settings import Credentials
+from server.hosting.authentication import Headers, Principal
+from server.hosting.gateway import Gateway
+from server.hosting.rate_limits import Traffic
 
 pytestmark = pytest.mark.anyio
 
@@ -24,16 +24,16 @@ async def test_callers_have_bounds_and_principals_of_their_own() -> None:
         seen.append(token.client_id if token else "nobody")
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    async def identify(headers: Headers, _: str) -> Admitted:
-        return Admitted(Caller(Credentials("ana", "secret")), headers["x-user"])
+    async def identify(headers: Headers, _: str) -> Principal:
+        return Principal(Caller(Credentials("ana", "secret")), headers["x-user"])
 
-    door = Door(app, identify, Traffic(Hosting(http_calls_per_minute=2)), 1000)
+    door = Gateway(app, identify, Traffic(Hosting(http_calls_per_minute=2)), 1000)
     statuses = [await status_of(door, user) for user in ("ana", "ana", "ana", "bo")]
     assert statuses == [200, 200, 429, 200]
     assert seen == ["ana", "ana", "bo"]
 
 
-async def status_of(door: Door, user: str) -> int:
+async def status_of(door: Gateway, user: str) -> int:
     """What a user's GET is answered with."""
     told: list[Message] = []
 

@@ -5,12 +5,12 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from guarding import Place
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import FixedWindowRateLimiter
+from support.guarding import Place
 
-from server.errors import LedgerUnavailable
 from server.hosting.counters import SharedStorage
+from server.ledger.errors import LedgerUnavailable
 
 pytestmark = pytest.mark.anyio
 

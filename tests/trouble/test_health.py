@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from guarding import Place
-from hosting import running_http
-from scripted import SECRET, USERNAME
-from troubles import at, bounds, browsing, callers, relay
+from support.guarding import Place
+from support.hosting import running_http
+from support.scripted import SECRET, USERNAME
+from support.troubles import at, bounds, browsing, callers, relay
 
 pytestmark = pytest.mark.anyio
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from guarding import Place
-from hosting import ERAS, HELLO, PATIENCE, Program, running, running_http
-from inputs import GOOD
 from mcp import Client
-from scripted import good, keeps_silent, says_when_released, scripted
-from troubles import ACCEPT, ACCEPTED, READ, SEND, at, bounds, browsing, call, envelope, modern, request, wire
+from support.guarding import Place
+from support.hosting import ERAS, HELLO, PATIENCE, Program, running, running_http
+from support.inputs import GOOD
+from support.scripted import good, keeps_silent, says_when_released, scripted
+from support.troubles import ACCEPT, ACCEPTED, READ, SEND, at, bounds, browsing, call, envelope, modern, request, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from hosting import PATIENCE, Program, running_http
-from scripted import says, scripted
-from troubles import ACCEPTED, READ, Wire, at, bounds, browsing, call, envelope, modern, request, until, wire
+from support.hosting import PATIENCE, Program, running_http
+from support.scripted import says, scripted
+from support.troubles import ACCEPTED, READ, Wire, at, bounds, browsing, call, envelope, modern, request, until, wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("hurried")]
 

@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hosting import ERAS, PATIENCE, running_http
 from mcp import Client
-from scripted import keeps_silent, scripted
-from troubles import READ, at, browsing, call, callers, envelope, modern, until
+from support.hosting import ERAS, PATIENCE, running_http
+from support.scripted import keeps_silent, scripted
+from support.troubles import READ, at, browsing, call, callers, envelope, modern, until
 
 from tools.catalog import CATALOG
 

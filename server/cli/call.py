@@ -1,0 +1,260 @@
+"""The command `call`: one action for people and scripts, exactly as the server would run it."""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from schemas.envelope import Envelope
+from server.calls.dispatch import Dispatcher
+from server.calls.error_text import no_effect
+from server.config.settings import Settings
+from server.guard.decisions import Approved, NotApproved, Question
+from server.runtime.logs import configure
+from server.runtime.progress import with_progress
+from server.runtime.signals import stop_signal
+from server.runtime.streams import Unwritten, complain, reason
+from tools.action import Action, Effect
+
+_USUAL_SIZE = (80, 24)  # some terminals say that they have none, and tqdm would show nothing there
+_UNTOLD = 3  # exit status: the call was made, and its result could not be written
+_TICK = 0.5  # seconds, for the clock beside a wait
+
+
+class WrongUse(Exception):
+    """Something that was given on the command line is not what it has to be."""
+
+
+def arguments_from(text: str) -> Mapping[str, Any]:
+    """The arguments of a call from their JSON, or from stdin for `-`. Raises WrongUse."""
+    try:
+        raw = sys.stdin.buffer.read() if text == "-" else text.removeprefix("\ufeff").encode()
+    except UnicodeEncodeError:
+        raise WrongUse("the arguments are not JSON: they are not UTF-8 text") from None
+    except OSError as fault:
+        raise WrongUse(f"the arguments cannot be read from stdin: {reason(fault)}") from None
+    try:
+        given = json.loads(raw)
+    except (ValueError, RecursionError) as fault:
+        raise WrongUse(f"the arguments are not JSON: {_wrong_in(raw, fault)}") from None
+    if not isinstance(given, dict):
+        raise WrongUse("the arguments must be a JSON object, such as '{\"list_id\": 17}'")
+    return given
+
+
+def _wrong_in(raw: bytes, fault: Exception) -> str:
+    """What is wrong with JSON, and where."""
+    if not raw.strip():
+        return "there is nothing"
+    if isinstance(fault, json.JSONDecodeError):
+        quoted = (
+            "; JSON has double quotes, which a shell keeps if all of it is in single ones" if b'"' not in raw else ""
+        )
+        return f"{fault.msg} at line {fault.lineno}, column {fault.colno}{quoted}"
+    if isinstance(fault, UnicodeDecodeError):
+        return f"byte {fault.start + 1} is not UTF-8 text"
+    return "it is nested too deeply" if isinstance(fault, RecursionError) else "a number has too many digits"
+
+
+def run(
+    action: Action,
+    given: Mapping[str, Any],
+    opening: AbstractAsyncContextManager[Settings],
+    *,
+    data_alone: bool = False,
+) -> int:
+    """Call an action and print its envelope, or its data alone; 0 if it was successful, 1 if not, 3 if that could not
+    be told on stdout, and more for a signal.
+
+    Raises WrongUse for an action that the operator does not offer.
+    """
+    ended = anyio.run(_run, action, given, opening)
+    if isinstance(ended, Envelope):
+        status = 0 if ended.successful else 1
+        try:
+            _print(ended, data_alone)
+        except (Unwritten, KeyboardInterrupt) as fault:
+            why = reason(fault) if isinstance(fault, Unwritten) else "interrupted"
+            if not (isinstance(fault, Unwritten) and fault.errno == errno.EPIPE):  # else nobody wants to read it
+                status = _UNTOLD
+                complain(_outcome_untold(ended, action, why))
+    else:
+        status = 128 + ended.signal
+        complain(_interrupted(action, ended))
+    # A thread may still wait for a line of the terminal, and would hold the process.
+    os._exit(status)
+
+
+def _print(envelope: Envelope, data_alone: bool) -> None:
+    """Write to stdout: a line for programs, or something to read on a terminal, where text may not command it."""
+    if data_alone and envelope.error:
+        complain(" ".join(_printable(envelope.error).split("\n")))
+    text = envelope.data if data_alone else envelope.model_dump_json(exclude_none=True)
+    if not text:
+        return
+    if sys.stdout.isatty():
+        text = _readable(text, data_alone)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _readable(text: str, data_alone: bool) -> str:
+    """JSON over several lines, with the JSON in `data` not as text but as it is."""
+    shown = json.loads(text)
+    if not data_alone and shown["data"]:
+        with suppress(ValueError, RecursionError):
+            shown["data"] = json.loads(shown["data"])
+    lines = json.dumps(shown, indent=2, ensure_ascii=False)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in lines)
+
+
+def _outcome_untold(envelope: Envelope, action: Action, why: str) -> str:
+    """A line for whoever cannot have the result, so that they do not take it for a failure and call again."""
+    lost = f"the result could not be written ({why})"
+    if not envelope.successful:
+        return f"{lost}; the call was not successful: {' '.join(_printable(envelope.error or '').split())}"
+    if action.effect is Effect.SEND:
+        return f"{lost}, but it WAS sent: do not call again; `clicksend-mcp ledger` shows it"
+    return lost if action.read_only else f"{lost}, but the call was successful: do not call again"
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A signal that came before the envelope, and whether the call cannot have left by then."""
+
+    signal: int
+    before_it_left: bool
+
+
+def _interrupted(action: Action, ended: Interrupted) -> str:
+    if action.effect is not Effect.SEND:
+        return "interrupted"
+    if ended.before_it_left:
+        return "interrupted before the question was answered: nothing was sent"
+    return "interrupted; `clicksend-mcp ledger` shows whether it was sent"
+
+
+async def _run(
+    action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]
+) -> Envelope | Interrupted:
+    """The envelope, or the signal that came before it. A paid request that has left is waited for in each case."""
+    envelope: Envelope | None = None
+    stopped_by = 0
+    asking = _Prompt()
+    async with opening as settings:
+        configure(settings.log_level, settings.log_format)
+        if not settings.policy.offers(action.slug):
+            raise WrongUse(f"{action.slug} is switched off by the settings of this server")
+        # The dispatcher, which is the last to end, finishes what has left.
+        async with Dispatcher(settings) as dispatcher, anyio.create_task_group() as tasks:
+
+            async def stop_on_signal() -> None:
+                nonlocal stopped_by
+                stopped_by = await stop_signal()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(stop_on_signal)
+            envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds, asking)
+            tasks.cancel_scope.cancel()
+    return envelope or Interrupted(stopped_by, asking.now)
+
+
+@dataclass
+class _Prompt:
+    """Whether a person is being asked: nothing has left then."""
+
+    now: bool = False
+
+
+async def _called(
+    dispatcher: Dispatcher, action: Action, given: Mapping[str, Any], seconds: float, asking: _Prompt
+) -> Envelope:
+    """The envelope of a call, after a person at the terminal has been asked where that is needed."""
+    outcome = await _shown(dispatcher.call(action, given))
+    if isinstance(outcome, Question):
+        asking.now = True
+        asked = await _ask(outcome, seconds)
+        asking.now = False
+        if isinstance(asked, NotApproved):
+            return Envelope.failure(f"{asked.reason}.{no_effect(action)}")
+        outcome = await _shown(dispatcher.call(action, given, asked))
+    if isinstance(outcome, Question):
+        changed = "What was approved has changed meanwhile, for example its price; call again to be asked again"
+        return Envelope.failure(f"{changed}.{no_effect(action)}")
+    return outcome
+
+
+async def _ask(question: Question, seconds: float) -> Approved | NotApproved:
+    """Ask whoever sits at the terminal; what is not a plain yes is a no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return NotApproved(
+            f"{question.text}\nThis needs a person's approval, and there is no terminal on which to ask for it"
+        )
+    print(f"{_printable(question.text)} [y/N] ", end="", file=sys.stderr, flush=True)
+    with anyio.move_on_after(seconds):
+        answer = await anyio.to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True)
+        if answer.strip().lower() in (b"y", b"yes"):
+            return Approved(question.token)
+        return NotApproved("The person who was asked did not approve it")
+    print(file=sys.stderr)
+    return NotApproved("The person who was asked did not answer in time")
+
+
+def _printable(text: str) -> str:
+    """A text of several lines without what could command the terminal."""
+    return "\n".join("".join(filter(str.isprintable, line)) for line in text.split("\n"))
+
+
+async def _shown(call: Awaitable[Envelope | Question]) -> Envelope | Question:
+    """Wait for a call, with a bar on the terminal if there is one."""
+    if not sys.stderr.isatty():
+        return await call
+    bar = _Bar()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bar.tick)
+            outcome = await with_progress(call, bar.show)
+            tasks.cancel_scope.cancel()
+    finally:
+        bar.close()
+    return outcome
+
+
+def _columns() -> int:
+    with suppress(OSError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_SIZE[0]
+    return _USUAL_SIZE[0]
+
+
+class _Bar:
+    """The last line of the terminal: what a call is at, and how far it is where that can be counted."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types of its own
+
+        tqdm.monitor_interval = 0  # no thread that watches it: `tick` does
+        self._bar = tqdm(file=sys.stderr, leave=False, ncols=_columns(), nrows=_USUAL_SIZE[1], bar_format="{desc}")
+
+    async def show(self, done: float, total: float | None, message: str) -> None:
+        """Show the newest."""
+        self._bar.n, self._bar.total, self._bar.ncols = done, total, _columns()
+        counted = "{percentage:3.0f}%|{bar:30}| " if total else ""
+        self._bar.bar_format = counted + "{desc} [{elapsed}]"
+        self._bar.set_description_str(_printable(message))
+
+    async def tick(self) -> None:
+        """Let the clock run until cancelled."""
+        while True:
+            await anyio.sleep(_TICK)
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Take it off the terminal."""
+        self._bar.close()

@@ -1,0 +1,72 @@
+"""Opening a command: the settings it runs with, and the sandbox that lives as long as it does."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from server.config.settings import Credentials, Settings, from_environment
+from server.runtime.env import WrongSetting
+from server.runtime.logs import announce
+
+if TYPE_CHECKING:
+    from server.sandbox.serve import RunningSandbox
+
+
+@asynccontextmanager
+async def settings_of(
+    with_sandbox: bool,
+    *,
+    credentials_needed: bool = True,
+    starts_anyhow: bool = False,
+    serves: bool = True,
+    port: int | None = None,
+    strangers: bool = False,
+) -> AsyncIterator[Settings]:
+    """The settings of the environment, or those of a sandbox that lives as long as this context.
+
+    `starts_anyhow`: a limit that is wrong is a problem, which each call is refused for, and does not raise. `serves`:
+    whether somebody can look at the sandbox's inbox meanwhile; `strangers`: whether others than who started it call.
+    Raises WrongSetting.
+    """
+    try:
+        settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
+    except WrongSetting as fault:
+        if not starts_anyhow:
+            raise
+        settings = _refusing(str(fault))
+    if not with_sandbox:
+        yield settings
+        return
+    from server.sandbox.fetching import is_public
+    from server.sandbox.serve import running_sandbox
+
+    # The sandbox begins anew each time, and so does the ledger of what was sent to it.
+    with TemporaryDirectory(prefix="clicksend-mcp-") as folder:
+        async with AsyncExitStack() as stack:
+            running = running_sandbox(port=port or 0, may_reach=is_public if strangers else None)
+            try:
+                sandbox = await stack.enter_async_context(running)
+            except OSError as fault:
+                raise WrongSetting(f"the sandbox cannot listen on port {port}: {fault.strerror}") from None
+            told = f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}"
+            if not serves:
+                told = "Sandbox: nothing is sent or paid. This one ends with the call; `clicksend-mcp sandbox` stays"
+            announce(told, settings.log_format)
+            yield _of_sandbox(settings, sandbox, folder, inbox=None if strangers else sandbox.inbox)
+
+
+def _refusing(problem: str) -> Settings:
+    """Settings with which no call is made: a host hides a server that ends, and with it the reason."""
+    logs = {name: text for name, text in os.environ.items() if name.startswith("CLICKSEND_MCP_LOG_")}
+    return replace(from_environment(logs, credentials_needed=False), config_error=problem)
+
+
+def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str, inbox: str | None) -> Settings:
+    credentials = Credentials(sandbox.username, sandbox.api_key)
+    policy = settings.policy
+    if policy.ledger is None:
+        policy = replace(policy, ledger=f"{folder}/ledger.sqlite3")
+    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, inbox=inbox, policy=policy)

@@ -1,0 +1,140 @@
+"""Retries: one table says which requests may be sent again, from what is known of the failure.
+
+failure                                    idempotent    not idempotent
+no connection came about                   again         again
+refused with 429                           again         again
+5xx, or the connection broke               again         never: ClickSend may have acted
+an answer that came and makes no sense     never         never
+any other refusal                          never         never
+"""
+
+import math
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+
+from server.clicksend.errors import ClickSendError, NotSent, OutcomeUnknown, Rejected
+from server.runtime.progress import report
+from tools.answer import Answer
+
+_FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
+_LONGEST_WAIT = 8.0
+_TOO_MANY_REQUESTS = 429  # refused before it was processed
+
+
+def may_repeat(fault: ClickSendError, *, idempotent: bool) -> bool:
+    """Whether a failed request may be sent again without a risk of doing twice what was asked once."""
+    match fault:
+        case NotSent():
+            return True
+        case Rejected():
+            return fault.status == _TOO_MANY_REQUESTS
+        case OutcomeUnknown():
+            return fault.transient and idempotent
+        case _:
+            return False
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """An answer, the attempt it came at, and whether the answer to an earlier attempt was lost."""
+
+    answer: Answer
+    attempts: int
+    earlier_attempt_unknown: bool
+
+    def with_note(self) -> Answer:
+        """The answer; after more than one attempt it says so."""
+        if self.attempts == 1:
+            return self.answer
+        note = f"{self.attempts}" + (
+            ", an earlier one may have taken effect already" if self.earlier_attempt_unknown else ""
+        )
+        return self.answer.with_notes(_attempts=note)
+
+
+class Throttle:
+    """How fast an account may be asked: after each 429 in a row every later request waits longer."""
+
+    def __init__(self) -> None:
+        self._refusals = 0
+        self._free_at = 0.0
+
+    async def wait(self, deadline: float) -> None:
+        """Wait until the account may be asked again; raises NotSent if that is after the deadline."""
+        if self._free_at > deadline:
+            raise NotSent("ClickSend has refused too many calls, and the time is too short to wait for a turn")
+        wait = max(0.0, self._free_at - anyio.current_time())
+        if wait:
+            report(f"Waiting {math.ceil(wait)} s for a turn: ClickSend has refused too many calls")
+            await anyio.sleep(wait)
+
+    def record(self, fault: ClickSendError | None) -> None:
+        """Take note of how a request ended; None is well."""
+        if isinstance(fault, Rejected) and fault.status == _TOO_MANY_REQUESTS:
+            self._refusals += 1
+            self._free_at = anyio.current_time() + _backoff(self._refusals)
+        elif not isinstance(fault, NotSent):
+            self._refusals = 0
+
+
+async def send_with_retries(
+    send: Callable[[], Awaitable[Answer]],
+    throttle: Throttle,
+    *,
+    idempotent: bool,
+    attempts: int,
+    deadline: float,
+    pausing: Callable[[], None] = lambda: None,
+) -> Delivered:
+    """Send a request, and again where the table allows it, until it succeeds, or attempts or time run out.
+
+    `deadline` is on the clock of the event loop; `pausing` is called before each wait for another attempt.
+
+    Raises the last ClickSendError, which then tells its `attempts` and whether one `earlier_attempt_unknown` it.
+    """
+    number, lost = 0, False
+    while True:
+        turn = False
+        try:
+            await throttle.wait(deadline)
+            turn, number = True, number + 1
+            answer = await send()
+        except ClickSendError as fault:
+            throttle.record(fault)
+            fault.attempts, fault.earlier_attempt_unknown = max(number, 1), lost
+            wait = _wait(fault, number)
+            in_time = turn and number < attempts and anyio.current_time() + wait < deadline
+            if not (in_time and may_repeat(fault, idempotent=idempotent)):
+                raise
+            lost = lost or isinstance(fault, OutcomeUnknown)
+            pausing()
+            report(f"{_trouble(fault)}: attempt {number + 1} of {attempts} in {math.ceil(wait)} s")
+        else:
+            throttle.record(None)
+            return Delivered(answer, number, lost)
+        await anyio.sleep(wait)
+
+
+def _trouble(fault: ClickSendError) -> str:
+    """Why there has to be another attempt, for whoever waits."""
+    match fault:
+        case Rejected():
+            return f"ClickSend takes no more calls for now (HTTP {fault.status})"
+        case NotSent():
+            return "ClickSend could not be reached"
+        case _:
+            return "ClickSend gave no usable answer"
+
+
+def _wait(fault: ClickSendError, number: int) -> float:
+    """Seconds until the next attempt: what ClickSend asks for, or a growing time."""
+    asked = fault.retry_after if isinstance(fault, Rejected | OutcomeUnknown) else None
+    return max(float(asked or 0), _backoff(number))
+
+
+def _backoff(times: int) -> float:
+    wait: float = min(_FIRST_WAIT * 2 ** (times - 1), _LONGEST_WAIT)
+    return wait * random.uniform(1.0, 1.5)

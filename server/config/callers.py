@@ -1,0 +1,39 @@
+"""Callers: who calls, with which ClickSend account, and within which limits."""
+
+from dataclasses import dataclass, field
+
+from server.config.policy import Policy
+from server.config.settings import Credentials, Settings
+from tools.action import Action, Effect
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One who calls. A server that does not ask who calls has only one, with the account of its settings.
+
+    `name`: tells the callers that share a ClickSend account apart, each with its own sends, budget and approvals; ""
+    for the account's owner. `problem` says in a sentence why no call can be made.
+    """
+
+    credentials: Credentials | None
+    policy: Policy = field(default_factory=Policy)
+    name: str = ""
+    effects: frozenset[Effect] = frozenset(Effect)
+    config_error: str | None = None
+
+    def is_listed(self, action: Action) -> bool:
+        """Whether this caller is shown an action."""
+        return self.denial(action) is None
+
+    def denial(self, action: Action) -> str | None:
+        """Why this caller may not run an action, in a sentence without its full stop; None if it may."""
+        if not self.policy.offers(action.slug):
+            return f"{action.slug} is switched off by the settings of this server"
+        if action.effect not in self.effects:
+            return f"The caller has no scope for this tool, which {action.effect.value}"
+        return None
+
+
+def default_caller(settings: Settings) -> Caller:
+    """The caller of a server that does not ask who calls."""
+    return Caller(settings.credentials, settings.policy, config_error=settings.config_error)

@@ -1,0 +1,133 @@
+"""Recipients: whether everybody a call would contact may be contacted, from that sender and at that time."""
+
+import re
+import time
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from phonenumbers import timezone as phone_timezone
+
+from schemas.phone import dialled_forms, e164, phone_key
+from server.config.policy import SHARED_NUMBER, Policy
+from server.guard.error_text import over_limit
+from tools.audience import OutboundMessage
+
+_NAMED = 5  # offenders that a refusal names
+_INTERNATIONAL = re.compile(r"\+[0-9]{7,15}")
+# Numbers that no person in a country has; many of them cost whoever contacts them extra.
+_NOT_IN_A_COUNTRY = {
+    phonenumbers.PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
+    phonenumbers.PhoneNumberType.SHARED_COST: "a shared-cost number",
+    phonenumbers.PhoneNumberType.PERSONAL_NUMBER: "a personal number, which leads anywhere",
+    phonenumbers.PhoneNumberType.UAN: "a company-wide number",
+    phonenumbers.PhoneNumberType.PAGER: "a pager",
+    phonenumbers.PhoneNumberType.VOICEMAIL: "a voicemail",
+}
+
+
+class OverLimit(Exception):
+    """A call that the operator forbids; `reason` says why, and by which setting."""
+
+    def __init__(self, reason: str, variable: str) -> None:
+        super().__init__(reason)
+        self.reason = over_limit(reason, variable)
+
+
+def check(outgoing: Collection[OutboundMessage], policy: Policy) -> None:
+    """Check everything that would go out against the limits; raises OverLimit."""
+    if policy.max_recipients is not None and len(outgoing) > policy.max_recipients:
+        reason = f"{len(outgoing)} recipients are more than {policy.max_recipients}"
+        raise OverLimit(reason, "CLICKSEND_MCP_MAX_RECIPIENTS")
+    for variable, rule in _RULES:
+        reasons = [reason for reason in (rule(one, policy) for one in outgoing) if reason]
+        if reasons:
+            more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+            raise OverLimit("; ".join(reasons[:_NAMED]) + more, variable)
+
+
+def country(one: OutboundMessage) -> str | None:
+    """The country of a recipient, 2 capital letters; None if it cannot be told."""
+    if one.to is None:
+        return one.country
+    number = _parsed(one.to)
+    return None if number is None else phonenumbers.region_code_for_number(number)
+
+
+def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
+    """An international number as it is dialled; None for what is none, such as a country code nobody has."""
+    try:
+        return phonenumbers.parse(number) if _INTERNATIONAL.fullmatch(number) else None
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _sender(one: OutboundMessage, policy: Policy) -> str | None:
+    if not policy.allowed_senders or one.country:
+        return None
+    plain = {allowed.removeprefix("+") for allowed in policy.allowed_senders}  # a number with or without its plus
+    if one.sender != SHARED_NUMBER and (one.sender or SHARED_NUMBER).removeprefix("+") in plain:
+        return None
+    allowed = ", ".join(sorted(policy.allowed_senders))
+    return f"sender {one.sender or '(left out: the shared number)'} is not one of {allowed}"
+
+
+def _country(one: OutboundMessage, policy: Policy) -> str | None:
+    if not policy.allowed_countries:
+        return None
+    where = country(one)
+    number = _parsed(one.to) if one.to is not None else None
+    if number is not None and (kind := _NOT_IN_A_COUNTRY.get(phonenumbers.number_type(number))):
+        return f"{one.to} is {kind}, in no country"
+    if where in policy.allowed_countries:
+        return None
+    allowed = ", ".join(sorted(policy.allowed_countries))
+    return f"{one.to or 'the letter'} is in {where or 'no known country'}, not in {allowed}"
+
+
+def _allowed_number(one: OutboundMessage, policy: Policy) -> str | None:
+    if not policy.allowed_numbers:
+        return None
+    if one.to is None:
+        return "a letter goes to no number, and only some numbers may be contacted"
+    key = phone_key(one.to)
+    # A beginning has to be that of the number itself; a whole number may be written in another way.
+    forms = (e164(one.to) or one.to, key)
+    if any(form.startswith(policy.allowed_numbers) for form in forms) or key in map(phone_key, policy.allowed_numbers):
+        return None
+    return f"{one.to} is not an allowed number"
+
+
+def _blocked_number(one: OutboundMessage, policy: Policy) -> str | None:
+    if one.to is None or not policy.blocked_numbers:
+        return None
+    if _parsed(one.to) is None:
+        return f"{one.to} is no international number, so it cannot be told whether it is blocked"
+    blocked = any(form.startswith(policy.blocked_numbers) for form in dialled_forms(one.to))
+    return f"{one.to} is blocked" if blocked or phone_key(one.to) in map(phone_key, policy.blocked_numbers) else None
+
+
+def _quiet_hours(one: OutboundMessage, policy: Policy) -> str | None:
+    """Refuse if it would arrive in quiet hours in any time zone the number may be in."""
+    if policy.quiet_hours is None or one.to is None:
+        return None
+    moment = datetime.fromtimestamp(one.at or time.time(), UTC)
+    number = _parsed(one.to)
+    zones = phone_timezone.time_zones_for_number(number) if number else ()
+    if not zones or phone_timezone.UNKNOWN_TIMEZONE in zones:
+        return f"the time zone of {one.to} is not known"
+    for zone in zones:
+        there = moment.astimezone(ZoneInfo(zone))
+        if policy.quiet_hours.contains(there.time()):
+            return f"it would be {there:%H:%M} for {one.to} ({zone})"
+    return None
+
+
+_RULES: tuple[tuple[str, Callable[[OutboundMessage, Policy], str | None]], ...] = (
+    ("CLICKSEND_MCP_ALLOWED_SENDERS", _sender),
+    ("CLICKSEND_MCP_ALLOWED_COUNTRIES", _country),
+    ("CLICKSEND_MCP_ALLOWED_NUMBERS", _allowed_number),
+    ("CLICKSEND_MCP_BLOCKED_NUMBERS", _blocked_number),
+    ("CLICKSEND_MCP_QUIET_HOURS", _quiet_hours),
+)

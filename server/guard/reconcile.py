@@ -1,0 +1,166 @@
+"""The look-up: what of a send, whose answer was lost or unclear, stands in ClickSend's records."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from server.clicksend.errors import ClickSendError
+from server.guard.fingerprint import digest
+from server.ledger.ledger import Entry
+from tools.action import Request
+from tools.answer import Answer
+from tools.catalog import CATALOG
+from tools.evidence import Evidence
+from tools.outcome import Verdict
+
+Others = Callable[[Collection[str], float, float], Awaitable[Sequence[Entry]]]  # see Ledger.others
+Read = Callable[[Request], Awaitable[Answer]]  # asks ClickSend; raises ClickSendError
+
+_PAGES = 20
+_CLOCKS_DIFFER = 1  # second, since records have whole ones; more would take what was sent before for this
+_TAKES_EFFECT_WITHIN = 300  # seconds from the ledger's row to ClickSend's record
+_LATEST = 2**40  # seconds; a time beyond it is none
+
+
+@dataclass(frozen=True)
+class Found:
+    """The records of a send's messages, their ids, and how many messages have none."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    ids: tuple[str, ...]
+    missing: int
+
+    def settle(self, verdict: Verdict | None, answer: Answer | None) -> Verdict:
+        """What is known of a send now; `verdict`: what its answer said, None if nothing."""
+        if verdict is None:
+            return Verdict(accepted=len(self.ids), missing=self.missing)
+        shown = set(self.ids)
+        told = {*(answer.ids if answer else ()), *(thing.id for thing in (*verdict.refused, *verdict.unclear))}
+        spare = len(shown - told)  # records of what the answer left out, or told without an id
+        unclear = []
+        for thing in verdict.unclear:
+            if not thing.id and spare:
+                spare -= 1
+            elif thing.id not in shown:
+                unclear.append(thing)
+        missing = max(0, verdict.missing - spare)
+        accepted = verdict.accepted + len(verdict.unclear) - len(unclear) + verdict.missing - missing
+        return Verdict(accepted, verdict.refused, tuple(unclear), missing, verdict.contradiction if unclear else "")
+
+
+async def reconcile(
+    entry: Entry,
+    others: Others,
+    read: Read,
+    known: Collection[str] = (),
+) -> Found | None:
+    """Search ClickSend's records, newest first, for the messages of an entry; None if that cannot tell anything.
+
+    `others` gives the other sends in the ledger that may have made these records: the same text to the same number may
+    stand there more than once, and what may be another's is not taken for this one's. `known`: ids that ClickSend's
+    answer gave to this send.
+    """
+    trace = CATALOG[entry.action].evidence
+    if trace is None or not entry.marks:
+        return None
+    recent = await _recent(entry, trace, read, known)
+    if recent is None:
+        return None
+    # Asked after the records: whoever sent what stands there had written it into the ledger before.
+    marks = set(entry.marks)
+    claims = await _claims([row for row in recent if digest(entry.id, *trace.seen(row)) in marks], trace, others)
+    wanted = Counter(entry.marks)
+    rows: list[Mapping[str, Any]] = []
+    # Those with a known id come first: what is not told apart otherwise is left to the others.
+    for row in sorted(recent, key=lambda row: _id(trace, row) not in known):
+        mark = digest(entry.id, *trace.seen(row))
+        is_known = _id(trace, row) in known
+        if is_known or (wanted[mark] > 0 and not any(_may_be_of(other, trace, row) for other in claims)):
+            wanted[mark] -= 1
+            rows.append(row)
+    missing = max(0, len(entry.marks) - len(rows))
+    return Found(tuple(rows), tuple(_id(trace, row) for row in rows), missing)
+
+
+async def _claims(rows: Sequence[Mapping[str, Any]], trace: Evidence, others: Others) -> Sequence[Entry]:
+    """The other sends that may have made some records."""
+    if not rows:
+        return ()
+    times = [_time(trace, row) for row in rows]
+    earliest = min(0.0 if time is None else time for time in times)
+    latest = max(float(_LATEST) if time is None else time for time in times)
+    ids = {_id(trace, row) for row in rows}
+    return await others(ids, earliest - _TAKES_EFFECT_WITHIN, latest + _CLOCKS_DIFFER)
+
+
+async def _recent(entry: Entry, trace: Evidence, read: Read, known: Collection[str]) -> list[Mapping[str, Any]] | None:
+    """The records since an entry was written, until each of its messages may be among them."""
+    wanted = Counter(entry.marks)
+    found: dict[str, Mapping[str, Any]] = {}  # by id: what is recorded meanwhile moves a row to the next page
+    for page in range(1, _PAGES + 1):
+        records = await _records(entry, trace, page, read)
+        if records is None:
+            return None
+        times = [_time(trace, row) for row in records]
+        since = entry.at - _CLOCKS_DIFFER
+        recent = [
+            row
+            for row, time in zip(records, times, strict=True)
+            if ((time is not None and time >= since) or _id(trace, row) in known) and _id(trace, row) not in found
+        ]
+        found |= {_id(trace, row): row for row in recent if trace.took_effect(row)}
+        wanted -= Counter(digest(entry.id, *trace.seen(row)) for row in recent)
+        # A time that cannot be read says nothing about how far back a page goes.
+        older = all(time < since for time in times if time is not None) and any(time is not None for time in times)
+        if not records or (older and not recent) or not wanted:
+            break
+    return list(found.values())
+
+
+def _may_be_of(other: Entry, trace: Evidence, row: Mapping[str, Any]) -> bool:
+    """Whether a record is of another send, or may be while the outcome of that one is open."""
+    if _id(trace, row) in other.message_ids:
+        return True
+    if other.state not in ("started", "unknown"):
+        return False
+    time = _time(trace, row)
+    in_time = time is None or -_CLOCKS_DIFFER <= time - other.at <= _TAKES_EFFECT_WITHIN
+    return in_time and digest(other.id, *trace.seen(row)) in other.marks
+
+
+def _id(trace: Evidence, row: Mapping[str, Any]) -> str:
+    return str(row.get(trace.id))
+
+
+def _time(trace: Evidence, row: Mapping[str, Any]) -> float | None:
+    """When a record is from, in Unix seconds; None if it does not say so in a form that is known."""
+    value = row.get(trace.since)
+    try:
+        if isinstance(value, str) and not value.strip().isdecimal():
+            moment = datetime.fromisoformat(value.strip())
+            value = moment.timestamp() if moment.tzinfo else None
+        seconds = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds is not None and 0 <= seconds <= _LATEST else None
+
+
+async def _records(entry: Entry, trace: Evidence, page: int, read: Read) -> list[Mapping[str, Any]] | None:
+    query: dict[str, Any] = {"page": page, "limit": 100, "order_by": trace.order_by}
+    if trace.date_from:
+        query["date_from"] = int(entry.at) - _CLOCKS_DIFFER
+    try:
+        request = Request("GET", trace.path, query, template=trace.path)
+        answer = await read(request)
+    except ClickSendError:
+        return None
+    if answer.rows is None:
+        return None
+    return [_without_outsiders(row) for row in answer.rows if isinstance(row, dict)]
+
+
+def _without_outsiders(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record without the names in the contact, which people outside have written."""
+    return {name: value for name, value in row.items() if name not in ("first_name", "last_name")}

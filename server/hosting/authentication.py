@@ -1,0 +1,93 @@
+"""Access: who sent a request, in the ways an operator can choose. Nothing of a request outlives it."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from server.config.callers import Caller, default_caller
+from server.config.settings import Credentials, Settings
+from server.hosting.callers_file import Registry
+
+Headers = Mapping[str, str]  # by lower-case name
+BASIC = {"www-authenticate": 'Basic realm="ClickSend username and API key", charset="UTF-8"'}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller, and the principal that sessions and approvals are bound to."""
+
+    caller: Caller
+    principal: str
+
+
+@dataclass(eq=False)
+class HttpRefusal(Exception):
+    """A request that is turned away: an HTTP status, words for a person, and headers."""
+
+    status: int
+    message: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Authenticator = Callable[[Headers, str], Awaitable[Principal]]  # of a request from an address; raises HttpRefusal
+
+
+def of_this_machine(settings: Settings) -> Authenticator:
+    """Everybody who reaches the port is the one caller."""
+    caller = default_caller(settings)
+
+    async def identify(_: Headers, __: str) -> Principal:
+        return Principal(caller, "")
+
+    return identify
+
+
+def by_token(registry: Registry) -> Authenticator:
+    """Callers with a bearer token of the operator."""
+
+    async def identify(headers: Headers, _: str) -> Principal:
+        token = credential(headers, "bearer")
+        caller = registry.by_token(token) if token else None
+        if caller is None:
+            what = "This token is not known." if token else "Send a token: Authorization: Bearer ..."
+            error = ', error="invalid_token"' if token else ""
+            raise HttpRefusal(401, what, {"www-authenticate": f'Bearer realm="clicksend"{error}'})
+        return Principal(caller, f"token {caller.name}")
+
+    return identify
+
+
+def by_own_account(settings: Settings, check: Callable[[str, Credentials, str], Awaitable[None]]) -> Authenticator:
+    """Callers that send the username and API key of their own ClickSend account with each request.
+
+    `check` raises HttpRefusal unless ClickSend knows them; it is given a digest of them and the address they come from.
+    """
+
+    async def identify(headers: Headers, address: str) -> Principal:
+        pair = _pair(credential(headers, "basic"))
+        if pair is None:
+            raise HttpRefusal(401, "Send your ClickSend username and API key as HTTP Basic.", dict(BASIC))
+        credentials = Credentials(*pair)
+        # A session belongs to the very credentials that opened it.
+        principal = hashlib.sha256("\0".join(pair).encode()).hexdigest()
+        await check(principal, credentials, address)
+        return Principal(Caller(credentials, settings.policy, config_error=settings.config_error), f"basic {principal}")
+
+    return identify
+
+
+def credential(headers: Headers, scheme: str) -> str | None:
+    """What the Authorization header has for a scheme (lower case); None if it has none."""
+    given, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() or None if given.lower() == scheme else None
+
+
+def _pair(encoded: str | None) -> tuple[str, str] | None:
+    try:
+        username, colon, secret = base64.b64decode(encoded or "", validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    sound = colon and username and secret and (username + secret).isprintable()
+    return (username, secret) if sound else None

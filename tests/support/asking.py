@@ -1,0 +1,88 @@
+"""What comes of arguments: the request they make, or the refusal a model reads."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.explain import explain
+from tools.action import Request
+from tools.catalog import CATALOG
+
+SMS = "CLICKSEND_CREATE_SMS_SEND"
+PRICE = "CLICKSEND_SMS_PRICE_POST"
+MMS = "CLICKSEND_CREATE_MMS_SEND"
+CAMPAIGN = "CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"
+UPDATE = "CLICKSEND_UPDATE_SMS_CAMPAIGNS"
+CAMPAIGNS = "CLICKSEND_GET_SMS_CAMPAIGNS3"
+HISTORY = "CLICKSEND_GET_SMS_HISTORY"
+RECEIPTS = "CLICKSEND_GET_SMS_RECEIPTS"
+INBOUND = "CLICKSEND_GET_SMS_INBOUND"
+CANCEL_ALL = "CLICKSEND_SMS_CANCEL_ALL_PUT"
+LISTS = "CLICKSEND_GET_LISTS"
+NEW_LIST = "CLICKSEND_CREATE_LISTS"
+IMPORT = "CLICKSEND_GET_LISTS_IMPORT"
+EXPORT = "CLICKSEND_GET_LISTS_EXPORT"
+CONTACT = "CLICKSEND_CREATE_LISTS_CONTACTS"
+CHANGE = "CLICKSEND_UPDATE_LISTS_CONTACTS"
+CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
+RULE = "CLICKSEND_CREATE_AUTOMATIONS_SMS_INBOUND"
+LETTER = "CLICKSEND_CREATE_POST_LETTERS_SEND"
+
+NUMBER = "+61411111111"
+
+
+def sms(**changes: Any) -> dict[str, Any]:
+    """One SMS; `from_` stands for `from`."""
+    return {"messages": [message(**changes)]}
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    return {name.rstrip("_"): value for name, value in {"to": NUMBER, "body": "Hi", **changes}.items()}
+
+
+def mms(media_file: str = "https://example.com/a.jpg", **changes: Any) -> dict[str, Any]:
+    return {"messages": [message(subject="Sale", **changes)], "media_file": media_file}
+
+
+def campaign(**changes: Any) -> dict[str, Any]:
+    return {name.rstrip("_"): value for name, value in {"body": "Hi", "name": "May", "list_id": 88, **changes}.items()}
+
+
+def contact(**changes: Any) -> dict[str, Any]:
+    return {"list_id": 88, "phone_number": NUMBER, **changes}
+
+
+def imported(**changes: Any) -> dict[str, Any]:
+    return {"list_id": 88, "file_url": "https://example.com/a.csv", "field_order": ["phone"], **changes}
+
+
+def rule(**changes: Any) -> dict[str, Any]:
+    good = {"action": "POLL", "enabled": 1, "rule_name": "All", "action_address": "", "dedicated_number": "*"}
+    return {**good, "message_search_type": 0, **changes}
+
+
+def address(**changes: Any) -> dict[str, Any]:
+    good = {"address_name": "Ana", "address_line_1": "1 Main St", "address_city": "Perth", "address_state": "WA"}
+    return {**good, "address_postal_code": "6000", "address_country": "AU", "return_address_id": 5, **changes}
+
+
+def letter(file_url: str = "https://example.com/a.pdf", **changes: Any) -> dict[str, Any]:
+    return {"file_url": file_url, "recipients": [address(**changes)]}
+
+
+def request(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> Request:
+    action = CATALOG[slug]
+    return action.request(action.input.model_validate(arguments, context=context))
+
+
+def refused(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> ValidationError:
+    with pytest.raises(ValidationError) as error:
+        CATALOG[slug].input.model_validate(arguments, context=context)
+    return error.value
+
+
+def refusal(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> str:
+    told = explain(refused(slug, arguments, context), CATALOG[slug].input)
+    assert told.encode().decode().splitlines() == [told]
+    return told
