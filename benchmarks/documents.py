@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.action import Action
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 
 def write(folder: Path) -> None:
@@ -17,7 +17,7 @@ def write(folder: Path) -> None:
             "method": action.route.method,
             "path": action.route.path,
         }
-        for slug, action in CATALOG.items()
+        for slug, action in catalog().items()
     }
     (folder / "tools.json").write_text(json.dumps(table), "utf-8")
     (folder / "openapi.json").write_text(json.dumps(_openapi()), "utf-8")
@@ -25,7 +25,7 @@ def write(folder: Path) -> None:
 
 def _openapi() -> dict[str, Any]:
     paths: dict[str, Any] = {}
-    for action in CATALOG.values():
+    for action in catalog().values():
         paths.setdefault(action.route.path, {})[action.route.method.lower()] = _operation(action)
     return {"openapi": "3.1.0", "info": {"title": "ClickSend", "version": "3"}, "paths": paths}
 

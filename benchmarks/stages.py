@@ -67,9 +67,9 @@ def _batch() -> dict[str, float]:
     from server.clicksend.sanitize import redact_fields
     from server.guard.fingerprint import digest, fingerprint
     from tools.answer import Answer
-    from tools.catalog import CATALOG
+    from tools.catalog import catalog
 
-    action = CATALOG[SEND]
+    action = catalog()[SEND]
     assert action.evidence
     sent_to = action.evidence.sent
     given = {"messages": [message(number) for number in range(MANY)]}

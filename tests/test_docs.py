@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import VARIABLES
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 from tools.reference import markdown_table
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +37,7 @@ def test_a_generated_table_is_what_the_code_says(section: str, table: str) -> No
 
 def test_every_action_and_every_command_is_in_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
-    assert [slug for slug in CATALOG if f"`{slug}`" not in text] == []
+    assert [slug for slug in catalog() if f"`{slug}`" not in text] == []
     commands = ("clicksend-mcp http", "clicksend-mcp sandbox", "clicksend-mcp check", "make demo", "make test")
     assert [command for command in commands if command not in text] == []
 

@@ -1,20 +1,17 @@
 """Action: everything known about one thing an agent can do, in one declaration."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from inspect import cleandoc
 from typing import Any, Literal
-from urllib.parse import quote
 
 from schemas.base import Arguments, portable_schema
 from tools.audience import AudienceOf
 from tools.evidence import Evidence
 from tools.outcome import Outcome, all_or_nothing
+from tools.route import Request, Route
 
-Method = Literal["GET", "POST", "PUT", "DELETE"]
 ViewOf = Literal["statistics", "messages", "campaign"]  # what it is of; tools/view.py, loaded when one is shown
 
 
@@ -28,62 +25,6 @@ class Effect(Enum):
 
 
 @dataclass(frozen=True)
-class Request:
-    """What leaves for ClickSend: a path that is already encoded, a query and a JSON body.
-
-    `template`: the path as it is for all calls, with names where ids are.
-    """
-
-    method: Method
-    path: str
-    query: Mapping[str, Any] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
-    template: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True)
-class Route:
-    """Where an action's input goes: `{name}` in the path, the rest in a GET's query or else in the body."""
-
-    method: Method
-    path: str
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The values that the path takes."""
-        return frozenset(re.findall(r"{(\w+)}", self.path))
-
-    def fill(self, values: Mapping[str, Any]) -> Request:
-        """Place every value; values in the path are encoded, so that none can lead to another path."""
-        in_path = self.names
-        path = self.path.format_map({name: quote(str(values[name]), safe="") for name in in_path})
-        rest = {name: value for name, value in values.items() if name not in in_path}
-        if self.method == "GET":
-            return Request(self.method, path, query=rest, template=self.path)
-        return Request(self.method, path, body=rest or None, template=self.path)
-
-
-def get(path: str) -> Route:
-    """A route that reads."""
-    return Route("GET", path)
-
-
-def post(path: str) -> Route:
-    """A route that creates, sends or calculates."""
-    return Route("POST", path)
-
-
-def put(path: str) -> Route:
-    """A route that replaces or changes."""
-    return Route("PUT", path)
-
-
-def delete(path: str) -> Route:
-    """A route that deletes."""
-    return Route("DELETE", path)
-
-
-@dataclass(frozen=True)
 class Action:
     """One action of the catalogue.
 
@@ -94,6 +35,7 @@ class Action:
     `untrusted_fields`: the fields of its answers that people outside have written.
     `evidence`: how a send whose answer was lost is found in ClickSend's records.
     `status_route`: where ClickSend tells how far it has come with what it goes on doing after its answer.
+    `told_apart_by`: the field that makes a second copy of a send another call than the first.
     `view`: what a host that shows views gets to see of its answers.
     """
 
@@ -107,6 +49,7 @@ class Action:
     audience: AudienceOf | None = None
     price: Route | None = None
     evidence: Evidence | None = None
+    told_apart_by: str = "custom_string"
     untrusted_fields: str | None = None
     status_route: Route | None = None
     view: ViewOf | None = None
@@ -131,6 +74,11 @@ class Action:
             return None
         in_path = self.route.names
         return self.price.fill({name: value for name, value in _values(arguments).items() if name not in in_path})
+
+    @cached_property
+    def is_paged(self) -> bool:
+        """Its answers are pages of a list."""
+        return "limit" in self.input.model_fields
 
     @property
     def read_only(self) -> bool:

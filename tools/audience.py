@@ -1,8 +1,12 @@
-"""Reach: whom a call would contact, from whom, with what and when; what an operator's limits are about."""
+"""The audience: whom a call would contact, from whom, with what and when; what an operator's limits are about."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+from tools.route import Request, get
+
+_CONTACTS = get("/v3/lists/{list_id}/contacts")
 
 
 class OutboundMessage(NamedTuple):
@@ -22,10 +26,33 @@ class OutboundMessage(NamedTuple):
 
 @dataclass(frozen=True)
 class Audience:
-    """All that a call would send; with a `list_id`, its one message goes to every contact of that list."""
+    """All that a call would send; with a `list_id`, its one message goes to every contact of that list.
+
+    `is_counted`: there is a message for each recipient; until then those of a list are not known.
+    """
 
     messages: tuple[OutboundMessage, ...]
     list_id: int | None = None
+    is_counted: bool = True
+
+    def contacts_request(self, page: int, limit: int) -> Request:
+        """The request for a page of the list's contacts."""
+        return _CONTACTS.fill({"list_id": self.list_id, "page": page, "limit": limit})
+
+    def with_numbers(self, numbers: Iterable[str]) -> "Audience":
+        """The audience of a list, a message for each of its numbers."""
+        (message,) = self.messages
+        return replace(self, messages=tuple(message._replace(to=number) for number in numbers), is_counted=True)
+
+    @property
+    def size(self) -> int:
+        """How many recipients are known."""
+        return len(self.messages) if self.is_counted else 0
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether anything goes out later than now."""
+        return any(message.at for message in self.messages)
 
 
 AudienceOf = Callable[[Any], Audience]
@@ -54,7 +81,7 @@ def picture_messages(arguments: Any) -> Audience:
 def contacts_of_list(arguments: Any) -> Audience:
     """For campaigns."""
     message = OutboundMessage(None, arguments.body, arguments.sender or "", arguments.schedule or None)
-    return Audience((message,), list_id=arguments.list_id)
+    return Audience((message,), list_id=arguments.list_id, is_counted=False)
 
 
 def letters(arguments: Any) -> Audience:
@@ -81,5 +108,6 @@ def forwarded(arguments: Any) -> Audience:
         return Audience((OutboundMessage(arguments.action_address, "(forwarded messages)"),))
     if arguments.action == "GROUP_SMS":
         list_id = arguments.action_address
-        return Audience((OutboundMessage(None, "(forwarded messages)"),), int(list_id) if list_id.isdecimal() else None)
+        message = OutboundMessage(None, "(forwarded messages)")
+        return Audience((message,), int(list_id) if list_id.isdecimal() else None, is_counted=False)
     return Audience(())

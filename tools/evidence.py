@@ -18,7 +18,8 @@ class Evidence:
     `path`: a paged list of ClickSend's, `order_by` its newest-first order, `since` the name of a row's time (Unix
     seconds), `id` of its id. `sent` gives the marks of a request's body, `seen` that of a row. `stands`: whether what a
     row is of was taken on. `date_from`: the list can be told to leave out what is older, where its order is not
-    documented. `things`: what an answer calls the rows; None where it is the one row itself.
+    documented. `things`: what an answer calls the rows; None where it is the one row itself. `untrusted`: the
+    fields of a row that people outside have written.
     """
 
     path: str
@@ -30,7 +31,10 @@ class Evidence:
     took_effect: Callable[[Mapping[str, Any]], bool] = lambda _: True
     date_from: bool = False
     things: str | None = "messages"
+    untrusted: tuple[str, ...] = ()
 
+
+_NAMES = ("first_name", "last_name")  # of the contact
 
 # What ClickSend fills in where these stand in a text; the words before the slash stay (documented, recorded).
 _FILLED_IN = re.compile(r"\b(smsg\.(?:io|us)|stopmsg\.me)/\w+", re.IGNORECASE)
@@ -65,6 +69,7 @@ SMS = Evidence(
     id="message_id",
     sent=lambda body: map(_message, body["messages"]),
     seen=_message,
+    untrusted=_NAMES,
 )
 
 MMS = Evidence(
@@ -75,6 +80,7 @@ MMS = Evidence(
     sent=lambda body: map(_mms, body["messages"]),
     seen=_mms,
     date_from=True,
+    untrusted=_NAMES,
 )
 
 CAMPAIGN = Evidence(

@@ -4,15 +4,15 @@ import json
 from shutil import get_terminal_size
 from textwrap import fill
 
-from tools.catalog import CATALOG, TOOLSETS
+from tools.catalog import TOOLSETS, catalog
 
 
 def markdown_table() -> str:
     """The README's table: one row an action."""
     rows = ["| Tool | Effect | What for |", "|---|---|---|"]
-    for toolset, actions in TOOLSETS.items():
-        rows.append(f"| **{toolset}** | | |")
-        rows += [f"| `{action.slug}` | {action.effect.value} | {action.title} |" for action in actions]
+    for toolset in TOOLSETS.values():
+        rows.append(f"| **{toolset.name}** | | |")
+        rows += [f"| `{action.slug}` | {action.effect.value} | {action.title} |" for action in toolset.actions]
     return "\n".join(rows) + "\n"
 
 
@@ -23,7 +23,7 @@ def as_text() -> str:
         f"{action.slug} ({action.effect.value})\n"
         f"{fill(action.description, width, initial_indent='  ', subsequent_indent='  ')}\n"
         f"{fill(_inputs(action.input_schema), width, initial_indent='  ', subsequent_indent='    ')}"
-        for action in CATALOG.values()
+        for action in catalog().values()
     )
 
 
@@ -42,7 +42,7 @@ def as_json() -> str:
                 "description": action.description,
                 "inputSchema": action.input_schema,
             }
-            for action in CATALOG.values()
+            for action in catalog().values()
         ],
         indent=2,
         ensure_ascii=False,

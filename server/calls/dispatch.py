@@ -32,9 +32,10 @@ from server.guard.call import Call
 from server.guard.decisions import Approved, Question
 from server.guard.error_text import in_the_records, next_steps
 from server.runtime.progress import has_listener, report
-from tools.action import Action, Effect, Request
+from tools.action import Action, Effect
 from tools.answer import Answer
 from tools.outcome import Verdict
+from tools.route import Request
 
 if TYPE_CHECKING:
     from server.clicksend.client import ClickSend
@@ -215,7 +216,7 @@ class Dispatcher:
 
     async def _guarded(self, call: Call, approved: Approved | None) -> Completed | Question:
         """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
-        from server.guard.guard import Denied
+        from server.guard.decisions import Denied
 
         guard = self._guard_of(call)
         try:
@@ -348,7 +349,7 @@ class Dispatcher:
         if self._ledger is None:
             from server.ledger.ledger import Ledger, default_location
 
-            self._ledger = Ledger(self._settings.policy.ledger or default_location())
+            self._ledger = Ledger(self._settings.ledger.location or default_location())
         return self._ledger
 
     def _account(self, credentials: Credentials) -> _AccountState:
@@ -369,10 +370,7 @@ class Dispatcher:
     def _guard_of(self, call: Call) -> "Guard":
         from server.guard.guard import Guard
 
-        settings, read = self._settings, partial(self._read, call.credentials)
-        return Guard(
-            call.caller, settings.base_url, self._the_ledger(), read, settings.total_timeout, settings.reconcile_after
-        )
+        return Guard(call.caller, self._settings, self._the_ledger(), partial(self._read, call.credentials))
 
 
 def _cost(call: Call, answer: Answer | None) -> Decimal | None:
@@ -382,6 +380,6 @@ def _cost(call: Call, answer: Answer | None) -> Decimal | None:
 
 def _is_free(call: Call) -> bool:
     """Whether a call needs no guard: it neither sends nor does what the operator's limits are about."""
-    action, policy = call.action, call.caller.policy
-    guarded = action.effect is Effect.SEND or (action.audience is not None and policy.restricts_sends)
-    return not guarded and not (action.effect is Effect.DELETE and policy.approval.deletes)
+    action, limits = call.action, call.caller.limits
+    guarded = action.effect is Effect.SEND or (action.audience is not None and limits.restricts_sends)
+    return not guarded and not (action.effect is Effect.DELETE and limits.approval.deletes)

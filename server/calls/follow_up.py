@@ -10,7 +10,7 @@ from schemas.envelope import Envelope
 from server.clicksend.errors import ClickSendError
 from server.guard.call import Call
 from server.runtime.progress import elapsed, report
-from tools.action import Request
+from tools.route import Request
 
 if TYPE_CHECKING:
     from server.guard.reconcile import Read

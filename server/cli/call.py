@@ -150,7 +150,7 @@ async def _run(
     asking = _Prompt()
     async with opening as settings:
         configure(settings.log_level, settings.log_format)
-        if not settings.policy.offers(action.slug):
+        if action.slug not in settings.surface.slugs:
             raise WrongUse(f"{action.slug} is switched off by the settings of this server")
         # The dispatcher, which is the last to end, finishes what has left.
         async with Dispatcher(settings) as dispatcher, anyio.create_task_group() as tasks:
@@ -161,7 +161,7 @@ async def _run(
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(stop_on_signal)
-            envelope = await _called(dispatcher, action, given, settings.policy.approval_seconds, asking)
+            envelope = await _called(dispatcher, action, given, settings.limits.approval_seconds, asking)
             tasks.cancel_scope.cancel()
     return envelope or Interrupted(stopped_by, asking.now)
 

@@ -8,15 +8,11 @@ from urllib.parse import urlsplit
 
 from schemas.envelope import Envelope
 from server.calls.dispatch import Dispatcher
-from server.config import policy
-from server.config.policy import Policy, is_server_url
-from server.config.settings import Settings
+from server.config.ledger import is_server_url
+from server.config.settings import OF_CALLERS, Settings
 from server.ledger.errors import LedgerUnavailable
 from server.ledger.ledger import default_location
 from tools.actions.account import GET_ACCOUNT
-
-_SECRET = ("CLICKSEND_MCP_APPROVAL_KEY", "CLICKSEND_MCP_LEDGER")  # the latter may hold a password
-_IDLE = ("CLICKSEND_MCP_APPROVAL_SECONDS", *_SECRET, "CLICKSEND_MCP_LEDGER_KEEPS_TEXTS")  # they limit nothing
 
 
 async def look(settings: Settings) -> tuple[str, list[str], list[str]]:
@@ -30,7 +26,7 @@ async def look(settings: Settings) -> tuple[str, list[str], list[str]]:
             await dispatcher.check()
         except LedgerUnavailable as fault:
             wrong.append(f"the ledger {ledger} cannot be used ({fault}), so nothing can be sent")
-    return account, [f"ClickSend: {settings.base_url}", f"Ledger: {ledger}", *_limits(settings.policy)], wrong
+    return account, [f"ClickSend: {settings.base_url}", f"Ledger: {ledger}", *_limits(settings)], wrong
 
 
 def _account(envelope: Envelope) -> tuple[str, list[str]]:
@@ -50,7 +46,7 @@ def _account(envelope: Envelope) -> tuple[str, list[str]]:
 
 def _place(settings: Settings) -> str:
     """Where the ledger is, without the password that its URL may have."""
-    place = settings.policy.ledger
+    place = settings.ledger.location
     if place is None:
         return default_location()
     if not is_server_url(place):
@@ -62,11 +58,15 @@ def _place(settings: Settings) -> str:
         return "a database"
 
 
-def _limits(given: Policy) -> Iterator[str]:
+def _limits(settings: Settings) -> Iterator[str]:
     """The limits that are on, as they were set."""
-    changed = {one.name for one in fields(given) if getattr(given, one.name) != one.default}
-    known = [one for one in policy.VARIABLES if one.name not in _IDLE]
-    names = [one.name for one in known if one.name.removeprefix("CLICKSEND_MCP_").lower() in changed]
+    changed = {
+        entry.name
+        for group in (settings.limits, settings.surface)
+        for entry in fields(group)
+        if getattr(group, entry.name) != entry.default
+    }
+    names = [variable.name for variable in OF_CALLERS if variable.field in changed]
     if not names:
         yield "Limits: none"
     for name in names:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from server.cli import usage
 from server.cli.startup import settings_of
 from server.config.settings import from_environment
+from server.runtime.addresses import is_loopback
 from server.runtime.env import WrongSetting, yes_or_no
-from server.runtime.sockets import is_loopback
 from server.runtime.streams import Unwritten, complain, errors_lost, first, reason
-from tools.catalog import CATALOG
 
 if TYPE_CHECKING:
     from server.sandbox.serve import RunningSandbox
@@ -271,7 +270,7 @@ def _call(arguments: argparse.Namespace) -> int:
     try:
         given = arguments_from("{}" if arguments.arguments is None else arguments.arguments)
         opening = settings_of(arguments.sandbox, serves=False)
-        return run(CATALOG[arguments.action], given, opening, data_alone=arguments.data)
+        return run(arguments.action, given, opening, data_alone=arguments.data)
     except WrongUse as fault:
         return _fail(str(fault))
 
@@ -321,7 +320,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
     if arguments.yes and arguments.prune is None:
         return _fail("--yes goes with --prune")
     settings = from_environment(os.environ)
-    ledger = Ledger(settings.policy.ledger or default_location())
+    ledger = Ledger(settings.ledger.location or default_location())
     try:
         ledger.verify()
         if arguments.prune is not None:
@@ -329,7 +328,8 @@ def _ledger(arguments: argparse.Namespace) -> int:
             print(f"{so_many(count)} deleted.")
             return 0
         since = time.time() - arguments.days * 86_400
-        entries = ledger.entries(since=since, state=arguments.state, action=arguments.action)
+        slug = arguments.action.slug if arguments.action else None
+        entries = ledger.entries(since=since, state=arguments.state, action=slug)
     except NotPruned as fault:
         return _fail(str(fault))
     except LedgerUnavailable as fault:

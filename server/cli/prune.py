@@ -56,5 +56,5 @@ def _needed(settings: Settings) -> float:
     from server.hosting.callers_file import read_registry
 
     callers = read_registry(settings.hosting.http_callers, settings).callers
-    policies = [settings.policy, *(caller.policy for caller in callers)]
-    return max(DAY, *(one.duplicate_window for one in policies), *(one.approval_seconds for one in policies))
+    windows = [settings.limits.duplicate_window, *(caller.limits.duplicate_window for caller in callers)]
+    return max(DAY, settings.limits.approval_seconds, *windows)

@@ -66,7 +66,7 @@ def _refusing(problem: str) -> Settings:
 
 def _of_sandbox(settings: Settings, sandbox: "RunningSandbox", folder: str, inbox: str | None) -> Settings:
     credentials = Credentials(sandbox.username, sandbox.api_key)
-    policy = settings.policy
-    if policy.ledger is None:
-        policy = replace(policy, ledger=f"{folder}/ledger.sqlite3")
-    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, inbox=inbox, policy=policy)
+    ledger = settings.ledger
+    if ledger.location is None:
+        ledger = replace(ledger, location=f"{folder}/ledger.sqlite3")
+    return replace(settings, credentials=credentials, base_url=sandbox.url, sandbox=True, inbox=inbox, ledger=ledger)

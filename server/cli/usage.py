@@ -9,10 +9,10 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import NoReturn
 
-from server.config import policy
+from server.config.setting import Variable
 from server.config.settings import VARIABLES
-from server.runtime.env import Variable
-from tools.catalog import CATALOG
+from tools.action import Action
+from tools.catalog import catalog, find
 
 EXAMPLE = """\
 example:
@@ -80,16 +80,16 @@ def command_in(argv: Sequence[str], names: Iterable[str], takes_value: Sequence[
     return f"there is no command {given!r}: {meant(given, known)}there are {', '.join(known)}"
 
 
-def action(given: str) -> str:
-    """The name of a tool, from however it was typed."""
-    name = given.strip().upper().replace("-", "_")
-    for one in (name, f"{_PREFIX}{name}"):
-        if one in CATALOG:
-            return one
+def action(text: str) -> Action:
+    """The tool that a name means, however it was typed."""
+    name = text.strip().upper().replace("-", "_")
+    for slug in (name, f"{_PREFIX}{name}"):
+        if (found := find(slug)) is not None:
+            return found
     # What all names begin with would make any two of them alike.
-    short = meant(name.removeprefix(_PREFIX), (slug.removeprefix(_PREFIX) for slug in CATALOG))
+    short = meant(name.removeprefix(_PREFIX), (slug.removeprefix(_PREFIX) for slug in catalog()))
     near = short.replace("did you mean ", f"did you mean {_PREFIX}")
-    raise argparse.ArgumentTypeError(f"there is no tool {given!r}: {near}`clicksend-mcp tools` names them all")
+    raise argparse.ArgumentTypeError(f"there is no tool {text!r}: {near}`clicksend-mcp tools` names them all")
 
 
 def meant(given: str, known: Iterable[str]) -> str:
@@ -113,24 +113,15 @@ def settings() -> str:
     return "\n\n".join(parts)
 
 
-_THEMES = (
-    ("Serving over HTTP", r"HTTP_"),
-    ("Log", r"LOG_"),
-    ("Ledger and duplicates", r"LEDGER|DUPLICATE"),
-    ("Tools that are offered", r"TOOL|EXCLUDE_TOOLS|READ_ONLY"),
-    ("A person's approval", r"APPROVAL"),
-)
+_FIRST_THEMES = ("ClickSend", "Limits", "A person's approval", "Tools that are offered", "Ledger and duplicates")
 
 
 def by_theme() -> dict[str, list[Variable]]:
     """The settings under the words that they are looked for by."""
-    of: dict[str, list[Variable]] = {"ClickSend": [], "Limits": []}
+    themes: dict[str, list[Variable]] = {theme: [] for theme in _FIRST_THEMES}
     for variable in VARIABLES:
-        name = variable.name.removeprefix("CLICKSEND_MCP_")
-        theme = next((theme for theme, pattern in _THEMES if re.match(pattern, name)), None)
-        theme = theme or ("Limits" if variable in policy.VARIABLES else "ClickSend")
-        of.setdefault(theme, []).append(variable)
-    return of
+        themes.setdefault(variable.theme, []).append(variable)
+    return themes
 
 
 def described(text: str) -> str:

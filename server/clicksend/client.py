@@ -22,10 +22,10 @@ from server.clicksend.sanitize import redact_fields
 from server.clicksend.telemetry import clicksend_span
 from server.clicksend.transport import ACCOUNT, network
 from server.config.settings import Credentials, Settings
-from server.runtime.sockets import is_loopback
-from tools.action import Request
+from server.runtime.addresses import is_loopback
 from tools.answer import Answer
 from tools.outcome import ACKNOWLEDGED, REFUSED_CALLS
+from tools.route import Request
 
 _CONNECTIONS = 100  # at once
 _FULL = "too many calls at once, none of the connections became free"

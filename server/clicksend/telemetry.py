@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from opentelemetry.metrics import get_meter
 from opentelemetry.trace import SpanKind, StatusCode, get_tracer
 
-from tools.action import Request
+from tools.route import Request
 
 _tracer = get_tracer("clicksend-mcp")
 _duration = get_meter("clicksend-mcp").create_histogram(

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from server.config.policy import Policy
+from server.config.limits import Limits
 from server.config.settings import Credentials, Settings
+from server.config.surface import Surface
 from tools.action import Action, Effect
 
 
@@ -16,7 +17,8 @@ class Caller:
     """
 
     credentials: Credentials | None
-    policy: Policy = field(default_factory=Policy)
+    limits: Limits = field(default_factory=Limits)
+    surface: Surface = field(default_factory=Surface)
     name: str = ""
     effects: frozenset[Effect] = frozenset(Effect)
     config_error: str | None = None
@@ -27,7 +29,7 @@ class Caller:
 
     def denial(self, action: Action) -> str | None:
         """Why this caller may not run an action, in a sentence without its full stop; None if it may."""
-        if not self.policy.offers(action.slug):
+        if action.slug not in self.surface.slugs:
             return f"{action.slug} is switched off by the settings of this server"
         if action.effect not in self.effects:
             return f"The caller has no scope for this tool, which {action.effect.value}"
@@ -36,4 +38,4 @@ class Caller:
 
 def default_caller(settings: Settings) -> Caller:
     """The caller of a server that does not ask who calls."""
-    return Caller(settings.credentials, settings.policy, config_error=settings.config_error)
+    return Caller(settings.credentials, settings.limits, settings.surface, config_error=settings.config_error)

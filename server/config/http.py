@@ -4,31 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from server.runtime.env import Variable, WrongSetting, plain_text, seconds, whole_number, yes_or_no
-from server.runtime.sockets import is_loopback
+from server.config.setting import setting
+from server.runtime.addresses import is_loopback
+from server.runtime.env import WrongSetting, plain_text, seconds, whole_number, yes_or_no
 
 _WAYS: Final = ("none", "tokens", "basic", "oauth")
-
-
-@dataclass(frozen=True)
-class Hosting:
-    """How `clicksend-mcp http` serves; a field is named after its variable.
-
-    `http_auth`: none (this machine only), tokens (of the operator), basic (the caller's own ClickSend account) or
-    oauth. Sizes are in bytes, times in seconds.
-    """
-
-    http_auth: str = "none"
-    http_url: str | None = None
-    http_callers: str | None = None
-    http_issuer: str | None = None
-    http_audience: str | None = None
-    http_jwks: str | None = None
-    http_stateless: bool = False
-    http_max_body: int = 4_194_304
-    http_calls_at_once: int = 64
-    http_calls_per_minute: int = 600
-    http_grace: float = 10.0
 
 
 def _way(text: str) -> str:
@@ -58,18 +38,22 @@ def _root(text: str) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-VARIABLES: Final = (
-    Variable("CLICKSEND_MCP_HTTP_AUTH", "none", "who may call: none (this machine only), tokens, basic, oauth", _way),
-    Variable("CLICKSEND_MCP_HTTP_URL", "none", "address of this server for its callers, without /mcp", _root),
-    Variable("CLICKSEND_MCP_HTTP_CALLERS", "none", "TOML file of callers, with tokens or OAuth subjects", plain_text),
-    Variable("CLICKSEND_MCP_HTTP_ISSUER", "none", "issuer of OAuth access tokens", web_address),
-    Variable("CLICKSEND_MCP_HTTP_AUDIENCE", "URL and /mcp", "audience that access tokens are for", plain_text),
-    Variable("CLICKSEND_MCP_HTTP_JWKS", "the issuer's", "URL of the issuer's keys", web_address),
-    Variable("CLICKSEND_MCP_HTTP_STATELESS", "0", "1 keeps no sessions for older clients, for replicas", yes_or_no),
-    Variable("CLICKSEND_MCP_HTTP_MAX_BODY", "4194304", "bytes of a request", whole_number(1_000, 100_000_000)),
-    Variable("CLICKSEND_MCP_HTTP_CALLS_AT_ONCE", "64", "requests of a caller in one process", whole_number(1, 10_000)),
-    Variable(
-        "CLICKSEND_MCP_HTTP_CALLS_PER_MINUTE", "600", "requests of a caller in a minute", whole_number(1, 1_000_000)
-    ),
-    Variable("CLICKSEND_MCP_HTTP_GRACE", "10", "seconds for calls in flight when asked to stop", seconds),
-)
+@dataclass(frozen=True)
+class Hosting:
+    """How `clicksend-mcp http` serves.
+
+    `http_auth`: none (this machine only), tokens (of the operator), basic (the caller's own ClickSend account) or
+    oauth. Sizes are in bytes, times in seconds.
+    """
+
+    http_auth: str = setting(_way, "none", "who may call: none (this machine only), tokens, basic, oauth")
+    http_url: str | None = setting(_root, None, "address of this server for its callers, without /mcp")
+    http_callers: str | None = setting(plain_text, None, "TOML file of callers, with tokens or OAuth subjects")
+    http_issuer: str | None = setting(web_address, None, "issuer of OAuth access tokens")
+    http_audience: str | None = setting(plain_text, None, "audience that access tokens are for", shown="URL and /mcp")
+    http_jwks: str | None = setting(web_address, None, "URL of the issuer's keys", shown="the issuer's")
+    http_stateless: bool = setting(yes_or_no, False, "1 keeps no sessions for older clients, for replicas")
+    http_max_body: int = setting(whole_number(1_000, 100_000_000), 4_194_304, "bytes of a request")
+    http_calls_at_once: int = setting(whole_number(1, 10_000), 64, "requests of a caller in one process")
+    http_calls_per_minute: int = setting(whole_number(1, 1_000_000), 600, "requests of a caller in a minute")
+    http_grace: float = setting(seconds, 10.0, "seconds for calls in flight when asked to stop")

@@ -12,15 +12,15 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from server.config import http, policy
 from server.config.http import Hosting
-from server.config.policy import Policy
-from server.runtime.env import Variable, WrongSetting, comma_separated, plain_text, seconds, whole_number
-from server.runtime.sockets import is_loopback
+from server.config.ledger import LedgerSettings
+from server.config.limits import Limits
+from server.config.setting import PREFIX, setting, values, variables
+from server.config.surface import Surface
+from server.runtime.addresses import is_loopback
+from server.runtime.env import WrongSetting, comma_separated, plain_text, seconds, whole_number
 
 CLICKSEND_URL: Final = "https://rest.clicksend.com"
-_OWN_PREFIX: Final = "CLICKSEND_MCP_"
-_CREDENTIALS: Final = ("CLICKSEND_USERNAME", "CLICKSEND_API_KEY", "CLICKSEND_PASSWORD")
 _EXAMPLE: Final = re.compile(
     r"<.*>|\[.*\]|your[ _-](own|api|clicksend|account|user|name|key|password|secret).*|x{3,}|\.{3}|changeme|example",
     re.IGNORECASE,
@@ -35,37 +35,6 @@ class Credentials:
 
     username: str
     secret: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How this server reaches ClickSend, and what its operator allows. Times are in seconds.
-
-    `reconcile_after`: the waits before each search for a send whose answer was lost.
-
-    `problem` says in a sentence what is missing or wrong; while there is one, no call is made.
-    """
-
-    credentials: Credentials | None = None
-    base_url: str = CLICKSEND_URL
-    connect_timeout: float = 5.0
-    read_timeout: float = 30.0
-    total_timeout: float = 60.0
-    attempts: int = 4
-    max_result_tokens: int = 20_000
-    log_level: str = "WARNING"
-    log_format: str = "text"
-    reconcile_after: tuple[float, ...] = (0, 3, 5)
-    policy: Policy = field(default_factory=Policy)
-    hosting: Hosting = field(default_factory=Hosting)
-    sandbox: bool = False
-    inbox: str | None = None  # where the sandbox shows what would have been sent, if its users can look there
-    config_error: str | None = None
-
-    def log_error(self) -> None:
-        """Log once, at the start, why every call will be refused."""
-        if self.config_error:
-            logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", self.config_error)
 
 
 def _level(text: str) -> str:
@@ -103,36 +72,6 @@ def _base_url(text: str) -> str:
     return text.rstrip("/").removesuffix("/v3")
 
 
-_CONNECTION: Final = (
-    Variable("CLICKSEND_USERNAME", "none", "API username of the ClickSend account", plain_text),
-    Variable("CLICKSEND_API_KEY", "none", "API key of that account", plain_text),
-    Variable("CLICKSEND_PASSWORD", "none", "the account's password, where there is no API key", plain_text),
-    Variable("CLICKSEND_BASE_URL", CLICKSEND_URL, "where ClickSend is; plain http for this machine only", _base_url),
-    Variable("CLICKSEND_MCP_CONNECT_TIMEOUT", "5", "seconds to reach ClickSend", seconds),
-    Variable("CLICKSEND_MCP_READ_TIMEOUT", "30", "seconds without a byte of the answer", seconds),
-    Variable("CLICKSEND_MCP_TOTAL_TIMEOUT", "60", "seconds for the whole call, repeats included", seconds),
-    Variable(
-        "CLICKSEND_MCP_ATTEMPTS", "4", "how often a call may be sent, where a repeat is safe", whole_number(1, 10)
-    ),
-    Variable(
-        "CLICKSEND_MCP_RECONCILE_AFTER",
-        "0,3,5",
-        "seconds before each search for a send whose answer was lost, or none",
-        _waits,
-    ),
-    Variable(
-        "CLICKSEND_MCP_MAX_RESULT_TOKENS",
-        "20000",
-        "longer results are shortened, about in tokens",
-        whole_number(1_000, 1_000_000),
-    ),
-    Variable("CLICKSEND_MCP_LOG_LEVEL", "WARNING", "DEBUG, INFO (each call), WARNING or ERROR, on stderr", _level),
-    Variable("CLICKSEND_MCP_LOG_FORMAT", "text", "text, or json for programs that collect logs", _log_format),
-)
-_STOPPING: Final = (*policy.VARIABLES, *http.VARIABLES)  # a wrong one stops the start
-VARIABLES: Final = (*_CONNECTION, *_STOPPING)
-
-
 def _is_host(name: str) -> bool:
     """Whether this can be an address, or a name in ASCII."""
     try:
@@ -142,13 +81,78 @@ def _is_host(name: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class _Account:
+    """The ClickSend account, as the environment names it."""
+
+    username: str | None = setting(plain_text, None, "API username of the ClickSend account")
+    api_key: str | None = setting(plain_text, None, "API key of that account", secret=True)
+    password: str | None = setting(plain_text, None, "the account's password, where there is no API key", secret=True)
+    base_url: str = setting(_base_url, CLICKSEND_URL, "where ClickSend is; plain http for this machine only")
+
+    @property
+    def credentials(self) -> Credentials | None:
+        secret = self.api_key or self.password
+        return Credentials(self.username, secret) if self.username and secret else None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this server reaches ClickSend, and what its operator allows. Times are in seconds.
+
+    `reconcile_after`: the waits before each search for a send whose answer was lost. `inbox`: where the sandbox shows
+    what would have been sent, if its users can look there. `config_error` says in a sentence what is missing or wrong;
+    while there is one, no call is made.
+    """
+
+    credentials: Credentials | None = None
+    base_url: str = CLICKSEND_URL
+    connect_timeout: float = setting(seconds, 5.0, "seconds to reach ClickSend")
+    read_timeout: float = setting(seconds, 30.0, "seconds without a byte of the answer")
+    total_timeout: float = setting(seconds, 60.0, "seconds for the whole call, repeats included")
+    attempts: int = setting(whole_number(1, 10), 4, "how often a call may be sent, where a repeat is safe")
+    reconcile_after: tuple[float, ...] = setting(
+        _waits, (0, 3, 5), "seconds before each search for a send whose answer was lost, or none", former="LOOKUPS"
+    )
+    max_result_tokens: int = setting(
+        whole_number(1_000, 1_000_000), 20_000, "longer results are shortened, about in tokens"
+    )
+    log_level: str = setting(_level, "WARNING", "DEBUG, INFO (each call), WARNING or ERROR, on stderr", theme="Log")
+    log_format: str = setting(_log_format, "text", "text, or json for programs that collect logs", theme="Log")
+    limits: Limits = field(default_factory=Limits)
+    surface: Surface = field(default_factory=Surface)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    hosting: Hosting = field(default_factory=Hosting)
+    sandbox: bool = False
+    inbox: str | None = None
+    config_error: str | None = None
+
+    def log_error(self) -> None:
+        """Log once, at the start, why every call will be refused."""
+        if self.config_error:
+            logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", self.config_error)
+
+
+_ACCOUNT: Final = variables(_Account, "ClickSend", "CLICKSEND_")
+_CONNECTION: Final = variables(Settings, "ClickSend")
+_LIMITS: Final = variables(Limits, "Limits")
+_SURFACE: Final = variables(Surface, "Tools that are offered")
+_LEDGER: Final = variables(LedgerSettings, "Ledger and duplicates")
+_HOSTING: Final = variables(Hosting, "Serving over HTTP")
+OF_CALLERS: Final = tuple(variable for variable in (*_LIMITS, *_SURFACE) if variable.per_caller)
+STOPPING: Final = (*_LIMITS, *_SURFACE, *_LEDGER, *_HOSTING)  # a wrong one stops the start
+VARIABLES: Final = (*_ACCOUNT, *_CONNECTION, *STOPPING)
+_CREDENTIALS: Final = tuple(variable.name for variable in _ACCOUNT if variable.field != "base_url")
+
+
 def from_environment(environment: Mapping[str, str], *, credentials_needed: bool = True) -> Settings:
     """Read the settings; whatever is missing or wrong ends up in `problem`.
 
     Raises WrongSetting for a limit, or an option of serving over HTTP, that is wrong: no call may be made without it.
     """
     given, problems = _read(environment)
-    credentials = _credentials(given)
+    account = _Account(**values(_ACCOUNT, given))
+    credentials = account.credentials
     examples = any(_is_example(environment.get(name, "")) for name in _CREDENTIALS)
     if credentials is None and credentials_needed and not examples:
         problems.append(
@@ -159,53 +163,49 @@ def from_environment(environment: Mapping[str, str], *, credentials_needed: bool
         problems.append("CLICKSEND_USERNAME must not contain a colon")
     return Settings(
         credentials=credentials,
-        base_url=given.get("CLICKSEND_BASE_URL", CLICKSEND_URL),
-        policy=Policy(**_fields(given, policy.VARIABLES)),
-        hosting=Hosting(**_fields(given, http.VARIABLES)),
+        base_url=account.base_url,
+        limits=Limits(**values(_LIMITS, given)),
+        surface=Surface(**values(_SURFACE, given)),
+        ledger=LedgerSettings(**values(_LEDGER, given)),
+        hosting=Hosting(**values(_HOSTING, given)),
         config_error=". ".join(problems) or None,
-        **_fields(given, _CONNECTION),
+        **values(_CONNECTION, given),
     )
-
-
-def _fields(given: Mapping[str, Any], variables: tuple[Variable, ...]) -> dict[str, Any]:
-    """The values of our own variables by the names of the fields they fill."""
-    own = (variable.name for variable in variables if variable.name.startswith(_OWN_PREFIX))
-    return {name.removeprefix(_OWN_PREFIX).lower(): given[name] for name in own if name in given}
 
 
 def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """The values that are set and sound, and a sentence for each one that is not."""
     known = {variable.name: variable for variable in VARIABLES}
-    values: dict[str, Any] = {}
+    read: dict[str, Any] = {}
     problems = []
     for name, text in environment.items():
-        if name in known and known[name] in _STOPPING and text.strip().startswith("${"):
+        if name in known and known[name] in STOPPING and text.strip().startswith("${"):
             raise WrongSetting(f"{name} is a placeholder that the host has not filled in")
         if name in _CREDENTIALS and _is_example(text):
             problems.append(f"{name} is still the example of the documentation: put the account's own in its place")
         elif name in known and _is_set(text):
             try:
-                values[name] = known[name].read(text.strip())
+                read[name] = known[name].read(text.strip())
             except WrongSetting as fault:
-                if known[name] in _STOPPING:
+                if known[name] in STOPPING:
                     raise WrongSetting(f"{name} {fault}") from None
                 problems.append(f"{name} {fault}")
         elif name not in known and (problem := _misspelt(name)):
             problems.append(problem)
-    return values, problems
+    return read, problems
 
 
 def _misspelt(name: str) -> str | None:
     """A sentence on a variable that is meant for this program and is none of its; None for those of others."""
     bare = _bare(name)
     for right in VARIABLES:
-        if bare == _bare(right.name):
+        if bare in (_bare(right.name), _bare(right.former or "")):
             return f"{name} is not a setting: write {right.name}"
-    if not bare.startswith(_bare(_OWN_PREFIX)):
+    if not bare.startswith(_bare(PREFIX)):
         return None
     # What all begin with would make any two of them look alike.
-    own = {_bare(right.name.removeprefix(_OWN_PREFIX)): right.name for right in VARIABLES}
-    nearest = get_close_matches(bare.removeprefix(_bare(_OWN_PREFIX)), own, n=1, cutoff=_ALIKE)
+    own = {_bare(right.name.removeprefix(PREFIX)): right.name for right in VARIABLES}
+    nearest = get_close_matches(bare.removeprefix(_bare(PREFIX)), own, n=1, cutoff=_ALIKE)
     return f"{name} is not a setting" + (f": perhaps {own[nearest[0]]} is meant" if nearest else "")
 
 
@@ -221,9 +221,3 @@ def _is_set(text: str) -> bool:
 def _is_example(text: str) -> bool:
     """Whether a credential is what a page shows where people's own belongs; none of ClickSend's looks so."""
     return _EXAMPLE.fullmatch(text.strip()) is not None
-
-
-def _credentials(given: Mapping[str, Any]) -> Credentials | None:
-    username = given.get("CLICKSEND_USERNAME")
-    secret = given.get("CLICKSEND_API_KEY") or given.get("CLICKSEND_PASSWORD")
-    return Credentials(username, secret) if username and secret else None

@@ -6,7 +6,8 @@ from schemas.base import Arguments
 from server.clicksend.flight import Flight
 from server.config.callers import Caller
 from server.config.settings import Credentials
-from tools.action import Action, Request
+from tools.action import Action
+from tools.route import Request
 
 
 @dataclass(frozen=True, eq=False)

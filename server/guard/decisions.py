@@ -1,6 +1,8 @@
-"""Questions to a person, and the answers: all that the guard and the protocol say to each other about approval."""
+"""Decisions: a denial, a question to a person, and the answer to it."""
 
 from dataclasses import dataclass
+
+from tools.answer import Answer
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,16 @@ class NotApproved:
     """Why there is no yes."""
 
     reason: str
+
+
+class Denied(Exception):
+    """A call that must not go on; `reason` is for the model, `answer` what ClickSend said, if it was asked.
+
+    `repeats`: the same call was made before, and may have had an effect then.
+    """
+
+    def __init__(self, reason: str, answer: Answer | None = None, *, repeats: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.answer = answer
+        self.repeats = repeats

@@ -41,4 +41,4 @@ def next_steps(action: Action) -> str:
 
 def how_to_differ(action: Action) -> str:
     """How a send becomes another one, which is not held back as a repeat."""
-    return "give another name" if "name" in action.input.model_fields else "give another custom_string"
+    return f"give another {action.told_apart_by}"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic_core import to_json
 
 from schemas.phone import phone_key
-from tools.action import Request
+from tools.route import Request
 
 VERSION: Final = 2
 _LABELS = ("source", "country")  # of a message; its number is international

@@ -10,7 +10,7 @@ import phonenumbers
 from phonenumbers import timezone as phone_timezone
 
 from schemas.phone import dialled_forms, e164, phone_key
-from server.config.policy import SHARED_NUMBER, Policy
+from server.config.limits import SHARED_NUMBER, Limits
 from server.guard.error_text import over_limit
 from tools.audience import OutboundMessage
 
@@ -35,13 +35,13 @@ class OverLimit(Exception):
         self.reason = over_limit(reason, variable)
 
 
-def check(outgoing: Collection[OutboundMessage], policy: Policy) -> None:
+def check(outgoing: Collection[OutboundMessage], limits: Limits) -> None:
     """Check everything that would go out against the limits; raises OverLimit."""
-    if policy.max_recipients is not None and len(outgoing) > policy.max_recipients:
-        reason = f"{len(outgoing)} recipients are more than {policy.max_recipients}"
+    if limits.max_recipients is not None and len(outgoing) > limits.max_recipients:
+        reason = f"{len(outgoing)} recipients are more than {limits.max_recipients}"
         raise OverLimit(reason, "CLICKSEND_MCP_MAX_RECIPIENTS")
     for variable, rule in _RULES:
-        reasons = [reason for reason in (rule(one, policy) for one in outgoing) if reason]
+        reasons = [reason for reason in (rule(one, limits) for one in outgoing) if reason]
         if reasons:
             more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
             raise OverLimit("; ".join(reasons[:_NAMED]) + more, variable)
@@ -63,54 +63,54 @@ def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
         return None
 
 
-def _sender(one: OutboundMessage, policy: Policy) -> str | None:
-    if not policy.allowed_senders or one.country:
+def _sender(one: OutboundMessage, limits: Limits) -> str | None:
+    if not limits.allowed_senders or one.country:
         return None
-    plain = {allowed.removeprefix("+") for allowed in policy.allowed_senders}  # a number with or without its plus
+    plain = {allowed.removeprefix("+") for allowed in limits.allowed_senders}  # a number with or without its plus
     if one.sender != SHARED_NUMBER and (one.sender or SHARED_NUMBER).removeprefix("+") in plain:
         return None
-    allowed = ", ".join(sorted(policy.allowed_senders))
+    allowed = ", ".join(sorted(limits.allowed_senders))
     return f"sender {one.sender or '(left out: the shared number)'} is not one of {allowed}"
 
 
-def _country(one: OutboundMessage, policy: Policy) -> str | None:
-    if not policy.allowed_countries:
+def _country(one: OutboundMessage, limits: Limits) -> str | None:
+    if not limits.allowed_countries:
         return None
     where = country(one)
     number = _parsed(one.to) if one.to is not None else None
     if number is not None and (kind := _NOT_IN_A_COUNTRY.get(phonenumbers.number_type(number))):
         return f"{one.to} is {kind}, in no country"
-    if where in policy.allowed_countries:
+    if where in limits.allowed_countries:
         return None
-    allowed = ", ".join(sorted(policy.allowed_countries))
+    allowed = ", ".join(sorted(limits.allowed_countries))
     return f"{one.to or 'the letter'} is in {where or 'no known country'}, not in {allowed}"
 
 
-def _allowed_number(one: OutboundMessage, policy: Policy) -> str | None:
-    if not policy.allowed_numbers:
+def _allowed_number(one: OutboundMessage, limits: Limits) -> str | None:
+    if not limits.allowed_numbers:
         return None
     if one.to is None:
         return "a letter goes to no number, and only some numbers may be contacted"
     key = phone_key(one.to)
     # A beginning has to be that of the number itself; a whole number may be written in another way.
     forms = (e164(one.to) or one.to, key)
-    if any(form.startswith(policy.allowed_numbers) for form in forms) or key in map(phone_key, policy.allowed_numbers):
+    if any(form.startswith(limits.allowed_numbers) for form in forms) or key in map(phone_key, limits.allowed_numbers):
         return None
     return f"{one.to} is not an allowed number"
 
 
-def _blocked_number(one: OutboundMessage, policy: Policy) -> str | None:
-    if one.to is None or not policy.blocked_numbers:
+def _blocked_number(one: OutboundMessage, limits: Limits) -> str | None:
+    if one.to is None or not limits.blocked_numbers:
         return None
     if _parsed(one.to) is None:
         return f"{one.to} is no international number, so it cannot be told whether it is blocked"
-    blocked = any(form.startswith(policy.blocked_numbers) for form in dialled_forms(one.to))
-    return f"{one.to} is blocked" if blocked or phone_key(one.to) in map(phone_key, policy.blocked_numbers) else None
+    blocked = any(form.startswith(limits.blocked_numbers) for form in dialled_forms(one.to))
+    return f"{one.to} is blocked" if blocked or phone_key(one.to) in map(phone_key, limits.blocked_numbers) else None
 
 
-def _quiet_hours(one: OutboundMessage, policy: Policy) -> str | None:
+def _quiet_hours(one: OutboundMessage, limits: Limits) -> str | None:
     """Refuse if it would arrive in quiet hours in any time zone the number may be in."""
-    if policy.quiet_hours is None or one.to is None:
+    if limits.quiet_hours is None or one.to is None:
         return None
     moment = datetime.fromtimestamp(one.at or time.time(), UTC)
     number = _parsed(one.to)
@@ -119,12 +119,12 @@ def _quiet_hours(one: OutboundMessage, policy: Policy) -> str | None:
         return f"the time zone of {one.to} is not known"
     for zone in zones:
         there = moment.astimezone(ZoneInfo(zone))
-        if policy.quiet_hours.contains(there.time()):
+        if limits.quiet_hours.contains(there.time()):
             return f"it would be {there:%H:%M} for {one.to} ({zone})"
     return None
 
 
-_RULES: tuple[tuple[str, Callable[[OutboundMessage, Policy], str | None]], ...] = (
+_RULES: tuple[tuple[str, Callable[[OutboundMessage, Limits], str | None]], ...] = (
     ("CLICKSEND_MCP_ALLOWED_SENDERS", _sender),
     ("CLICKSEND_MCP_ALLOWED_COUNTRIES", _country),
     ("CLICKSEND_MCP_ALLOWED_NUMBERS", _allowed_number),

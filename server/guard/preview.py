@@ -10,9 +10,10 @@ from typing import Any
 from schemas.fields import format_utc
 from schemas.sms_length import GSM_BASIC, GSM_EXTENDED, measure
 from server.clicksend.sanitize import strip_invisible
-from tools.action import Action, Request
+from tools.action import Action
 from tools.answer import Answer
 from tools.audience import OutboundMessage
+from tools.route import Request
 
 _NAMED = 10  # recipients that are named
 _TEXTS = 5  # different texts that are shown

@@ -9,11 +9,11 @@ from typing import Any
 from server.clicksend.errors import ClickSendError
 from server.guard.fingerprint import digest
 from server.ledger.ledger import Entry
-from tools.action import Request
 from tools.answer import Answer
-from tools.catalog import CATALOG
+from tools.catalog import find
 from tools.evidence import Evidence
 from tools.outcome import Verdict
+from tools.route import Request
 
 Others = Callable[[Collection[str], float, float], Awaitable[Sequence[Entry]]]  # see Ledger.others
 Read = Callable[[Request], Awaitable[Answer]]  # asks ClickSend; raises ClickSendError
@@ -62,56 +62,59 @@ async def reconcile(
     stand there more than once, and what may be another's is not taken for this one's. `known`: ids that ClickSend's
     answer gave to this send.
     """
-    trace = CATALOG[entry.action].evidence
-    if trace is None or not entry.marks:
+    action = find(entry.action)  # a later version, which shares the ledger, may have others
+    evidence = action.evidence if action else None
+    if evidence is None or not entry.marks:
         return None
-    recent = await _recent(entry, trace, read, known)
+    recent = await _recent(entry, evidence, read, known)
     if recent is None:
         return None
     # Asked after the records: whoever sent what stands there had written it into the ledger before.
     marks = set(entry.marks)
-    claims = await _claims([row for row in recent if digest(entry.id, *trace.seen(row)) in marks], trace, others)
+    claims = await _claims([row for row in recent if digest(entry.id, *evidence.seen(row)) in marks], evidence, others)
     wanted = Counter(entry.marks)
     rows: list[Mapping[str, Any]] = []
     # Those with a known id come first: what is not told apart otherwise is left to the others.
-    for row in sorted(recent, key=lambda row: _id(trace, row) not in known):
-        mark = digest(entry.id, *trace.seen(row))
-        is_known = _id(trace, row) in known
-        if is_known or (wanted[mark] > 0 and not any(_may_be_of(other, trace, row) for other in claims)):
+    for row in sorted(recent, key=lambda row: _id(evidence, row) not in known):
+        mark = digest(entry.id, *evidence.seen(row))
+        is_known = _id(evidence, row) in known
+        if is_known or (wanted[mark] > 0 and not any(_may_be_of(other, evidence, row) for other in claims)):
             wanted[mark] -= 1
             rows.append(row)
     missing = max(0, len(entry.marks) - len(rows))
-    return Found(tuple(rows), tuple(_id(trace, row) for row in rows), missing)
+    return Found(tuple(rows), tuple(_id(evidence, row) for row in rows), missing)
 
 
-async def _claims(rows: Sequence[Mapping[str, Any]], trace: Evidence, others: Others) -> Sequence[Entry]:
+async def _claims(rows: Sequence[Mapping[str, Any]], evidence: Evidence, others: Others) -> Sequence[Entry]:
     """The other sends that may have made some records."""
     if not rows:
         return ()
-    times = [_time(trace, row) for row in rows]
+    times = [_time(evidence, row) for row in rows]
     earliest = min(0.0 if time is None else time for time in times)
     latest = max(float(_LATEST) if time is None else time for time in times)
-    ids = {_id(trace, row) for row in rows}
+    ids = {_id(evidence, row) for row in rows}
     return await others(ids, earliest - _TAKES_EFFECT_WITHIN, latest + _CLOCKS_DIFFER)
 
 
-async def _recent(entry: Entry, trace: Evidence, read: Read, known: Collection[str]) -> list[Mapping[str, Any]] | None:
+async def _recent(
+    entry: Entry, evidence: Evidence, read: Read, known: Collection[str]
+) -> list[Mapping[str, Any]] | None:
     """The records since an entry was written, until each of its messages may be among them."""
     wanted = Counter(entry.marks)
     found: dict[str, Mapping[str, Any]] = {}  # by id: what is recorded meanwhile moves a row to the next page
     for page in range(1, _PAGES + 1):
-        records = await _records(entry, trace, page, read)
+        records = await _records(entry, evidence, page, read)
         if records is None:
             return None
-        times = [_time(trace, row) for row in records]
+        times = [_time(evidence, row) for row in records]
         since = entry.at - _CLOCKS_DIFFER
         recent = [
             row
             for row, time in zip(records, times, strict=True)
-            if ((time is not None and time >= since) or _id(trace, row) in known) and _id(trace, row) not in found
+            if ((time is not None and time >= since) or _id(evidence, row) in known) and _id(evidence, row) not in found
         ]
-        found |= {_id(trace, row): row for row in recent if trace.took_effect(row)}
-        wanted -= Counter(digest(entry.id, *trace.seen(row)) for row in recent)
+        found |= {_id(evidence, row): row for row in recent if evidence.took_effect(row)}
+        wanted -= Counter(digest(entry.id, *evidence.seen(row)) for row in recent)
         # A time that cannot be read says nothing about how far back a page goes.
         older = all(time < since for time in times if time is not None) and any(time is not None for time in times)
         if not records or (older and not recent) or not wanted:
@@ -119,24 +122,24 @@ async def _recent(entry: Entry, trace: Evidence, read: Read, known: Collection[s
     return list(found.values())
 
 
-def _may_be_of(other: Entry, trace: Evidence, row: Mapping[str, Any]) -> bool:
+def _may_be_of(other: Entry, evidence: Evidence, row: Mapping[str, Any]) -> bool:
     """Whether a record is of another send, or may be while the outcome of that one is open."""
-    if _id(trace, row) in other.message_ids:
+    if _id(evidence, row) in other.message_ids:
         return True
     if other.state not in ("started", "unknown"):
         return False
-    time = _time(trace, row)
+    time = _time(evidence, row)
     in_time = time is None or -_CLOCKS_DIFFER <= time - other.at <= _TAKES_EFFECT_WITHIN
-    return in_time and digest(other.id, *trace.seen(row)) in other.marks
+    return in_time and digest(other.id, *evidence.seen(row)) in other.marks
 
 
-def _id(trace: Evidence, row: Mapping[str, Any]) -> str:
-    return str(row.get(trace.id))
+def _id(evidence: Evidence, row: Mapping[str, Any]) -> str:
+    return str(row.get(evidence.id))
 
 
-def _time(trace: Evidence, row: Mapping[str, Any]) -> float | None:
+def _time(evidence: Evidence, row: Mapping[str, Any]) -> float | None:
     """When a record is from, in Unix seconds; None if it does not say so in a form that is known."""
-    value = row.get(trace.since)
+    value = row.get(evidence.since)
     try:
         if isinstance(value, str) and not value.strip().isdecimal():
             moment = datetime.fromisoformat(value.strip())
@@ -147,20 +150,19 @@ def _time(trace: Evidence, row: Mapping[str, Any]) -> float | None:
     return seconds if seconds is not None and 0 <= seconds <= _LATEST else None
 
 
-async def _records(entry: Entry, trace: Evidence, page: int, read: Read) -> list[Mapping[str, Any]] | None:
-    query: dict[str, Any] = {"page": page, "limit": 100, "order_by": trace.order_by}
-    if trace.date_from:
+async def _records(entry: Entry, evidence: Evidence, page: int, read: Read) -> list[Mapping[str, Any]] | None:
+    query: dict[str, Any] = {"page": page, "limit": 100, "order_by": evidence.order_by}
+    if evidence.date_from:
         query["date_from"] = int(entry.at) - _CLOCKS_DIFFER
     try:
-        request = Request("GET", trace.path, query, template=trace.path)
+        request = Request("GET", evidence.path, query, template=evidence.path)
         answer = await read(request)
     except ClickSendError:
         return None
     if answer.rows is None:
         return None
-    return [_without_outsiders(row) for row in answer.rows if isinstance(row, dict)]
+    return [_without_untrusted(row, evidence) for row in answer.rows if isinstance(row, dict)]
 
 
-def _without_outsiders(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A record without the names in the contact, which people outside have written."""
-    return {name: value for name, value in row.items() if name not in ("first_name", "last_name")}
+def _without_untrusted(row: Mapping[str, Any], evidence: Evidence) -> Mapping[str, Any]:
+    return {name: value for name, value in row.items() if name not in evidence.untrusted}

@@ -73,7 +73,8 @@ def by_own_account(settings: Settings, check: Callable[[str, Credentials, str], 
         # A session belongs to the very credentials that opened it.
         principal = hashlib.sha256("\0".join(pair).encode()).hexdigest()
         await check(principal, credentials, address)
-        return Principal(Caller(credentials, settings.policy, config_error=settings.config_error), f"basic {principal}")
+        caller = Caller(credentials, settings.limits, settings.surface, config_error=settings.config_error)
+        return Principal(caller, f"basic {principal}")
 
     return identify
 

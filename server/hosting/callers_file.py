@@ -9,23 +9,23 @@ import secrets
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from server.config import policy
 from server.config.callers import Caller
-from server.config.settings import Credentials, Settings
+from server.config.limits import Limits
+from server.config.setting import PREFIX
+from server.config.settings import OF_CALLERS, Credentials, Settings
+from server.config.surface import Surface
 from server.runtime.env import WrongSetting
 from tools.action import Effect
 
-_PREFIX = "CLICKSEND_MCP_"
-_OF_THE_SERVER = ("ledger", "ledger_keeps_texts", "approval_key", "approval_seconds")  # not of a caller
-_LIMITS = {
-    name: one.read for one in policy.VARIABLES if (name := one.name.removeprefix(_PREFIX).lower()) not in _OF_THE_SERVER
-}
+_SETTINGS = {variable.name.removeprefix(PREFIX).lower(): variable for variable in OF_CALLERS}
 _KEYS = ("name", "token_sha256", "subject", "username", "api_key", "scopes", "limits")
 _VARIABLE = "CLICKSEND_MCP_HTTP_CALLERS"
+Group = TypeVar("Group", Limits, Surface)
+
 log = logging.getLogger("clicksend_mcp")
 
 NAME_RULE = "1 to 64 letters, digits or . _ @ -"
@@ -132,9 +132,11 @@ def _registered(entry: Mapping[str, Any], settings: Settings) -> Registered:
             raise WrongSetting(f"{wrong} username and api_key must not be empty, nor username contain a colon")
     elif credentials is None:
         raise WrongSetting(f"{wrong} it needs username and api_key, because the server has no account of its own")
+    own = _own(entry.get("limits", {}), wrong)
     caller = Caller(
         credentials,
-        replace(settings.policy, **_limits(entry.get("limits", {}), wrong)),
+        _with(settings.limits, own),
+        _with(settings.surface, own),
         name=name,
         effects=_effects_of(entry.get("scopes", list(SCOPES)), wrong),
         config_error=settings.config_error,
@@ -149,20 +151,26 @@ def _effects_of(scopes: object, wrong: str) -> frozenset[Effect]:
     return frozenset(effect for scope in scopes for effect in SCOPES[scope])
 
 
-def _limits(given: object, wrong: str) -> dict[str, Any]:
-    """The fields of a policy that a caller's limits set; each is read like the variable of its name."""
-    if not isinstance(given, dict):
+def _own(table: object, wrong: str) -> dict[str, Any]:
+    """What a caller's table of limits sets, by the names of fields; each is read like the variable of its name."""
+    if not isinstance(table, dict):
         raise WrongSetting(f"{wrong} limits must be a table")
     values: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in _LIMITS:
-            raise WrongSetting(f"{wrong} limits.{name} is none of {', '.join(sorted(_LIMITS))}")
+    for name, value in table.items():
+        if name not in _SETTINGS:
+            raise WrongSetting(f"{wrong} limits.{name} is none of {', '.join(sorted(_SETTINGS))}")
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         try:
-            values[name] = _LIMITS[name](text.strip())
+            values[_SETTINGS[name].field] = _SETTINGS[name].read(text.strip())
         except WrongSetting as fault:
             raise WrongSetting(f"{wrong} limits.{name} {fault}") from None
     return values
+
+
+def _with(group: Group, values: Mapping[str, Any]) -> Group:
+    """A group of settings with those of the values that are its own."""
+    names = {entry.name for entry in fields(group)}
+    return replace(group, **{name: value for name, value in values.items() if name in names})
 
 
 def is_name(name: str) -> bool:

@@ -20,10 +20,10 @@ from server.config.callers import Caller
 from server.config.settings import Settings
 from server.hosting.authentication import Authenticator, Headers, HttpRefusal, Principal, credential
 from server.hosting.callers_file import SCOPES, Registry
+from server.runtime.addresses import is_loopback
 from server.runtime.env import WrongSetting
-from server.runtime.sockets import is_loopback
 from tools.action import Effect
-from tools.catalog import CATALOG
+from tools.catalog import find
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -221,12 +221,13 @@ def _caller(settings: Settings, registry: Registry, subject: str, granted: froze
     problem = settings.config_error
     if settings.credentials is None:
         problem = problem or "There is no ClickSend account for this caller: the operator has to give one"
-    return Caller(settings.credentials, settings.policy, name=f"oauth:{subject}", effects=granted, config_error=problem)
+    name = f"oauth:{subject}"
+    return Caller(settings.credentials, settings.limits, settings.surface, name, effects=granted, config_error=problem)
 
 
 def _check_scope(headers: Headers, caller: Caller, challenge: Any) -> None:
     """Turn away a call of a tool that the token has no scope for, where the request's head names it."""
-    action = CATALOG.get(headers.get("mcp-name", "")) if headers.get("mcp-method") == "tools/call" else None
+    action = find(headers.get("mcp-name", "")) if headers.get("mcp-method") == "tools/call" else None
     if action is not None and action.effect not in caller.effects:
         scope = f"{_PREFIX}{next(name for name, effects in SCOPES.items() if action.effect in effects)}"
         raise HttpRefusal(403, f"Needs the scope {scope}.", challenge("insufficient_scope", scope))

@@ -54,7 +54,7 @@ class Entrance:
     def __init__(self, settings: Settings, prove: Prove) -> None:
         hosting = settings.hosting
         registry = read_registry(hosting.http_callers, settings)
-        self.policies = [settings.policy, *(caller.policy for caller in registry.callers)]
+        self.limits = [settings.limits, *(caller.limits for caller in registry.callers)]
         self.routes: list[Route] = []
         self.identify: Authenticator
         match hosting.http_auth:
@@ -90,13 +90,13 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
     storage = _shared_storage(settings)
     traffic = Traffic(hosting, storage)
     async with dispatcher:
-        if settings.policy.server_ledger is not None:
+        if settings.ledger.server_url is not None:
             await _verify(dispatcher)
         server = build_server(
             settings,
             dispatcher=dispatcher,
             sender=_sender,
-            asks=any(policy.approval.may_ask for policy in entrance.policies),
+            asks=any(limits.approval.may_ask for limits in entrance.limits),
             private=hosting.http_auth != "none",
         )
         app = server.streamable_http_app(
@@ -140,7 +140,7 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
 
 
 def _shared_storage(settings: Settings) -> "SharedStorage | None":
-    place = settings.policy.server_ledger
+    place = settings.ledger.server_url
     if place is None:
         return None
     from server.hosting.counters import SharedStorage

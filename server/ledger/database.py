@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from server.config.policy import is_server_url
+from server.config.ledger import is_server_url
 from server.ledger.errors import LedgerUnavailable
 from server.ledger.failures import explained, faults, unavailable
 from server.ledger.file import File

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from server.config.policy import is_server_url
+from server.config.ledger import is_server_url
 from server.ledger import derived
 from server.ledger.database import Connection, Database
 from server.ledger.migrations import Schema

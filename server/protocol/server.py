@@ -40,7 +40,7 @@ from server.protocol.stdio import whole_characters, wire
 from server.runtime.progress import report, with_progress
 from server.runtime.signals import stop_signal
 from tools.action import Action
-from tools.catalog import CATALOG
+from tools.catalog import find
 
 _INSTRUCTIONS = (
     "Sends SMS, MMS, letters and campaigns with ClickSend, which costs money and reaches people: price first, and "
@@ -115,7 +115,7 @@ def build_server(
     """The MCP server; both protocol eras, any transport.
 
     For many callers there are `dispatcher`, which lives as long as the process, and `sender`, which tells whose an
-    HTTP request is. `asks`: whether any caller's policy has a person asked. `private`: what one caller gets is not
+    HTTP request is. `asks`: whether any caller's limits have a person asked. `private`: what one caller gets is not
     to be kept for another.
     """
     only = default_caller(settings)
@@ -135,7 +135,7 @@ def build_server(
         context: ServerRequestContext[Dispatcher], _: PaginatedRequestParams | None
     ) -> ListToolsResult:
         caller = sent_by(context).caller
-        listed = [action for action in CATALOG.values() if caller.is_listed(action)]
+        listed = [action for action in caller.surface.actions if caller.is_listed(action)]
         if apps.client_supports_apps(context):
             return ListToolsResult(
                 tools=[apps.with_view_link(tool(action), action) for action in listed], cache_scope="private"
@@ -145,16 +145,17 @@ def build_server(
     async def call_tool(
         context: ServerRequestContext[Dispatcher], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
-        action = CATALOG.get(params.name)
+        action = find(params.name)
         by = sent_by(context)
-        if action is None or not by.caller.policy.offers(action.slug):
+        if action is None or action.slug not in by.caller.surface.slugs:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}")
         if problem := _unreadable.get():
             return result(Envelope.failure(wrong_input(action, problem)), action)
         return await _heard(context, _called(context, action, params, by))
 
     def input_schema(name: str) -> dict[str, Any] | None:
-        return CATALOG[name].input_schema if name in CATALOG else None
+        action = find(name)
+        return action.input_schema if action else None
 
     kept = CacheHint(ttl_ms=_ONE_HOUR, scope="private" if private else "public")
 
@@ -176,9 +177,9 @@ def build_server(
     )
     server.middleware.append(_reading_arguments)
     server.middleware.append(apps.advertise_apps)
-    policy = settings.policy
-    if policy.approval.may_ask if asks is None else asks:
-        server.middleware.append(approval.sealing(policy.approval_key, server.name, policy.approval_seconds))
+    limits = settings.limits
+    if limits.approval.may_ask if asks is None else asks:
+        server.middleware.append(approval.sealing(limits.approval_key, server.name, limits.approval_seconds))
     return server
 
 
@@ -194,7 +195,7 @@ async def _reading_arguments(ctx: ServerRequestContext[Any], call_next: CallNext
     params = ctx.params
     if ctx.method != "tools/call" or not isinstance(params, Mapping) or "arguments" not in params:
         return await call_next(ctx)
-    given, action = params["arguments"], CATALOG.get(str(params.get("name")))
+    given, action = params["arguments"], find(str(params.get("name")))
     problem = None
     if isinstance(given, str) and given.strip():
         try:
@@ -238,7 +239,7 @@ async def _called(
     outcome = await dispatcher.run(action, arguments, answer, caller=by.caller, request_id=by.request_id)
     if isinstance(outcome, Question):
         report("Waiting for a person's approval")
-        asked = await approval.ask(context, outcome, by.caller.policy.approval_seconds)
+        asked = await approval.ask(context, outcome, by.caller.limits.approval_seconds)
         if isinstance(asked, InputRequiredResult):
             return asked
         if isinstance(asked, NotApproved):

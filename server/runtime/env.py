@@ -1,10 +1,8 @@
-"""Environment variables: what one is, and the ways their texts are read."""
+"""Environment variables: the ways their texts are read."""
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 # 1,000 is a thousand; 1,5 could be either, so it is refused.
 _AMOUNT = re.compile(
@@ -13,16 +11,6 @@ _AMOUNT = re.compile(
     r"(?: ?[A-Z]{3}| ?[$\u20ac])?",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Variable:
-    """An environment variable: the default in words, what it means, and how its text is read."""
-
-    name: str
-    default: str
-    meaning: str
-    read: Callable[[str], Any]
 
 
 class WrongSetting(ValueError):

@@ -5,7 +5,6 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from ipaddress import ip_address
 
 BACKLOG = 2048  # connections that may wait to be accepted
 
@@ -45,11 +44,3 @@ def stop_accepting(listener: socket.socket) -> None:
         described = struct.pack("HP", len(_NO_NEWCOMERS) // 8, ctypes.addressof(program))
         with suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -13,7 +13,7 @@ from fault_upstream import Upstream, upstream
 
 from server.guard.fingerprint import fingerprint
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 _TOO_LONG = 120  # seconds for a run
 READ = "CLICKSEND_GET_STATISTICS_SMS"
@@ -253,7 +253,7 @@ def _ledger_failed(told: Told) -> bool:
 
 
 def _name(call: Call) -> str:
-    action = CATALOG[call.slug]
+    action = catalog()[call.slug]
     return fingerprint(action.request(action.input.model_validate(call.arguments)))
 
 

@@ -24,10 +24,11 @@ import server.guard.guard  # noqa: F401 - so that the process servers are forked
 import server.ledger.ledger as ledger_module
 from schemas.envelope import Envelope
 from server.calls.dispatch import Dispatcher
-from server.config.policy import Policy
+from server.config.ledger import LedgerSettings
+from server.config.limits import Limits
 from server.config.settings import Credentials, Settings
 from server.runtime.logs import _Private
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 # The sandbox speaks plain HTTP, and reading all certificates for each server takes a third of the matrix's time.
 _TLS = ssl.create_default_context()
@@ -61,7 +62,8 @@ class Spec:
             total_timeout=self.deadline,
             attempts=2,
             reconcile_after=(0,),
-            policy=Policy(max_cost_per_day=self.budget, ledger=self.ledger),
+            limits=Limits(max_cost_per_day=self.budget),
+            ledger=LedgerSettings(self.ledger),
         )
 
     def harmless(self) -> "Spec":
@@ -104,7 +106,7 @@ class InProcess:
     async def call(self, slug: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
         """The envelope of a call."""
         dispatcher = await self._ready
-        envelope = await dispatcher.call(CATALOG[slug], arguments)
+        envelope = await dispatcher.call(catalog()[slug], arguments)
         assert isinstance(envelope, Envelope)
         return envelope.model_dump()
 
@@ -210,7 +212,7 @@ async def _obey(link: Connection, spec: Spec) -> None:
 
     async def call(number: int, slug: str, arguments: dict[str, Any]) -> None:
         with scopes[number]:
-            envelope = await dispatcher.call(CATALOG[slug], arguments)
+            envelope = await dispatcher.call(catalog()[slug], arguments)
             assert isinstance(envelope, Envelope)
             link.send(("answer", number, json.loads(envelope.model_dump_json())))
 

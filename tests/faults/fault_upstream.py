@@ -13,7 +13,7 @@ import httpx
 from fault_plan import OLD_TEXT, SECRET, UPDATE, Call, Plan
 
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 _HOUR = 3600
 
@@ -142,7 +142,7 @@ class Upstream:
 
     async def break_(self, call: Call) -> None:
         """Order the fault of the plan, for the request that the call makes."""
-        request = CATALOG[call.slug].request(CATALOG[call.slug].input.model_validate(call.arguments))
+        request = catalog()[call.slug].request(catalog()[call.slug].input.model_validate(call.arguments))
         order = self._plan.fault.order
         if order is not None:
             about = {"method": request.method, "path": request.path}
@@ -199,7 +199,7 @@ class Upstream:
 
     async def effect(self, call: Call) -> Effect:
         """What became of a call."""
-        action = CATALOG[call.slug]
+        action = catalog()[call.slug]
         request = action.request(action.input.model_validate(call.arguments))
         answers = [
             [row for row in _rows(one["answer"]["data"]) if _accepted(row)]

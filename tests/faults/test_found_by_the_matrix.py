@@ -11,8 +11,8 @@ from fault_ledgers import SqliteFile
 from server.guard.reconcile import Found, digest, reconcile
 from server.ledger.errors import LedgerUnavailable
 from server.ledger.ledger import Entry, Ledger, State
-from tools.action import Request
 from tools.answer import Answer
+from tools.route import Request
 
 pytestmark = pytest.mark.anyio
 

@@ -29,7 +29,7 @@ from support.guarding import (
 )
 from support.hosting import ERAS, stdio
 
-from server.config.policy import Approval
+from server.config.limits import Approval
 from server.protocol.server import build_server
 from server.runtime.env import amount
 from server.sandbox.serve import RunningSandbox
@@ -66,7 +66,7 @@ def asking(
     era: str, person: Asked | None, sandbox: RunningSandbox, ledger: Place, approval: Approval = ALWAYS, **more: Any
 ) -> Client:
     """A client with a person behind it, of a server that asks."""
-    chosen = settings(sandbox, ledger, policy={"approval": approval, **more})
+    chosen = settings(sandbox, ledger, limits={"approval": approval, **more})
     return Client(build_server(chosen), mode=era, elicitation_callback=person)
 
 

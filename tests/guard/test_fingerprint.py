@@ -7,8 +7,8 @@ from support.guarding import ANA, Place, campaign, contact_list, data, guarded, 
 
 from server.guard.fingerprint import VERSION, exactly, fingerprint
 from server.sandbox.serve import RunningSandbox
-from tools.action import Request
-from tools.catalog import CATALOG
+from tools.catalog import catalog
+from tools.route import Request
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ def test_the_canonical_form_of_this_version_is_fixed() -> None:
 
 
 def of(slug: str, arguments: dict[str, Any]) -> str:
-    action = CATALOG[f"CLICKSEND_{slug}"]
+    action = catalog()[f"CLICKSEND_{slug}"]
     return fingerprint(action.request(action.input.model_validate(arguments)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.guarding import ANA, Place, contact_list, data, guarded, sent
 
-from server.config.policy import Approval
+from server.config.limits import Approval
 from server.sandbox.serve import RunningSandbox
 
 pytestmark = pytest.mark.anyio

@@ -119,7 +119,7 @@ async def test_texts_and_numbers_are_stored_only_on_request(
     keeps: bool, any_ledger: Place, sandbox: RunningSandbox
 ) -> None:
     private = sms(ANA, UNUSABLE, body=MARK, custom_string=f"{MARK}-reference")
-    async with guarded(sandbox, any_ledger, ledger_keeps_texts=keeps) as call:
+    async with guarded(sandbox, any_ledger, keeps_texts=keeps) as call:
         await call("CREATE_SMS_SEND", **private)
         fault(sandbox, "drop", when="after", path="/v3/sms/send")
         await call("CREATE_SMS_SEND", **sms(BO, body=f"{MARK} again"))

@@ -92,7 +92,7 @@ async def test_an_empty_ledger_says_so(command: Command, ledger: Place) -> None:
 
 
 async def test_kept_texts_are_shown_only_to_programs(command: Command, ledger: Place, sandbox: RunningSandbox) -> None:
-    async with guarded(sandbox, ledger, ledger_keeps_texts=True) as call:
+    async with guarded(sandbox, ledger, keeps_texts=True) as call:
         data(await call("CREATE_SMS_SEND", **sms(body="Grüße")))
     assert "Grüße" not in command(ledger)
     assert json.loads(command(ledger, "--json"))["request"] == sms(body="Grüße")

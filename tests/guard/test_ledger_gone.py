@@ -10,9 +10,9 @@ from support.guarding import MMS, Place, account, contact_list, data, guarded, h
 from support.scripted import good, says_when_released, scripted
 
 from server.calls.dispatch import Dispatcher
-from server.config.policy import Policy
+from server.config.ledger import LedgerSettings
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -85,12 +85,12 @@ async def test_an_end_that_cannot_be_written_is_told_truly_and_not_sent_again(an
     """The database fails between the two writes: the answer stands, and the entry stays as started."""
     accepted = good({"messages": [{"to": "+61491570156", "status": "SUCCESS", "message_id": "ID-1"}]})
     async with scripted(says_when_released(accepted)) as upstream:
-        chosen = upstream.settings(policy=Policy(ledger=any_ledger.text))
+        chosen = upstream.settings(ledger=LedgerSettings(any_ledger.text))
         async with Dispatcher(chosen) as dispatcher:
             outcome: list[Any] = []
 
             async def send() -> None:
-                outcome.append(await dispatcher.call(CATALOG["CLICKSEND_CREATE_SMS_SEND"], sms()))
+                outcome.append(await dispatcher.call(catalog()["CLICKSEND_CREATE_SMS_SEND"], sms()))
 
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(send)
@@ -100,7 +100,7 @@ async def test_an_end_that_cannot_be_written_is_told_truly_and_not_sent_again(an
             any_ledger.run("ALTER TABLE away RENAME TO sends")
             assert outcome[0].successful
             assert any_ledger.row()["state"] == "started"
-            again = await dispatcher.call(CATALOG["CLICKSEND_CREATE_SMS_SEND"], sms())
+            again = await dispatcher.call(catalog()["CLICKSEND_CREATE_SMS_SEND"], sms())
         assert "under way" in again.error
     assert len(upstream.requests) == 1
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 def place(text: str) -> str | None:
     """What becomes of a setting."""
-    return from_environment({"CLICKSEND_MCP_LEDGER": text}, credentials_needed=False).policy.ledger
+    return from_environment({"CLICKSEND_MCP_LEDGER": text}, credentials_needed=False).ledger.location
 
 
 @pytest.mark.parametrize("text", ["~/ledger.sqlite3", "~/a folder/l", "sqlite:///~/ledger.sqlite3"])

@@ -26,7 +26,7 @@ from support.guarding import (
     sms,
 )
 
-from server.config.policy import Policy, QuietHours
+from server.config.limits import Limits, QuietHours
 from server.config.settings import from_environment
 from server.guard.limits import OverLimit, check
 from server.sandbox.serve import RunningSandbox
@@ -37,12 +37,12 @@ pytestmark = pytest.mark.anyio
 US, CANADA, JAMAICA = "+12025550123", "+14165550123", "+18765550123"
 
 
-def policy(**variables: str) -> Policy:
+def policy(**variables: str) -> Limits:
     """The policy of some variables, without their prefix."""
-    return from_environment({f"CLICKSEND_MCP_{name}": text for name, text in variables.items()}).policy
+    return from_environment({f"CLICKSEND_MCP_{name}": text for name, text in variables.items()}).limits
 
 
-def refusal(chosen: Policy, *outgoing: OutboundMessage) -> str:
+def refusal(chosen: Limits, *outgoing: OutboundMessage) -> str:
     """Why something must not go out; "" if it may."""
     try:
         check(outgoing, chosen)

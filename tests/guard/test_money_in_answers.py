@@ -83,7 +83,7 @@ async def test_a_quote_for_fewer_than_were_asked_about_is_no_price(ledger: Place
 
     async with scripted(script) as upstream:
         service = Service(url=upstream.url)
-        async with dispatching(settings(service, ledger, policy={"max_cost_per_call": Decimal(5)})) as call:  # type: ignore[arg-type]
+        async with dispatching(settings(service, ledger, limits={"max_cost_per_call": Decimal(5)})) as call:  # type: ignore[arg-type]
             envelope = await call("CREATE_SMS_SEND", **sms(ANA, BO))
     assert "No price could be had (ClickSend names none for all of it)" in envelope.error
     assert [request.line.split()[1] for request in upstream.requests] == ["/v3/sms/price"]

@@ -3,13 +3,13 @@
 import pytest
 
 from schemas.inputs.sms import SendSms
-from server.config.policy import Policy
+from server.config.limits import Limits
 from server.guard.limits import OverLimit, check
 from server.guard.preview import describe
 from tools.audience import OutboundMessage
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
-SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
+SEND = catalog()["CLICKSEND_CREATE_SMS_SEND"]
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,13 @@ SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
 def test_a_blocked_beginning_may_have_the_zero_that_is_not_dialled(beginning: str, number: str) -> None:
     """D3, W7."""
     with pytest.raises(OverLimit, match="is blocked"):
-        check([OutboundMessage(number, "Hello")], Policy(blocked_numbers=(beginning,)))
+        check([OutboundMessage(number, "Hello")], Limits(blocked_numbers=(beginning,)))
 
 
 @pytest.mark.parametrize(("beginning", "number"), [("+78", "+79161234567"), ("+390", "+393471234567")])
 def test_a_blocked_beginning_blocks_nobody_else(beginning: str, number: str) -> None:
     """D3: a Russian 8 and an Italian 0 belong to other numbers."""
-    check([OutboundMessage(number, "Hello")], Policy(blocked_numbers=(beginning,)))
+    check([OutboundMessage(number, "Hello")], Limits(blocked_numbers=(beginning,)))
 
 
 @pytest.mark.parametrize("control", ["\x1b[8m", "\x1b]0;x\x07", "\x08", "\x00"], ids=ascii)

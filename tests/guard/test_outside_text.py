@@ -10,7 +10,7 @@ from support.hosting import ERAS
 
 from server.protocol.server import build_server
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -87,8 +87,8 @@ async def test_the_instructions_say_whose_text_it_is(ledger: Place, sandbox: Run
 
 
 def test_all_that_returns_inbound_texts_or_contacts_is_marked() -> None:
-    marked = {slug for slug, action in CATALOG.items() if action.untrusted_fields}
-    returning = {slug for slug in CATALOG if slug.endswith(("LISTS_CONTACTS", "SMS_INBOUND", "SMS_HISTORY"))}
+    marked = {slug for slug, action in catalog().items() if action.untrusted_fields}
+    returning = {slug for slug in catalog() if slug.endswith(("LISTS_CONTACTS", "SMS_INBOUND", "SMS_HISTORY"))}
     writing = {"CLICKSEND_DELETE_LISTS_CONTACTS", "CLICKSEND_CREATE_AUTOMATIONS_SMS_INBOUND"}
     writing |= {"CLICKSEND_CREATE_LISTS_CONTACTS", "CLICKSEND_UPDATE_LISTS_CONTACTS"}
     assert marked == returning - writing

@@ -311,7 +311,7 @@ async def test_a_send_whose_server_was_killed_before_it_took_effect_is_unknown(a
             await server.start("CREATE_SMS_SEND", sms())
             await upstream.wait(upstream.arrived)
             await killed_while_it_waits(server)
-        chosen = settings(ours, any_ledger, policy={"duplicate_window": 2 * EARLIER})
+        chosen = settings(ours, any_ledger, limits={"duplicate_window": 2 * EARLIER})
         async with dispatching(chosen) as call:
             again = await after_the_death(call, any_ledger)
     assert "its outcome is unknown" in again.error

@@ -21,7 +21,7 @@ from support.guarding import (
     sms,
 )
 
-from server.config.policy import Approval
+from server.config.limits import Approval
 from server.guard.decisions import Approved, Question
 from server.sandbox.serve import RunningSandbox
 
@@ -118,9 +118,9 @@ async def test_a_list_that_was_swapped_between_question_and_yes_is_not_sent_to(
         data(await call("DELETE_LISTS_CONTACTS", list_id=list_id, contact_id=contact))
     join(sandbox, list_id, BO)
     from server.calls.dispatch import Dispatcher
-    from tools.catalog import CATALOG
+    from tools.catalog import catalog
 
-    action = CATALOG["CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"]
+    action = catalog()["CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"]
     async with Dispatcher(_settings(sandbox, ledger, more)) as dispatcher:
         again = await dispatcher.call(action, campaign(list_id), Approved(question.token))
     assert isinstance(again, Question)
@@ -131,7 +131,7 @@ async def test_a_list_that_was_swapped_between_question_and_yes_is_not_sent_to(
 def _settings(sandbox: RunningSandbox, ledger: Place, more: dict[str, Any]) -> Any:
     from support.guarding import settings
 
-    return settings(sandbox, ledger, policy={**ALWAYS, **more})
+    return settings(sandbox, ledger, limits={**ALWAYS, **more})
 
 
 async def test_a_yes_covers_the_request_to_the_letter(ledger: Place, sandbox: RunningSandbox) -> None:

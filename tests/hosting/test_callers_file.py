@@ -175,8 +175,8 @@ def test_the_example_of_the_documentation_is_accepted(tmp_path: Path) -> None:
     (caller,) = read_registry(str(file), Settings()).callers
     assert caller.name == "support-bot"
     assert caller.credentials == Credentials("acme-support", "...")
-    assert caller.policy.allowed_countries is not None
-    assert caller.policy.approval.may_ask
+    assert caller.limits.allowed_countries is not None
+    assert caller.limits.approval.may_ask
 
 
 def test_a_wrong_file_never_shows_a_key_in_a_repr(tmp_path: Path) -> None:

@@ -31,12 +31,12 @@ from support.scripted import Conversation, good, scripted
 from server.calls.dispatch import Dispatcher
 from server.clicksend.errors import Rejected
 from server.config.callers import Caller
-from server.config.policy import Policy
+from server.config.ledger import LedgerSettings
 from server.config.settings import Credentials, Settings
 from server.hosting.authentication import HttpRefusal
 from server.hosting.proof import Proofs
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -306,11 +306,11 @@ async def test_a_call_is_read_to_its_end_though_an_earlier_one_with_the_same_key
 
     async with scripted(script) as upstream:
         upstream.released.set()
-        chosen = upstream.settings(credentials=None, policy=Policy(ledger=ledger.text))
+        chosen = upstream.settings(credentials=None, ledger=LedgerSettings(ledger.text))
         async with Dispatcher(chosen) as dispatcher:
 
             def start(body: str, caller: Caller) -> asyncio.Future[Any]:
-                return asyncio.ensure_future(dispatcher.call(CATALOG[SEND], sms(body=body), caller=caller))
+                return asyncio.ensure_future(dispatcher.call(catalog()[SEND], sms(body=body), caller=caller))
 
             callers = [Caller(Credentials("ana", "k".ljust(9, "e"))) for _ in range(2)]
             assert (await start("one", callers[0])).successful

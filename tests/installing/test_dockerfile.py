@@ -17,7 +17,7 @@ from support.hosting import running
 from server.config.settings import Settings
 from server.ledger.ledger import default_location
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # it installs from the index
 
@@ -134,7 +134,7 @@ async def test_what_its_commands_install_runs_as_the_page_on_hosts_says(
     account = {"CLICKSEND_USERNAME": sandbox.username, "CLICKSEND_API_KEY": sandbox.api_key}
     (name,) = json.loads(the("ENTRYPOINT"))
     async with machine.started(str(program / "bin" / name), given.arguments, account | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(CATALOG)
+        assert await tools_of(client) == list(catalog())
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
 
 

@@ -24,7 +24,7 @@ from support.hosting import running_http
 
 from server.config.settings import VARIABLES
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # the first one fills uv's cache
 
@@ -82,7 +82,7 @@ async def test_the_block_of_a_host_starts_a_server_that_answers(
     server, env = server_of(heading), filled_in(heading, sandbox)
     assert server.get("type", "stdio") == "stdio"
     async with machine.started(server["command"], server["args"], env | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(CATALOG)
+        assert await tools_of(client) == list(catalog())
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
 
 
@@ -91,7 +91,7 @@ async def test_a_block_that_the_host_does_not_fill_in_starts_a_server_that_says_
 ) -> None:
     server = server_of("Cursor")
     async with machine.started(server["command"], server["args"], server["env"] | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(CATALOG)
+        assert await tools_of(client) == list(catalog())
         envelope = await call(client, "GET_ACCOUNT")
     assert "set CLICKSEND_USERNAME and CLICKSEND_API_KEY" in envelope["error"]
 
@@ -111,7 +111,7 @@ async def test_the_command_for_claude_code_gives_it_a_server_that_answers(
     env = dict(pair.split("=", 1) for pair in options[6::2])
     assert env == account(sandbox)
     async with machine.started(command, arguments, env | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(CATALOG)
+        assert await tools_of(client) == list(catalog())
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
 
 
@@ -161,7 +161,7 @@ async def test_the_block_with_a_url_reaches_the_server_that_the_page_starts(sand
         httpx2.AsyncClient(headers=server["headers"], trust_env=False, timeout=PATIENCE) as web,
         Client(streamable_http_client(url, http_client=web)) as client,
     ):
-        assert await tools_of(client) == list(CATALOG)
+        assert await tools_of(client) == list(catalog())
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
         stranger = await web.post(url, headers={"authorization": "Basic bm9ib2R5"})
         assert stranger.status_code == 401
@@ -206,7 +206,7 @@ async def test_the_code_over_http_prints_the_account(machine: Machine, sandbox: 
 
 
 def test_the_page_names_only_settings_and_targets_that_there_are() -> None:
-    names = set(re.findall(r"CLICKSEND_\w*\w", TEXT)) - set(CATALOG)
+    names = set(re.findall(r"CLICKSEND_\w*\w", TEXT)) - set(catalog())
     assert len(names) > 4
     assert names <= {variable.name for variable in VARIABLES}
     targets = set(re.findall(r"`make (\w+)`", TEXT))

@@ -11,7 +11,7 @@ from schemas.inputs.campaigns import PriceCampaign
 from schemas.inputs.sms import PriceSms, SmsStatistics
 from schemas.sms_length import MAX_PARTS, measure
 from tools.answer import Answer
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 from tools.view import view_of
 
 CURLY = "It\u2019s “ready” \u2013 see you…"
@@ -247,10 +247,10 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("slug", [slug for slug, action in CATALOG.items() if action.view])
+@pytest.mark.parametrize("slug", [slug for slug, action in catalog().items() if action.view])
 @given(data=st.dictionaries(WORDS, ANYTHING), note=ANYTHING)
 def test_whatever_clicksend_answers_there_is_a_picture_or_none(slug: str, data: dict[str, Any], note: object) -> None:
-    action = CATALOG[slug]
+    action = catalog()[slug]
     assert action.view is not None
     shown = view_of(action.view, action.input.model_validate(ASKED[slug]), Answer({"data": data, "_left_out": note}))
     json.dumps(shown)

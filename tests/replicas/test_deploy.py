@@ -47,7 +47,7 @@ def test_the_environment_of_a_replica_is_one_that_the_server_knows(pod: dict[str
     chosen = from_environment(environment(pod))
     assert chosen.config_error is None
     assert chosen.hosting.http_stateless
-    assert chosen.policy.ledger and chosen.policy.approval_key
+    assert chosen.ledger.location and chosen.limits.approval_key
     assert environment(pod).keys() <= {variable.name for variable in VARIABLES}
 
 

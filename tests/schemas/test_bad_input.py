@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from schemas.envelope import Envelope
 from schemas.explain import explain
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 SECRET = "meet me at nine"  # stands for whatever people write to each other: no refusal may repeat it
 NUMBER = "+61411111111"
@@ -323,7 +323,7 @@ CASES = (
 
 
 def refusal(case: Case) -> str:
-    model = CATALOG[case.slug].input
+    model = catalog()[case.slug].input
     with pytest.raises(ValidationError) as refused:
         model.model_validate(case.arguments)
     return explain(refused.value, model)

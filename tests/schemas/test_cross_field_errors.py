@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.explain import explain
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 CAMPAIGN = "CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"
 HISTORY = "CLICKSEND_GET_SMS_HISTORY"
@@ -79,7 +79,7 @@ CASES = (
 
 
 def refusal(slug: str, arguments: Any) -> str:
-    model = CATALOG[slug].input
+    model = catalog()[slug].input
     with pytest.raises(ValidationError) as refused:
         model.model_validate(arguments)
     return explain(refused.value, model)
@@ -121,4 +121,4 @@ def test_nothing_is_told_twice() -> None:
     ids=lambda value: "" if isinstance(value, str) else json.dumps(value)[:60],
 )
 def test_fields_that_fit_each_other_are_taken(slug: str, arguments: dict[str, Any]) -> None:
-    assert CATALOG[slug].input.model_validate(arguments)
+    assert catalog()[slug].input.model_validate(arguments)

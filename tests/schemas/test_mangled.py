@@ -26,7 +26,7 @@ from support.asking import (
     sms,
 )
 
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 BOTH_WAYS = "custom_string must not be empty or null: name a reference, or leave it out to cancel EVERY scheduled SMS"
 
@@ -61,7 +61,7 @@ def test_null_under_an_unknown_name_is_refused(slug: str, arguments: Any, name: 
     assert f"{name} is not an input here" in refusal(slug, arguments)
 
 
-@pytest.mark.parametrize("slug", [slug for slug in CATALOG if CATALOG[slug].input.model_fields])
+@pytest.mark.parametrize("slug", [slug for slug in catalog() if catalog()[slug].input.model_fields])
 def test_no_action_takes_an_unknown_name_for_its_null(slug: str) -> None:
     """W2."""
     assert "no_such_name is not an input here" in refusal(slug, {"no_such_name": None})
@@ -71,7 +71,7 @@ def test_no_action_takes_an_unknown_name_for_its_null(slug: str) -> None:
 def test_null_under_a_known_name_is_left_out(slug: str) -> None:
     """W2: hosts send null for every optional field."""
     good = {SMS: sms(), HISTORY: {}, CONTACT: contact(), RULE: rule()}[slug]
-    nulls = {name: None for name in CATALOG[slug].input_schema["properties"] if name not in good}
+    nulls = {name: None for name in catalog()[slug].input_schema["properties"] if name not in good}
     inner = dict.fromkeys(("from", "schedule", "custom_string", "source", "country", "from_email"))
     given = sms(**inner) if slug == SMS else {**good, **nulls}
 

@@ -28,7 +28,7 @@ import schemas.explain
 import schemas.fields
 from schemas.base import MOST_DIGITS, has_long_number
 from schemas.explain import explain
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 HUGE = 10_000_000  # characters
 MOST_PROBLEMS = 15_000  # that any input within the bounds of lists may raise
@@ -58,12 +58,12 @@ def test_an_object_of_many_unknown_names_is_refused_at_once(count: int, looked_f
     error = refused(SMS, sms(**unknown(count)))
 
     assert error.error_count() == 1
-    told = explain(error, CATALOG[SMS].input)
+    told = explain(error, catalog()[SMS].input)
     assert told.startswith(f"messages[0] has {count} names that are not inputs here; the inputs are country, to, body")
     assert looked_for == []
 
 
-@pytest.mark.parametrize("slug", CATALOG)
+@pytest.mark.parametrize("slug", catalog())
 def test_every_action_refuses_many_unknown_names_at_once(slug: str) -> None:
     """M1."""
     assert refusal(slug, unknown(300)).startswith("arguments has 300 names that are not inputs here; ")
@@ -75,7 +75,7 @@ def test_a_thousand_messages_of_many_unknown_names_are_one_problem(looked_for: l
     error = refused(SMS, {"messages": [message(**unknown(50, f"n{number}x")) for number in range(1000)]})
 
     assert error.error_count() == 1000
-    assert explain(error, CATALOG[SMS].input).startswith("messages[0-999] has 50 names that are not inputs here")
+    assert explain(error, catalog()[SMS].input).startswith("messages[0-999] has 50 names that are not inputs here")
     assert looked_for == []
 
 
@@ -105,7 +105,7 @@ def test_the_items_of_a_list_are_bounded(slug: str, name: str, item: object) -> 
     error = refused(slug, {name: [item] * 500_000})
 
     assert error.error_count() <= MOST_PROBLEMS
-    assert f"{name} has 500000 items; at most " in explain(error, CATALOG[slug].input)
+    assert f"{name} has 500000 items; at most " in explain(error, catalog()[slug].input)
 
 
 def test_a_long_unknown_name_is_compared_by_its_beginning(looked_for: list[str]) -> None:
@@ -161,7 +161,7 @@ def test_json_text_is_read_up_to_what_a_call_may_hold() -> None:
     """M1: a thousand messages of eight parts fit, however they are escaped."""
     full = json.dumps([{"to": f"+614111{number:05}", "body": "\u0436" * 536} for number in range(1000)])
 
-    assert CATALOG[SMS].input.model_validate({"messages": full})
+    assert catalog()[SMS].input.model_validate({"messages": full})
     told = refusal(SMS, {"messages": f"[{' ' * 3_500_000}]"})
     assert told == "messages is too long as JSON text: 3500000 characters are read"
 

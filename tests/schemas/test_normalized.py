@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from schemas.addresses import phone_number
 from schemas.explain import explain
-from tools.action import Request
-from tools.catalog import CATALOG
+from tools.catalog import catalog
+from tools.route import Request
 
 SMS = "CLICKSEND_CREATE_SMS_SEND"
 MMS = "CLICKSEND_CREATE_MMS_SEND"
@@ -176,7 +176,7 @@ CASES = (
 
 
 def request(slug: str, arguments: Any) -> Request:
-    action = CATALOG[slug]
+    action = catalog()[slug]
     return action.request(action.input.model_validate(arguments))
 
 
@@ -251,7 +251,7 @@ def test_a_sender_of_any_kind_is_taken(sender: str) -> None:
 )
 @pytest.mark.parametrize("slug", [SMS, MMS, LETTER, IMPORT])
 def test_json_text_that_cannot_be_read_is_refused_in_words(slug: str, text: str) -> None:
-    model = CATALOG[slug].input
+    model = catalog()[slug].input
     name = next(name for name in model.model_fields if name in ("messages", "recipients", "field_order"))
     with pytest.raises(ValidationError) as refused:
         model.model_validate({name: text})
@@ -262,7 +262,7 @@ def test_json_text_that_cannot_be_read_is_refused_in_words(slug: str, text: str)
 
 
 def test_an_object_nested_too_deeply_in_a_text_is_refused_in_words() -> None:
-    model = CATALOG[CAMPAIGN].input
+    model = catalog()[CAMPAIGN].input
     with pytest.raises(ValidationError) as refused:
         model.model_validate('{"body":' * 10_000)
 

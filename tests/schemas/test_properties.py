@@ -16,9 +16,9 @@ from support.strategies import JSON, arguments, mangled
 from schemas.base import Arguments
 from schemas.explain import explain
 from tools.action import Action
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
-each_action = pytest.mark.parametrize("action", CATALOG.values(), ids=CATALOG)
+each_action = pytest.mark.parametrize("action", catalog().values(), ids=catalog())
 
 rules = settings(
     max_examples=40,

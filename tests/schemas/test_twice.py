@@ -6,7 +6,7 @@ import pytest
 from support.asking import LETTER, MMS, PRICE, SMS, address, message, mms, refusal, refused, request
 
 import schemas.duplicates
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 MEANT = "keep one of them, or give each its own custom_string if all are meant"
 
@@ -115,7 +115,7 @@ def test_a_thousand_messages_are_each_looked_at_once(monkeypatch: pytest.MonkeyP
     key = schemas.duplicates.phone_key
     monkeypatch.setattr(schemas.duplicates, "phone_key", lambda number: (keyed.append(number), key(number))[1])
 
-    CATALOG[SMS].input.model_validate(messages(*(message(to=f"+614111{n:05}") for n in range(1000))))
+    catalog()[SMS].input.model_validate(messages(*(message(to=f"+614111{n:05}") for n in range(1000))))
 
     assert len(keyed) == 1000
 

@@ -22,8 +22,8 @@ from support.scripted import (
 
 from schemas.envelope import Envelope
 from server.calls.dispatch import Dispatcher
-from server.config.policy import Policy
-from tools.catalog import CATALOG
+from server.config.limits import Limits
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ CASES = (
 async def test_a_cancelled_read_is_cut_at_once() -> None:
     async with scripted(says_when_released(good({}))) as upstream, Dispatcher(upstream.settings()) as dispatcher:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(dispatcher.call, CATALOG[READ], {})
+            tasks.start_soon(dispatcher.call, catalog()[READ], {})
             await upstream.wait(upstream.arrived)
             tasks.cancel_scope.cancel()
         await upstream.wait(upstream.hung_up)
@@ -67,7 +67,7 @@ async def test_what_may_change_something_is_finished_after_its_request_has_left(
     async with scripted(says_when_released(case.answer)) as upstream:
         async with Dispatcher(upstream.settings()) as dispatcher:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(dispatcher.call, CATALOG[case.slug], GOOD[case.slug])
+                tasks.start_soon(dispatcher.call, catalog()[case.slug], GOOD[case.slug])
                 await upstream.wait(upstream.arrived)
                 tasks.cancel_scope.cancel()
             # The caller is gone, and the call is not.
@@ -83,7 +83,7 @@ async def test_what_may_change_something_is_finished_after_its_request_has_left(
 async def test_a_cancellation_of_asyncio_itself_does_not_cut_it_either() -> None:
     async with scripted(says_when_released(ACCEPTED)) as upstream:
         async with Dispatcher(upstream.settings()) as dispatcher:
-            calling = asyncio.create_task(dispatcher.call(CATALOG[SEND], GOOD[SEND]))
+            calling = asyncio.create_task(dispatcher.call(catalog()[SEND], GOOD[SEND]))
             await upstream.wait(upstream.arrived)
             for _ in range(3):
                 calling.cancel()
@@ -102,7 +102,7 @@ async def test_the_end_of_the_dispatcher_waits_for_it_even_if_that_is_cancelled_
         async def serve() -> None:
             try:
                 async with Dispatcher(upstream.settings()) as dispatcher, anyio.create_task_group() as tasks:
-                    tasks.start_soon(dispatcher.call, CATALOG[SEND], GOOD[SEND])
+                    tasks.start_soon(dispatcher.call, catalog()[SEND], GOOD[SEND])
             finally:
                 ended.append("end")
 
@@ -123,7 +123,7 @@ async def test_a_call_that_nobody_waits_for_still_ends_at_its_deadline() -> None
     async with scripted(keeps_silent) as upstream:
         with anyio.fail_after(5):
             async with Dispatcher(upstream.settings(total_timeout=0.3)) as dispatcher:
-                calling = asyncio.create_task(dispatcher.call(CATALOG[SEND], GOOD[SEND]))
+                calling = asyncio.create_task(dispatcher.call(catalog()[SEND], GOOD[SEND]))
                 await upstream.wait(upstream.arrived)
                 calling.cancel()
         await upstream.wait(upstream.hung_up)
@@ -148,10 +148,10 @@ async def test_a_send_that_waits_for_a_connection_never_leaves_once_it_is_cancel
     async with scripted(holds) as upstream, Dispatcher(upstream.settings()) as dispatcher:
         async with anyio.create_task_group() as tasks:
             for _ in range(POOL):
-                tasks.start_soon(dispatcher.call, CATALOG[READ], {})
+                tasks.start_soon(dispatcher.call, catalog()[READ], {})
             await full(upstream)
             with anyio.CancelScope() as scope:
-                calling = asyncio.create_task(dispatcher.call(CATALOG[SEND], GOOD[SEND]))
+                calling = asyncio.create_task(dispatcher.call(catalog()[SEND], GOOD[SEND]))
                 await wait_all_tasks_blocked()
                 if natively:
                     calling.cancel()
@@ -162,7 +162,7 @@ async def test_a_send_that_waits_for_a_connection_never_leaves_once_it_is_cancel
             assert calling.cancelled()
             upstream.released.set()  # now there would be connections for it
         with anyio.fail_after(PATIENCE):
-            again = await dispatcher.call(CATALOG["CLICKSEND_GET_LISTS"], {})
+            again = await dispatcher.call(catalog()["CLICKSEND_GET_LISTS"], {})
         assert again.successful
     assert [request.line for request in upstream.requests if not request.line.startswith("GET")] == []
     assert len(upstream.requests) == POOL + 1
@@ -172,7 +172,7 @@ async def test_a_call_that_is_cancelled_before_it_begins_never_leaves() -> None:
     async with scripted(says(ACCEPTED)) as upstream, Dispatcher(upstream.settings()) as dispatcher:
         with anyio.CancelScope() as scope:
             scope.cancel()
-            await dispatcher.call(CATALOG[SEND], GOOD[SEND])
+            await dispatcher.call(catalog()[SEND], GOOD[SEND])
         assert scope.cancelled_caught
     assert upstream.connections == 0
 
@@ -186,7 +186,7 @@ async def test_whatever_the_moment_it_never_leaves_or_is_brought_to_its_end(capl
         async with scripted(says(good({"list_id": 1}))) as upstream:
             async with Dispatcher(upstream.settings()) as dispatcher:
                 calling = asyncio.create_task(
-                    dispatcher.call(CATALOG["CLICKSEND_CREATE_LISTS"], {"list_name": "Guests"})
+                    dispatcher.call(catalog()["CLICKSEND_CREATE_LISTS"], {"list_name": "Guests"})
                 )
                 for _ in range(turns):
                     await asyncio.sleep(0)
@@ -203,7 +203,7 @@ async def test_a_send_that_is_refused_is_not_repeated_once_it_is_cancelled() -> 
         scripted(says_when_released(refusal(429, "TOO_MANY"))) as upstream,
         Dispatcher(upstream.settings(attempts=2)) as dispatcher,
     ):
-        calling = asyncio.create_task(dispatcher.call(CATALOG[SEND], GOOD[SEND]))
+        calling = asyncio.create_task(dispatcher.call(catalog()[SEND], GOOD[SEND]))
         await upstream.wait(upstream.arrived)
         calling.cancel()
         await wait_all_tasks_blocked()
@@ -218,7 +218,7 @@ async def test_a_send_that_waits_to_be_repeated_is_not_once_it_is_cancelled() ->
         scripted(says(refusal(429, "TOO_MANY"))) as upstream,
         Dispatcher(upstream.settings(attempts=10)) as dispatcher,
     ):
-        calling = asyncio.create_task(dispatcher.call(CATALOG[SEND], GOOD[SEND]))
+        calling = asyncio.create_task(dispatcher.call(catalog()[SEND], GOOD[SEND]))
         await upstream.wait(upstream.arrived)
         await wait_all_tasks_blocked()
         calling.cancel()
@@ -227,12 +227,12 @@ async def test_a_send_that_waits_to_be_repeated_is_not_once_it_is_cancelled() ->
 
 
 async def test_calls_at_once_do_not_disturb_each_other() -> None:
-    apart = Policy(duplicate_window=0)  # the same call twice, which would be stopped otherwise
+    apart = Limits(duplicate_window=0)  # the same call twice, which would be stopped otherwise
     async with (
         scripted(says_when_released(ACCEPTED)) as upstream,
-        Dispatcher(upstream.settings(policy=apart)) as dispatcher,
+        Dispatcher(upstream.settings(limits=apart)) as dispatcher,
     ):
-        first, second = (asyncio.create_task(dispatcher.call(CATALOG[SEND], GOOD[SEND])) for _ in range(2))
+        first, second = (asyncio.create_task(dispatcher.call(catalog()[SEND], GOOD[SEND])) for _ in range(2))
         with anyio.fail_after(PATIENCE):
             while len(upstream.requests) < 2:  # noqa: ASYNC110 - bounded above
                 await anyio.sleep(0.01)

@@ -15,7 +15,7 @@ from support.scripted import BASIC, SECRET, USERNAME, answer, drops, good, refus
 from server.cli.main import main
 from server.config.settings import Settings
 from server.protocol.server import build_server
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ def test_the_sandbox_flag_goes_with_serving_only(command: str, capsys: pytest.Ca
 async def test_the_catalogue_for_a_terminal_names_every_tool_and_input() -> None:
     status, out, errors = await run("tools")
     assert (status, errors) == (0, "")
-    for action in CATALOG.values():
+    for action in catalog().values():
         assert f"{action.slug} ({action.effect.value})\n" in out
     assert "inputs: messages*\n" in out
     assert max(map(len, out.splitlines())) <= 100

@@ -29,7 +29,7 @@ from server.clicksend.client import MAX_ANSWER_BYTES, ClickSend
 from server.clicksend.errors import NOT_FROM_THE_API, ClickSendError, NotSent, OutcomeUnknown, Rejected
 from server.clicksend.flight import Flight
 from server.config.settings import Credentials, Settings
-from tools.action import Request
+from tools.route import Request
 
 pytestmark = pytest.mark.anyio
 

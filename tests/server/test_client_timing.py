@@ -25,7 +25,7 @@ from support.scripted import (
 from server.clicksend.errors import ClickSendError, NotSent, OutcomeUnknown
 from server.clicksend.flight import Flight
 from server.config.settings import Credentials, Settings
-from tools.action import Request
+from tools.route import Request
 
 pytestmark = pytest.mark.anyio
 

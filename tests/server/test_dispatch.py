@@ -23,7 +23,7 @@ from schemas.envelope import Envelope
 from server.calls.dispatch import Dispatcher
 from server.config.settings import Settings, from_environment
 from tools.action import Action, Effect
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ CANCEL = "CLICKSEND_SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT"
 
 async def call(settings: Settings, slug: str, arguments: dict[str, Any] | None = None) -> Envelope:
     async with Dispatcher(settings) as dispatcher:
-        return await dispatcher.call(CATALOG[slug], GOOD[slug] if arguments is None else arguments)
+        return await dispatcher.call(catalog()[slug], GOOD[slug] if arguments is None else arguments)
 
 
 async def failure(script: Script, slug: str, arguments: dict[str, Any] | None = None, **settings: Any) -> str:
@@ -60,7 +60,7 @@ async def every_action(script: Script | None) -> list[tuple[str, Action, Envelop
 
 async def _every_action(settings: Settings) -> list[tuple[str, Action, Envelope]]:
     async with Dispatcher(settings) as dispatcher:
-        return [(slug, action, await dispatcher.call(action, GOOD[slug])) for slug, action in CATALOG.items()]
+        return [(slug, action, await dispatcher.call(action, GOOD[slug])) for slug, action in catalog().items()]
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ async def test_every_action_tells_after_a_lost_answer_what_may_have_happened() -
         assert error.startswith("OUTCOME UNKNOWN: the connection broke."), slug
         where = action.verified_with or "the ClickSend dashboard"
         assert where in error, slug
-        assert where == "the ClickSend dashboard" or CATALOG[where].effect is Effect.READ, slug
+        assert where == "the ClickSend dashboard" or catalog()[where].effect is Effect.READ, slug
 
 
 async def test_every_action_tells_that_an_unreachable_clicksend_did_nothing() -> None:
@@ -173,7 +173,7 @@ async def test_an_answer_without_content_is_success_only_where_no_price_was_to_b
 
 async def test_bad_input_leaves_nothing_on_the_wire() -> None:
     async with scripted(says(good({}))) as upstream, Dispatcher(upstream.settings()) as dispatcher:
-        for slug, action in CATALOG.items():
+        for slug, action in catalog().items():
             result = await dispatcher.call(action, BAD[slug])
             assert (result.successful, result.data) == (False, ""), slug
             assert "no_such_input" in (result.error or ""), slug

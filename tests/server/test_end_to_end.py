@@ -17,7 +17,7 @@ from support.scripted import SECRET, answer, good, says, scripted
 from server.calls.dispatch import Dispatcher
 from server.config.settings import Credentials, Settings
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_every_action_does_its_work(transport: str, era: str, sandbox: Run
         connected(transport, era, **account(sandbox)) as client,
     ):
         await whole_day(caller(client, used), sandbox, f"{web.url}/customers.csv")
-    assert used == set(CATALOG)
+    assert used == set(catalog())
     calls = (await control(sandbox, "GET", "calls"))["calls"]
     assert {call["username"] for call in calls if call["path"].startswith("/v3")} == {sandbox.username}
     assert not [call for call in calls if call["status"] != 200]
@@ -110,7 +110,7 @@ async def dispatching(sandbox: RunningSandbox, **changes: Any) -> AsyncIterator[
     async with Dispatcher(settings) as dispatcher:
 
         async def call(name: str, /, **arguments: Any) -> Any:
-            return await dispatcher.call(CATALOG[f"CLICKSEND_{name}"], arguments)
+            return await dispatcher.call(catalog()[f"CLICKSEND_{name}"], arguments)
 
         yield call
 
@@ -122,7 +122,7 @@ def data(envelope: Any) -> Any:
 
 def only(row: dict[str, Any], slug: str) -> dict[str, Any]:
     """The entries of a row that an action has inputs for, as an agent would copy them."""
-    names = CATALOG[f"CLICKSEND_{slug}"].input_schema["properties"]
+    names = catalog()[f"CLICKSEND_{slug}"].input_schema["properties"]
     return {name: value for name, value in row.items() if name in names}
 
 
@@ -135,7 +135,7 @@ async def test_what_one_action_returns_the_next_accepts_unchanged(sandbox: Runni
         assert copy["first_name"] == "Ana"
         data(await call("UPDATE_LISTS_CONTACTS", **only(contact, "UPDATE_LISTS_CONTACTS")))
 
-        message_inputs = CATALOG["CLICKSEND_CREATE_SMS_SEND"].input_schema["properties"]["messages"]["items"]
+        message_inputs = catalog()["CLICKSEND_CREATE_SMS_SEND"].input_schema["properties"]["messages"]["items"]
         sent = data(await call("CREATE_SMS_SEND", messages=[{"to": contact["phone_number"], "body": "Hello"}]))
         await control(sandbox, "POST", "clock", {"advance": 10})
         (row,) = data(await call("GET_SMS_HISTORY", q=f"message_id:{sent['messages'][0]['message_id']}"))["data"]

@@ -24,24 +24,24 @@ from server.clicksend.client import MAX_ANSWER_BYTES
 from server.clicksend.errors import NotSent, OutcomeUnknown
 from server.clicksend.flight import Flight
 from server.clicksend.redact import REMOVED, Redactor
-from server.config.policy import Approval, Policy
+from server.config.limits import Approval, Limits
 from server.config.settings import Credentials, Settings
 from server.guard.decisions import Question
 from server.runtime.logs import configure
-from tools.action import Request
-from tools.catalog import CATALOG
+from tools.catalog import catalog
+from tools.route import Request
 
 pytestmark = pytest.mark.anyio
 
 READ = Request("GET", "/v3/account")
-ACCOUNT = CATALOG["CLICKSEND_GET_ACCOUNT"]
-SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
+ACCOUNT = catalog()["CLICKSEND_GET_ACCOUNT"]
+SEND = catalog()["CLICKSEND_CREATE_SMS_SEND"]
 
 
 async def called(said: bytes, slug: str = ACCOUNT.slug) -> Envelope:
     """What the model gets to read of an answer."""
     async with scripted(says(said)) as upstream, Dispatcher(upstream.settings()) as dispatcher:
-        result = await dispatcher.call(CATALOG[slug], GOOD[slug])
+        result = await dispatcher.call(catalog()[slug], GOOD[slug])
     assert not isinstance(result, Question)
     return result
 
@@ -143,7 +143,7 @@ async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() ->
     wrong = {**GOOD[SEND.slug], SECRET: 1}
     message = {"to": "+61411111111", "body": f"my key is {FIRST}\u200b{LAST}"}
     async with scripted(says(good({"total_price": "0.08"}))) as upstream:
-        asking = Settings(own, base_url=upstream.url, policy=Policy(approval=Approval(always=True)))
+        asking = Settings(own, base_url=upstream.url, limits=Limits(approval=Approval(always=True)))
         for settings, arguments in (
             (upstream.settings(), wrong),
             (Settings(own, config_error=f"{SECRET} is no key"), GOOD[SEND.slug]),

@@ -15,7 +15,7 @@ from support.scripted import SECRET, USERNAME, good, says, says_when_released, s
 
 from server.cli.main import main
 from server.config.http import Hosting
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ async def test_clients_of_both_eras_list_and_call() -> None:
         async with running_http(**account) as (program, url):
             for era in ERAS:
                 async with asyncio.timeout(PATIENCE), Client(url, mode=era) as client:
-                    assert [tool.name for tool in (await client.list_tools()).tools] == list(CATALOG)
+                    assert [tool.name for tool in (await client.list_tools()).tools] == list(catalog())
                     result = await client.call_tool("CLICKSEND_GET_ACCOUNT", {})
                     assert (result.structured_content or {})["successful"], result
             program.process.send_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ from schemas.envelope import Envelope
 from server.calls.dispatch import Dispatcher
 from server.config.settings import Credentials, Settings
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -113,7 +113,7 @@ async def test_the_real_service_is_not_asked_to_fetch_from_this_machine(base_url
     settings = Settings(credentials=Credentials("ana", "key"), base_url=base_url, total_timeout=1.0)
     file = {"list_id": 1, "file_url": "http://127.0.0.1:9/a.csv", "field_order": ["phone"]}
     async with Dispatcher(settings) as dispatcher:
-        envelope = await dispatcher.call(CATALOG[IMPORT], file)
+        envelope = await dispatcher.call(catalog()[IMPORT], file)
 
     assert isinstance(envelope, Envelope)
     assert envelope.error
@@ -148,7 +148,7 @@ async def test_a_giant_name_of_an_argument_does_not_flood_the_error() -> None:
     settings = Settings(Credentials("ana", "key"), base_url="http://127.0.0.1:1")
     async with Dispatcher(settings) as dispatcher:
         for arguments in ({"n" * 1_000_000: 1}, {"messages": [{"n" * 1_000_000: 1}]}):
-            result = await dispatcher.call(CATALOG[SEND], arguments)
+            result = await dispatcher.call(catalog()[SEND], arguments)
             assert isinstance(result, Envelope)
             assert "nnn is not an input here" in (result.error or "")
             assert len(result.error or "") < 600

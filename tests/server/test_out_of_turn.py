@@ -34,7 +34,7 @@ from server.clicksend.connections import Connector, Kept, SpokeFirst
 from server.clicksend.errors import NotSent, OutcomeUnknown
 from server.clicksend.flight import Flight
 from server.config.settings import Credentials
-from tools.action import Request
+from tools.route import Request
 
 ROOT = Path(__file__).parents[2]
 

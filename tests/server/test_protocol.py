@@ -16,7 +16,7 @@ from schemas.envelope import ENVELOPE_SCHEMA, Envelope
 from server.config.settings import Settings, from_environment
 from server.protocol.server import build_server
 from tools.action import Effect
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("era", ERAS)]
 
@@ -32,7 +32,7 @@ async def test_all_tools_are_on_one_page_in_the_order_of_the_catalogue(era: str)
     async with connected(era) as client:
         page = await client.list_tools()
         again = await client.list_tools(cache_mode="bypass")
-    assert [tool.name for tool in page.tools] == list(CATALOG)
+    assert [tool.name for tool in page.tools] == list(catalog())
     assert len(page.tools) == 26
     assert page.next_cursor is None
     assert again.tools == page.tools
@@ -42,7 +42,7 @@ async def test_each_tool_is_published_whole(era: str) -> None:
     async with connected(era) as client:
         tools = (await client.list_tools()).tools
     for tool in tools:
-        action = CATALOG[tool.name]
+        action = catalog()[tool.name]
         assert (tool.title, tool.description) == (action.title, action.description)
         assert tool.input_schema == action.input_schema
         assert tool.output_schema == ENVELOPE_SCHEMA

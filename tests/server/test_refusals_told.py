@@ -5,7 +5,7 @@ from support.inputs import GOOD
 from support.scripted import answer, envelope, says, scripted
 
 from server.calls.dispatch import Dispatcher
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,7 @@ BLOCKED = b"<html><title>Attention Required! | Cloudflare</title></html>"
 async def told(content: bytes) -> str:
     """The error of a send that is answered so."""
     async with scripted(says(content)) as upstream, Dispatcher(upstream.settings()) as dispatcher:
-        envelope = await dispatcher.call(CATALOG[SEND], GOOD[SEND])
+        envelope = await dispatcher.call(catalog()[SEND], GOOD[SEND])
     return getattr(envelope, "error", "") or ""
 
 

@@ -17,11 +17,11 @@ from server.calls.dispatch import Dispatcher
 from server.calls.render import render
 from tools.action import Action
 from tools.answer import Answer
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 DEFAULT = 20_000
-ACCOUNT = CATALOG["CLICKSEND_GET_ACCOUNT"]
-SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
+ACCOUNT = catalog()["CLICKSEND_GET_ACCOUNT"]
+SEND = catalog()["CLICKSEND_CREATE_SMS_SEND"]
 
 
 def rendered(answer: Mapping[str, Any], action: Action = ACCOUNT, tokens: int = DEFAULT, **arguments: Any) -> str:
@@ -54,12 +54,12 @@ def test_data_is_the_whole_answer_without_a_needless_character() -> None:
 def test_below_the_ceiling_nothing_is_touched() -> None:
     rows = [{"message_id": str(n), "status": "Sent", "body": "x" * 2_500} for n in range(15)]
     page = envelope({"total": 15, "data": rows})
-    shown = json.loads(rendered(page, CATALOG["CLICKSEND_GET_SMS_HISTORY"]))
+    shown = json.loads(rendered(page, catalog()["CLICKSEND_GET_SMS_HISTORY"]))
     assert shown.pop("_outside").startswith("body where direction is in")
     assert shown == page
 
 
-LISTS = CATALOG["CLICKSEND_GET_LISTS"]
+LISTS = catalog()["CLICKSEND_GET_LISTS"]
 ROW = st.dictionaries(st.sampled_from("abc"), st.sampled_from([None, None, 0, "", "x"]))
 
 
@@ -127,7 +127,7 @@ PAGES = (
 
 @pytest.mark.parametrize("case", PAGES, ids=lambda case: case.id)
 def test_following_the_advice_of_a_shortened_page_yields_every_row_once(case: Pages) -> None:
-    action, limit, page, seen = CATALOG[case.slug], case.limit, 1, []
+    action, limit, page, seen = catalog()[case.slug], case.limit, 1, []
     for _ in range(TOTAL + 1):
         text = rendered(page_of(TOTAL, limit, page, case.size), action, case.tokens, limit=limit, page=page)
         assert weight(text) <= case.tokens
@@ -151,7 +151,7 @@ def test_following_the_advice_of_a_shortened_page_yields_every_row_once(case: Pa
 
 
 def test_a_page_in_the_middle_goes_on_where_it_was_cut() -> None:
-    history = CATALOG["CLICKSEND_GET_SMS_HISTORY"]
+    history = catalog()["CLICKSEND_GET_SMS_HISTORY"]
     shown = json.loads(rendered(page_of(TOTAL, 50, 3, 400), history, 1_500, limit=50, page=3))
     advice = re.search(r"limit (\d+), page (\d+)", shown["_left_out"])
     assert advice
@@ -233,7 +233,7 @@ def test_texts_are_cut_shorter_and_shorter_until_the_whole_fits(budget: int, lon
 
 
 def test_a_page_whose_texts_can_be_cut_needs_no_advice() -> None:
-    shown = json.loads(rendered(page_of(7, 15, 1, 5_000), CATALOG["CLICKSEND_GET_LISTS"], 1_000))
+    shown = json.loads(rendered(page_of(7, 15, 1, 5_000), catalog()["CLICKSEND_GET_LISTS"], 1_000))
     assert [row["body"] for row in shown["data"]["data"]] == [shortened("x" * 5_000, 100)] * 7
     assert "_left_out" not in shown
 
@@ -244,7 +244,7 @@ def test_a_page_whose_texts_can_be_cut_needs_no_advice() -> None:
 def test_a_page_of_which_nothing_can_be_shown_says_what_to_ask_for(limit: int, page: int, following: str) -> None:
     rows = [{f"field_{name}": n for name in range(40)} for n in range(limit)]
     shown = json.loads(
-        rendered(envelope({"data": rows}), CATALOG["CLICKSEND_GET_LISTS"], 1_000, limit=limit, page=page)
+        rendered(envelope({"data": rows}), catalog()["CLICKSEND_GET_LISTS"], 1_000, limit=limit, page=page)
     )
     assert list(shown) == ["_left_out"]
     assert shown["_left_out"].startswith("everything, the answer is too large to show; ask for limit 15, page ")
@@ -264,7 +264,7 @@ TOO_MUCH = {
 @pytest.mark.parametrize("slug", ["CLICKSEND_GET_ACCOUNT", "CLICKSEND_GET_LISTS", "CLICKSEND_CREATE_SMS_SEND"])
 @pytest.mark.parametrize("answer", TOO_MUCH.values(), ids=TOO_MUCH)
 def test_no_shape_of_an_answer_breaks_the_ceiling(answer: dict[str, Any], slug: str) -> None:
-    text = rendered(answer, CATALOG[slug])
+    text = rendered(answer, catalog()[slug])
     assert weight(text) <= DEFAULT
     assert "_left_out" in json.loads(text)
 
@@ -282,7 +282,7 @@ ELSEWHERE = {
 def test_what_is_left_out_is_to_be_had_elsewhere(slug: str, refused: int) -> None:
     things, where = ELSEWHERE[slug]
     rows = sent(500, refused)["data"]["messages"]
-    text = rendered(envelope({things: rows}), CATALOG[slug], 2_000)
+    text = rendered(envelope({things: rows}), catalog()[slug], 2_000)
     shown = json.loads(text)
     assert weight(text) <= 2_000
     assert shown["_left_out"].startswith(f"{500 - len(shown['data'][things])} of 500 entries")
@@ -291,7 +291,9 @@ def test_what_is_left_out_is_to_be_had_elsewhere(slug: str, refused: int) -> Non
 
 def test_other_lists_say_how_many_were_left_out() -> None:
     days = [{"date": n, "outbound": {"count": n, "price": 0.1}} for n in range(500)]
-    shown = json.loads(rendered(envelope({"total": 7, "stats": days}), CATALOG["CLICKSEND_GET_STATISTICS_SMS"], 1_000))
+    shown = json.loads(
+        rendered(envelope({"total": 7, "stats": days}), catalog()["CLICKSEND_GET_STATISTICS_SMS"], 1_000)
+    )
     kept = shown["data"]["stats"]
     assert kept == days[: len(kept)]
     assert shown["_left_out"].startswith(f"{500 - len(kept)} of 500")
@@ -305,10 +307,11 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.
 
 
 @given(
-    answer=st.dictionaries(st.text() | st.sampled_from(["data", "messages"]), JSON), slug=st.sampled_from(list(CATALOG))
+    answer=st.dictionaries(st.text() | st.sampled_from(["data", "messages"]), JSON),
+    slug=st.sampled_from(list(catalog())),
 )
 def test_any_answer_becomes_json_or_nothing(answer: dict[str, Any], slug: str) -> None:
-    action = CATALOG[slug]
+    action = catalog()[slug]
     for tokens in (1, 1_000):
         text = render(Answer(answer), action, valid(action), tokens)
         assert text == "" if not answer else isinstance(json.loads(text), dict)
@@ -322,7 +325,7 @@ async def test_the_ceiling_of_the_settings_is_the_one_that_counts() -> None:
         scripted(says(good(rows))) as upstream,
         Dispatcher(upstream.settings(max_result_tokens=1_000)) as dispatcher,
     ):
-        result = await dispatcher.call(CATALOG["CLICKSEND_GET_LISTS"], {})
+        result = await dispatcher.call(catalog()["CLICKSEND_GET_LISTS"], {})
     assert result.successful
     assert weight(result.data) <= 1_000
     assert json.loads(result.data)["data"]["data"][14] == {"list_id": 14, "list_name": shortened("x" * 900, 100)}

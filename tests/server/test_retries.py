@@ -29,7 +29,7 @@ from server.calls.dispatch import Dispatcher
 from server.clicksend.errors import ClickSendError, NotSent, OutcomeUnknown, Rejected
 from server.clicksend.retries import Throttle, may_repeat, send_with_retries
 from tools.action import Effect
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -49,9 +49,9 @@ LOST = OutcomeUnknown("the connection broke", transient=True)
 # --- the table -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slug", CATALOG)
+@pytest.mark.parametrize("slug", catalog())
 def test_the_table_says_of_every_action_what_may_be_repeated(slug: str) -> None:
-    action = CATALOG[slug]
+    action = catalog()[slug]
     repeated = partial(may_repeat, idempotent=action.idempotent)
     assert repeated(NotSent("no connection"))
     assert repeated(Rejected(429, "too many calls"))
@@ -61,7 +61,7 @@ def test_the_table_says_of_every_action_what_may_be_repeated(slug: str) -> None:
 
 
 def test_what_sends_is_never_repeated_after_a_lost_answer() -> None:
-    sends = [action for action in CATALOG.values() if action.effect is Effect.SEND]
+    sends = [action for action in catalog().values() if action.effect is Effect.SEND]
     assert not [action.slug for action in sends if may_repeat(LOST, idempotent=action.idempotent)]
 
 
@@ -117,7 +117,7 @@ async def test_what_arrives_is_as_the_table_says() -> None:
 
 async def call(upstream: Upstream, slug: str, **settings: Any) -> Envelope:
     async with Dispatcher(upstream.settings(**{"attempts": 2, "total_timeout": 60.0, **settings})) as dispatcher:
-        return await dispatcher.call(CATALOG[slug], GOOD[slug])
+        return await dispatcher.call(catalog()[slug], GOOD[slug])
 
 
 # --- what is told --------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ async def test_an_unreachable_clicksend_is_tried_again_and_that_is_told() -> Non
     async with scripted(drops) as upstream:
         settings = upstream.settings(attempts=2)
     async with Dispatcher(settings) as dispatcher:
-        result = await dispatcher.call(CATALOG[SEND], GOOD[SEND])
+        result = await dispatcher.call(catalog()[SEND], GOOD[SEND])
     address = settings.base_url.removeprefix("http://")
     assert result.error == (
         f"ClickSend could not be reached: {address} refuses connections; 2 attempts. "
@@ -302,10 +302,10 @@ async def test_a_refused_call_makes_the_next_of_the_account_wait_but_no_other_ac
     async with scripted(script) as upstream:
         settings = upstream.settings()
         async with Dispatcher(settings) as slow, Dispatcher(settings) as other:
-            assert not (await slow.call(CATALOG[READ], {})).successful
+            assert not (await slow.call(catalog()[READ], {})).successful
             with anyio.fail_after(5):
-                assert (await other.call(CATALOG[READ], {})).successful
-                assert (await slow.call(CATALOG[READ], {})).successful
+                assert (await other.call(catalog()[READ], {})).successful
+                assert (await slow.call(catalog()[READ], {})).successful
     assert at[2] - at[0] >= 0.49
 
 
@@ -314,8 +314,8 @@ async def test_a_turn_that_comes_after_the_deadline_is_not_waited_for() -> None:
         scripted(says(refusal(429, "TOO_MANY"))) as upstream,
         Dispatcher(upstream.settings(total_timeout=0.3)) as dispatcher,
     ):
-        await dispatcher.call(CATALOG[SEND], GOOD[SEND])
-        result = await dispatcher.call(CATALOG[SEND], GOOD[SEND])
+        await dispatcher.call(catalog()[SEND], GOOD[SEND])
+        result = await dispatcher.call(catalog()[SEND], GOOD[SEND])
     assert len(upstream.requests) == 1
     assert (result.error or "").startswith("ClickSend could not be reached: ClickSend has refused too many calls")
     assert "Nothing was sent. Calling again later is safe." in (result.error or "")

@@ -17,10 +17,10 @@ from server.clicksend.redact import REMOVED
 from server.clicksend.sanitize import redact_fields, strip_invisible
 from server.config.settings import Credentials
 from tools.answer import Answer
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
-ACCOUNT = CATALOG["CLICKSEND_GET_ACCOUNT"]
-SEND = CATALOG["CLICKSEND_CREATE_SMS_SEND"]
+ACCOUNT = catalog()["CLICKSEND_GET_ACCOUNT"]
+SEND = catalog()["CLICKSEND_CREATE_SMS_SEND"]
 DEFAULT = 20_000
 
 

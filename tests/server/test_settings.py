@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from server.cli import main
-from server.config import http, policy
-from server.config.settings import CLICKSEND_URL, VARIABLES, Credentials, Settings, from_environment
-from server.runtime.sockets import is_loopback
+from server.config.settings import CLICKSEND_URL, STOPPING, VARIABLES, Credentials, Settings, from_environment
+from server.runtime.addresses import is_loopback
 
 WORKING = {"CLICKSEND_USERNAME": "ana", "CLICKSEND_API_KEY": "5EC2E7-of-ana"}
 
@@ -65,9 +64,9 @@ def test_the_api_key_is_preferred_to_the_password() -> None:
 
 def test_all_variables_are_covered_here() -> None:
     # These have tests with the guard and with hosting.
-    of_the_policy = {variable.name for variable in (*policy.VARIABLES, *http.VARIABLES)}
+    elsewhere = {variable.name for variable in STOPPING}
     covered = {case.id for case in READ} | {"CLICKSEND_PASSWORD"}
-    assert {variable.name for variable in VARIABLES} - of_the_policy == covered
+    assert {variable.name for variable in VARIABLES} - elsewhere == covered
 
 
 @dataclass(frozen=True)
@@ -192,8 +191,8 @@ def test_a_blank_or_a_placeholder_is_a_missing_credential(name: str, nothing: st
 
 @pytest.mark.parametrize("nothing", ["", "${user_config.timeout}"])
 def test_a_blank_or_a_placeholder_leaves_the_default(nothing: str) -> None:
-    limits = (*policy.VARIABLES, *http.VARIABLES)  # these must be known
-    optional = [variable.name for variable in VARIABLES[2:] if variable not in limits]
+    # The limits must be known.
+    optional = [variable.name for variable in VARIABLES[2:] if variable not in STOPPING]
     assert from_environment(WORKING | dict.fromkeys(optional, nothing)) == from_environment(WORKING)
 
 
@@ -229,6 +228,12 @@ def test_other_machines_are_recognized(host: str) -> None:
     assert not is_loopback(host)
 
 
+@pytest.mark.parametrize(("former", "name"), [("LOOKUPS", "RECONCILE_AFTER"), ("WITHOUT_TOOLS", "EXCLUDE_TOOLS")])
+def test_a_former_name_of_a_setting_tells_the_present_one(former: str, name: str) -> None:
+    told = problem(**{f"CLICKSEND_MCP_{former}": "1"})
+    assert told == f"CLICKSEND_MCP_{former} is not a setting: write CLICKSEND_MCP_{name}"
+
+
 def test_a_repr_never_shows_the_secret() -> None:
     settings = from_environment(WORKING)
     for text in (repr(settings), str(settings), repr(settings.credentials), f"{settings}"):
@@ -246,10 +251,16 @@ def test_settings_lists_every_variable_with_its_default(
     assert f"  {variable.name} (default: {variable.default})\n      {variable.meaning}\n" in capsys.readouterr().out
 
 
+def test_no_repr_of_the_settings_shows_a_key_or_the_password_of_the_ledger() -> None:
+    secrets = {"CLICKSEND_MCP_APPROVAL_KEY": "k" * 32, "CLICKSEND_MCP_LEDGER": "postgresql://ana:pass@db.example/sends"}
+    text = repr(from_environment(WORKING | secrets))
+    assert "kkk" not in text
+    assert "pass@" not in text
+
+
 def test_the_defaults_in_words_are_the_defaults() -> None:
     fields = {"CLICKSEND_BASE_URL": "base_url"}
-    elsewhere = (*policy.VARIABLES, *http.VARIABLES)
-    own = [variable for variable in VARIABLES[3:] if variable not in elsewhere]
+    own = [variable for variable in VARIABLES[3:] if variable not in STOPPING]
     assert own
     for variable in own:
         name = fields.get(variable.name) or variable.name.removeprefix("CLICKSEND_MCP_").lower()

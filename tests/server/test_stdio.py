@@ -28,7 +28,7 @@ from support.scripted import (
     scripted,
 )
 
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +54,7 @@ async def greeted(program: Program) -> None:
 async def test_tools_are_listed_without_any_environment(era: str) -> None:
     async with asyncio.timeout(PATIENCE), Client(stdio(), mode=era) as client:
         page = await client.list_tools()
-        assert [tool.name for tool in page.tools] == list(CATALOG)
+        assert [tool.name for tool in page.tools] == list(catalog())
         result = await client.call_tool(READ, {})
     assert "CLICKSEND_USERNAME and CLICKSEND_API_KEY" in str(result.structured_content)
 
@@ -239,7 +239,7 @@ async def test_stderr_holds_nothing_private_at_any_level() -> None:
         for turn, script in enumerate(scripts(), start=1):
             upstream.script = script
             expected = set()
-            for number, slug in enumerate(CATALOG):
+            for number, slug in enumerate(catalog()):
                 at = 100 * turn + 2 * number
                 expected |= {at, at + 1}
                 await program.write(calling(at, slug, GOOD[slug]), calling(at + 1, slug, BAD[slug]))

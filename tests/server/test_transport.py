@@ -9,7 +9,7 @@ from server.clicksend.client import ClickSend
 from server.clicksend.errors import OutcomeUnknown
 from server.clicksend.flight import Flight
 from server.config.settings import Credentials
-from tools.action import Method, Request
+from tools.route import Method, Request
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from mcp.client import advertise
 from support.hosting import environment
 
 from server.protocol.apps import EXTENSION, MIME_TYPE, URI
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -71,6 +71,6 @@ def test_the_installed_program_lists_its_tools_from_another_directory(wheel: Pat
             assert getattr(page, "text", "") == (ROOT / "server" / "view.html").read_text(encoding="utf-8")
             return [tool.name for tool in (await client.list_tools()).tools]
 
-    assert asyncio.run(listed()) == list(CATALOG)
+    assert asyncio.run(listed()) == list(catalog())
     installed = {line.partition("==")[0] for line in run(home / "bin" / "python", "-m", "pip", "freeze").splitlines()}
     assert not installed & {"pytest", "hypothesis", "clicksend-client", "clicksend_client", "ruff", "mypy", "coverage"}

@@ -6,19 +6,21 @@ from support.inputs import GOOD
 from schemas.envelope import Envelope
 from server.calls.dispatch import Dispatcher
 from server.config.callers import Caller
-from server.config.policy import Policy
 from server.config.settings import Credentials, Settings
+from server.config.surface import Surface
 from tools.action import Effect
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
 ACCOUNT = Credentials("ana", "key")
 NOWHERE = Settings(credentials=ACCOUNT, base_url="http://127.0.0.1:1", attempts=1, reconcile_after=())
 CALLERS = {
-    "read only": Caller(ACCOUNT, Policy(read_only=True)),
-    "one toolset": Caller(ACCOUNT, Policy(toolsets=("account",))),
-    "without some tools": Caller(ACCOUNT, Policy(exclude_tools=("CLICKSEND_CREATE_SMS_SEND", "CLICKSEND_GET_LISTS"))),
+    "read only": Caller(ACCOUNT, surface=Surface(read_only=True)),
+    "one toolset": Caller(ACCOUNT, surface=Surface(toolsets=("account",))),
+    "without some tools": Caller(
+        ACCOUNT, surface=Surface(exclude_tools=("CLICKSEND_CREATE_SMS_SEND", "CLICKSEND_GET_LISTS"))
+    ),
     "reads by its scope": Caller(ACCOUNT, effects=frozenset({Effect.READ})),
     "no scope": Caller(ACCOUNT, effects=frozenset()),
 }
@@ -29,7 +31,7 @@ async def test_the_dispatcher_runs_nothing_that_a_caller_may_not(caller: Caller)
     """What may be run gets as far as ClickSend, which is not there; what may not ends before its input is read."""
     denied = []
     async with Dispatcher(NOWHERE) as dispatcher:
-        for slug, action in CATALOG.items():
+        for slug, action in catalog().items():
             arguments = {"no": "input"} if caller.denial(action) else GOOD[slug]
             envelope = await dispatcher.call(action, arguments, caller=caller)
             assert isinstance(envelope, Envelope)
@@ -39,11 +41,11 @@ async def test_the_dispatcher_runs_nothing_that_a_caller_may_not(caller: Caller)
             else:
                 assert "could not be reached" in envelope.error, envelope.error
     assert denied
-    assert denied == [slug for slug, action in CATALOG.items() if not caller.is_listed(action)]
+    assert denied == [slug for slug, action in catalog().items() if not caller.is_listed(action)]
 
 
 async def test_a_denial_says_that_nothing_was_sent_or_changed() -> None:
-    send, create = CATALOG["CLICKSEND_CREATE_SMS_SEND"], CATALOG["CLICKSEND_CREATE_LISTS"]
+    send, create = catalog()["CLICKSEND_CREATE_SMS_SEND"], catalog()["CLICKSEND_CREATE_LISTS"]
     async with Dispatcher(NOWHERE) as dispatcher:
         sent = await dispatcher.call(send, {}, caller=CALLERS["read only"])
         created = await dispatcher.call(create, {}, caller=CALLERS["reads by its scope"])

@@ -37,11 +37,11 @@ class Service:
 
 
 @asynccontextmanager
-async def calling(service: Service, ledger: Place, **policy: Any) -> AsyncIterator[Call]:
+async def calling(service: Service, ledger: Place, **limits: Any) -> AsyncIterator[Call]:
     """Call actions whose answers come from a service."""
     async with scripted(service.talk) as upstream:
         service.url = upstream.url
-        async with dispatching(settings(service, ledger, policy=policy)) as call:  # type: ignore[arg-type]
+        async with dispatching(settings(service, ledger, limits=limits)) as call:  # type: ignore[arg-type]
             yield call
 
 

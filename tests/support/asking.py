@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.explain import explain
-from tools.action import Request
-from tools.catalog import CATALOG
+from tools.catalog import catalog
+from tools.route import Request
 
 SMS = "CLICKSEND_CREATE_SMS_SEND"
 PRICE = "CLICKSEND_SMS_PRICE_POST"
@@ -72,17 +72,17 @@ def letter(file_url: str = "https://example.com/a.pdf", **changes: Any) -> dict[
 
 
 def request(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> Request:
-    action = CATALOG[slug]
+    action = catalog()[slug]
     return action.request(action.input.model_validate(arguments, context=context))
 
 
 def refused(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> ValidationError:
     with pytest.raises(ValidationError) as error:
-        CATALOG[slug].input.model_validate(arguments, context=context)
+        catalog()[slug].input.model_validate(arguments, context=context)
     return error.value
 
 
 def refusal(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> str:
-    told = explain(refused(slug, arguments, context), CATALOG[slug].input)
+    told = explain(refused(slug, arguments, context), catalog()[slug].input)
     assert told.encode().decode().splitlines() == [told]
     return told

@@ -20,11 +20,12 @@ from psycopg.rows import dict_row
 
 from schemas.envelope import Envelope
 from server.calls.dispatch import Dispatcher
-from server.config.policy import Policy
+from server.config.ledger import LedgerSettings
+from server.config.limits import Limits
 from server.config.settings import Credentials, Settings
 from server.sandbox.serve import RunningSandbox
 from support.hosting import HELLO, PATIENCE, Program, calling, running
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 ANA = "+61491570156"
 BO = "+61491570157"
@@ -107,16 +108,18 @@ Call = Callable[..., Awaitable[Any]]  # an action's slug without CLICKSEND_, and
 
 
 def settings(
-    sandbox: RunningSandbox, ledger: Place, *, policy: Mapping[str, Any] | None = None, **more: Any
+    sandbox: RunningSandbox, ledger: Place, *, limits: Mapping[str, Any] | None = None, **more: Any
 ) -> Settings:
     """Settings of the sandbox's account, without repeats and with one quick look-up."""
     base: dict[str, Any] = {
         "credentials": Credentials(sandbox.username, sandbox.api_key),
         "base_url": sandbox.url,
         "attempts": 1,
-        "lookups": (0,),
+        "reconcile_after": (0,),
     }
-    return Settings(**{**base, **more}, policy=Policy(**{"ledger": ledger.text, **(policy or {})}))
+    own = dict(limits or {})
+    kept = LedgerSettings(own.pop("location", ledger.text), own.pop("keeps_texts", False))
+    return Settings(**{**base, **more}, limits=Limits(**own), ledger=kept)
 
 
 @asynccontextmanager
@@ -125,14 +128,14 @@ async def dispatching(chosen: Settings) -> Any:
     async with Dispatcher(chosen) as dispatcher:
 
         async def call(name: str, /, **arguments: Any) -> Any:
-            return await dispatcher.call(CATALOG[f"CLICKSEND_{name}"], arguments)
+            return await dispatcher.call(catalog()[f"CLICKSEND_{name}"], arguments)
 
         yield call
 
 
-def guarded(sandbox: RunningSandbox, ledger: Place, **policy: Any) -> AbstractAsyncContextManager[Call]:
-    """Call actions in this process under a policy."""
-    return dispatching(settings(sandbox, ledger, policy=policy))
+def guarded(sandbox: RunningSandbox, ledger: Place, **limits: Any) -> AbstractAsyncContextManager[Call]:
+    """Call actions in this process within limits."""
+    return dispatching(settings(sandbox, ledger, limits=limits))
 
 
 def sms(*numbers: str, body: str = "Hello", **more: Any) -> dict[str, Any]:

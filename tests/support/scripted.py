@@ -13,7 +13,7 @@ from typing import Any
 from server.clicksend.client import ClickSend
 from server.clicksend.flight import Flight
 from server.config.settings import Credentials, Settings
-from tools.action import Request
+from tools.route import Request
 
 PATIENCE = 60  # seconds that a test waits for an event before it fails
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tools.catalog import CATALOG, TOOLSETS
+from tools.catalog import TOOLSETS, catalog
 
 CONTRACT: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("contract.json").read_text("utf-8"))
 
@@ -15,31 +15,31 @@ each_action = pytest.mark.parametrize("slug", CONTRACT)
 
 def test_the_catalogue_has_exactly_the_26_agreed_actions() -> None:
     assert len(CONTRACT) == 26
-    assert sorted(CATALOG) == sorted(CONTRACT)
+    assert sorted(catalog()) == sorted(CONTRACT)
 
 
 def test_no_slug_is_declared_twice() -> None:
-    declared = [action.slug for actions in TOOLSETS.values() for action in actions]
+    declared = [action.slug for toolset in TOOLSETS.values() for action in toolset.actions]
 
     assert len(declared) == len(set(declared))
 
 
 def test_every_action_is_found_under_its_own_slug() -> None:
-    assert all(action.slug == slug for slug, action in CATALOG.items())
+    assert all(action.slug == slug for slug, action in catalog().items())
 
 
 @each_action
 def test_an_action_has_the_agreed_title(slug: str) -> None:
-    assert CATALOG[slug].title == CONTRACT[slug]["title"]
+    assert catalog()[slug].title == CONTRACT[slug]["title"]
 
 
 @each_action
 def test_an_action_has_exactly_the_agreed_inputs_and_types(slug: str) -> None:
-    published = {name: schema["type"] for name, schema in CATALOG[slug].input_schema["properties"].items()}
+    published = {name: schema["type"] for name, schema in catalog()[slug].input_schema["properties"].items()}
 
     assert published == CONTRACT[slug]["required"] | CONTRACT[slug]["optional"]
 
 
 @each_action
 def test_an_action_requires_exactly_the_agreed_inputs(slug: str) -> None:
-    assert set(CATALOG[slug].input_schema["required"]) == set(CONTRACT[slug]["required"])
+    assert set(catalog()[slug].input_schema["required"]) == set(CONTRACT[slug]["required"])

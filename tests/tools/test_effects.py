@@ -6,7 +6,7 @@ import pytest
 
 from server.protocol.server import tool
 from tools.action import Action, Effect
-from tools.catalog import CATALOG, TOOLSETS
+from tools.catalog import TOOLSETS, catalog
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ NOT_SHOWN = {
 
 
 def test_every_action_has_a_row_in_the_order_of_the_catalogue() -> None:
-    assert [case.slug for case in CASES] == list(CATALOG)
+    assert [case.slug for case in CASES] == list(catalog())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.slug)
 def test_an_action_has_its_effect_and_the_hints_that_follow(case: Case) -> None:
-    assert CATALOG[case.slug].effect is case.effect
-    assert tool(CATALOG[case.slug]).model_dump(by_alias=True)["annotations"] == {
+    assert catalog()[case.slug].effect is case.effect
+    assert tool(catalog()[case.slug]).model_dump(by_alias=True)["annotations"] == {
         "title": None,
         "readOnlyHint": case.read_only,
         "destructiveHint": case.destructive,
@@ -90,7 +90,7 @@ def test_an_action_has_its_effect_and_the_hints_that_follow(case: Case) -> None:
     }
 
 
-@pytest.mark.parametrize("action", CATALOG.values(), ids=CATALOG)
+@pytest.mark.parametrize("action", catalog().values(), ids=catalog())
 def test_hints_do_not_contradict_each_other(action: Action) -> None:
     assert not (action.read_only and action.destructive)
     assert not (action.effect is Effect.SEND and action.idempotent)
@@ -98,19 +98,19 @@ def test_hints_do_not_contradict_each_other(action: Action) -> None:
     assert not (action.effect is Effect.SEND and action.may_answer_nothing)
 
 
-@pytest.mark.parametrize("action", CATALOG.values(), ids=CATALOG)
+@pytest.mark.parametrize("action", catalog().values(), ids=catalog())
 def test_what_shows_an_effect_is_an_action_that_reads(action: Action) -> None:
-    assert action.verified_with is None or CATALOG[action.verified_with].effect is Effect.READ
+    assert action.verified_with is None or catalog()[action.verified_with].effect is Effect.READ
 
 
 def test_reading_actions_need_nothing_to_show_them() -> None:
-    assert not [slug for slug, action in CATALOG.items() if action.read_only and action.verified_with]
+    assert not [slug for slug, action in catalog().items() if action.read_only and action.verified_with]
 
 
 def test_whatever_must_not_be_repeated_blindly_can_be_looked_up_but_for_a_few() -> None:
     in_the_dark = {
         slug
-        for slug, action in CATALOG.items()
+        for slug, action in catalog().items()
         if not action.read_only and not action.idempotent and action.verified_with is None
     }
 
@@ -118,7 +118,9 @@ def test_whatever_must_not_be_repeated_blindly_can_be_looked_up_but_for_a_few() 
 
 
 def test_actions_that_delete_can_be_looked_up_too() -> None:
-    assert not [slug for slug, action in CATALOG.items() if action.effect is Effect.DELETE and not action.verified_with]
+    assert not [
+        slug for slug, action in catalog().items() if action.effect is Effect.DELETE and not action.verified_with
+    ]
 
 
 def test_toolsets_have_a_fixed_order() -> None:

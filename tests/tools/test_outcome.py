@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tools.answer import Answer
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 from tools.outcome import Refused, Verdict
 
 SMS = "CLICKSEND_CREATE_SMS_SEND"
@@ -260,14 +260,14 @@ SHAPES_THAT_TELL_NOTHING = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_an_answer_gives_this_verdict(case: Case) -> None:
-    action = CATALOG[case.slug]
+    action = catalog()[case.slug]
 
     assert action.outcome(action.input.model_validate(case.arguments), Answer(case.answer)) == case.verdict
 
 
 @pytest.mark.parametrize("answer", SHAPES_THAT_TELL_NOTHING, ids=str)
 def test_an_answer_of_another_shape_gives_no_verdict(answer: dict[str, Any]) -> None:
-    action = CATALOG[SMS]
+    action = catalog()[SMS]
 
     assert action.outcome(action.input.model_validate(TO_THREE), Answer(answer)) is None
 
@@ -293,7 +293,7 @@ def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear
     answer: dict[str, Any], why: str
 ) -> None:
     """D17, W4: an answer that says two things says nothing."""
-    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), Answer(answer))
+    verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict is not None
     assert verdict.contradiction.startswith(why)
@@ -311,7 +311,7 @@ def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear
     ],
 )
 def test_counts_that_agree_or_are_none_leave_the_statuses_as_they_are(answer: dict[str, Any]) -> None:
-    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), Answer(answer))
+    verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict is not None
     assert verdict.certain
@@ -322,24 +322,24 @@ def test_a_refusal_that_costs_something_is_none() -> None:
     """W4: ClickSend charges nothing for what it refuses."""
     answer = statuses("SUCCESS", "THROTTLED", "THROTTLED")
     answer["data"]["messages"][2]["message_price"] = "0.0792"
-    verdict = CATALOG[SMS].outcome(CATALOG[SMS].input.model_validate(TO_THREE), Answer(answer))
+    verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict == Verdict(1, (Refused(PEOPLE[1], "THROTTLED"),), (Refused(PEOPLE[2], "THROTTLED"),))
 
 
 @pytest.mark.parametrize("to", ["61411111111", "0411111111", "+61 411 111 111", "+61411111111"])
 def test_a_number_that_the_answer_writes_otherwise_is_the_one_that_was_asked_for(to: str) -> None:
-    arguments = CATALOG[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
+    arguments = catalog()[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
     answer = {"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}
 
-    assert CATALOG[SMS].outcome(arguments, Answer(answer)) == Verdict(1)
+    assert catalog()[SMS].outcome(arguments, Answer(answer)) == Verdict(1)
 
 
 @pytest.mark.parametrize("to", ["+447911123456", None, ["+61411111111", 7], ""])
 def test_a_yes_for_another_number_is_none(to: object) -> None:
     """H1: such an answer belongs to another call."""
-    arguments = CATALOG[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
-    verdict = CATALOG[SMS].outcome(arguments, Answer({"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}))
+    arguments = catalog()[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
+    verdict = catalog()[SMS].outcome(arguments, Answer({"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}))
 
     assert verdict is not None
     assert (verdict.accepted, len(verdict.unclear)) == (0, 1)
@@ -387,6 +387,6 @@ def test_a_verdict_is_complete_only_if_nothing_was_refused_or_is_missing(verdict
 
 
 def test_every_action_that_sends_looks_closer_than_at_the_answer_as_a_whole() -> None:
-    sending = [action for action in CATALOG.values() if action.effect.name == "SEND"]
+    sending = [action for action in catalog().values() if action.effect.name == "SEND"]
 
-    assert not [action.slug for action in sending if action.outcome is CATALOG[LISTS].outcome]
+    assert not [action.slug for action in sending if action.outcome is catalog()[LISTS].outcome]

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas.envelope import ENVELOPE_SCHEMA
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 Schema = dict[str, Any]
 
@@ -23,12 +23,12 @@ ALLOWED = {
     "boolean": {"type", "description"},
 }
 
-PUBLISHED: dict[str, Schema] = {slug: action.input_schema for slug, action in CATALOG.items()} | {
+PUBLISHED: dict[str, Schema] = {slug: action.input_schema for slug, action in catalog().items()} | {
     "the output of every action": ENVELOPE_SCHEMA
 }
 
 each_schema = pytest.mark.parametrize("schema", PUBLISHED.values(), ids=PUBLISHED)
-each_slug = pytest.mark.parametrize("slug", CATALOG)
+each_slug = pytest.mark.parametrize("slug", catalog())
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def test_a_description_says_something_in_at_most_1024_characters(schema: Schema)
 
 
 def test_an_action_without_inputs_still_publishes_a_complete_object() -> None:
-    assert CATALOG["CLICKSEND_GET_ACCOUNT"].input_schema == {
+    assert catalog()["CLICKSEND_GET_ACCOUNT"].input_schema == {
         "type": "object",
         "properties": {},
         "required": [],
@@ -214,7 +214,7 @@ def test_an_action_without_inputs_still_publishes_a_complete_object() -> None:
 
 @each_slug
 def test_a_tool_says_what_it_does_in_one_line_of_at_most_1024_characters(slug: str) -> None:
-    description = CATALOG[slug].description
+    description = catalog()[slug].description
 
     assert 0 < len(description) <= 1024
     assert description == description.strip()
@@ -247,8 +247,8 @@ HOSTS = (
 
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_the_full_name_of_every_tool_fits(host: Host) -> None:
-    assert not [slug for slug in CATALOG if len(host.prefix) + len(slug) > host.longest]
+    assert not [slug for slug in catalog() if len(host.prefix) + len(slug) > host.longest]
 
 
 def test_there_are_few_enough_tools_for_the_host_that_takes_the_fewest() -> None:
-    assert len(CATALOG) <= 40
+    assert len(catalog()) <= 40

@@ -8,7 +8,7 @@ import pytest
 
 from server.protocol.server import tool
 from tools.action import Action
-from tools.catalog import CATALOG
+from tools.catalog import catalog
 
 FOLDER = Path(__file__).with_name("snapshots")
 UPDATE = os.environ.get("UPDATE_SNAPSHOTS") == "1"
@@ -50,10 +50,10 @@ def definition(action: Action) -> str:
 
 
 def test_the_tools_are_listed_in_a_fixed_order() -> None:
-    assert tuple(CATALOG) == ORDER
+    assert tuple(catalog()) == ORDER
 
 
-@pytest.mark.parametrize("action", CATALOG.values(), ids=CATALOG)
+@pytest.mark.parametrize("action", catalog().values(), ids=catalog())
 def test_a_published_definition_is_the_one_on_file(action: Action) -> None:
     file = FOLDER / f"{action.slug}.json"
     if UPDATE:
@@ -67,7 +67,7 @@ def test_a_published_definition_is_the_one_on_file(action: Action) -> None:
 
 
 def test_every_definition_on_file_belongs_to_an_action() -> None:
-    left_over = [file for file in FOLDER.iterdir() if file.stem not in CATALOG or file.suffix != ".json"]
+    left_over = [file for file in FOLDER.iterdir() if file.stem not in catalog() or file.suffix != ".json"]
     if UPDATE:
         for file in left_over:
             file.unlink()

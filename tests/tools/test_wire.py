@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tools.action import get, post, put
-from tools.catalog import CATALOG
+from tools.catalog import catalog
+from tools.route import get, post, put
 
 BASE = "https://clicksend.test"
 UUID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
@@ -300,13 +300,13 @@ CASES = (
 
 def leaving(slug: str, arguments: dict[str, Any]) -> httpx.Request:
     """The request as httpx puts it on the wire."""
-    action = CATALOG[slug]
+    action = catalog()[slug]
     request = action.request(action.input.model_validate(arguments))
     return httpx.Request(request.method, BASE + request.path, params=request.query, json=request.body)
 
 
 def test_every_action_has_a_row() -> None:
-    assert {case.slug for case in CASES} == set(CATALOG)
+    assert {case.slug for case in CASES} == set(catalog())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

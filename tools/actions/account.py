@@ -1,7 +1,8 @@
 """The actions on the account."""
 
 from schemas.inputs import account
-from tools.action import Action, Effect, get
+from tools.action import Action, Effect
+from tools.route import get
 
 GET_ACCOUNT = Action(
     slug="CLICKSEND_GET_ACCOUNT",

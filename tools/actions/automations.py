@@ -2,7 +2,8 @@
 
 from schemas.inputs import automations
 from tools import audience
-from tools.action import Action, Effect, post
+from tools.action import Action, Effect
+from tools.route import post
 
 CREATE_AUTOMATIONS_SMS_INBOUND = Action(
     slug="CLICKSEND_CREATE_AUTOMATIONS_SMS_INBOUND",

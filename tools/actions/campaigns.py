@@ -2,8 +2,9 @@
 
 from schemas.inputs import campaigns
 from tools import audience, evidence
-from tools.action import Action, Effect, get, post, put
+from tools.action import Action, Effect
 from tools.outcome import campaign, cancelled_campaign
+from tools.route import get, post, put
 
 CREATE_SMS_CAMPAIGNS_SEND = Action(
     slug="CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND",
@@ -16,6 +17,7 @@ CREATE_SMS_CAMPAIGNS_SEND = Action(
     audience=audience.contacts_of_list,
     price=post("/v3/sms-campaigns/price"),
     evidence=evidence.CAMPAIGN,
+    told_apart_by="name",
 )
 
 CALCULATE_SMS_CAMPAIGNS_PRICE = Action(
@@ -37,6 +39,7 @@ UPDATE_SMS_CAMPAIGNS = Action(
     verified_with="CLICKSEND_GET_SMS_CAMPAIGNS3",
     audience=audience.contacts_of_list,
     price=post("/v3/sms-campaigns/price"),
+    told_apart_by="name",
 )
 
 SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT = Action(

@@ -1,8 +1,9 @@
 """The actions on contacts."""
 
 from schemas.inputs import contacts
-from tools.action import Action, Effect, delete, get, post, put
+from tools.action import Action, Effect
 from tools.outcome import acknowledged
+from tools.route import delete, get, post, put
 
 CREATE_LISTS_CONTACTS = Action(
     slug="CLICKSEND_CREATE_LISTS_CONTACTS",

@@ -1,8 +1,9 @@
 """The actions on contact lists."""
 
 from schemas.inputs import lists
-from tools.action import Action, Effect, delete, get, post
+from tools.action import Action, Effect
 from tools.outcome import acknowledged
+from tools.route import delete, get, post
 
 CREATE_LISTS = Action(
     slug="CLICKSEND_CREATE_LISTS",

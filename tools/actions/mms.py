@@ -2,8 +2,9 @@
 
 from schemas.inputs import mms
 from tools import audience, evidence
-from tools.action import Action, Effect, post
+from tools.action import Action, Effect
 from tools.outcome import per_item
+from tools.route import post
 
 CREATE_MMS_SEND = Action(
     slug="CLICKSEND_CREATE_MMS_SEND",

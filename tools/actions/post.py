@@ -2,8 +2,9 @@
 
 from schemas.inputs import post as letters
 from tools import audience
-from tools.action import Action, Effect, post
+from tools.action import Action, Effect
 from tools.outcome import per_item
+from tools.route import post
 
 CREATE_POST_LETTERS_SEND = Action(
     slug="CLICKSEND_CREATE_POST_LETTERS_SEND",

@@ -2,8 +2,9 @@
 
 from schemas.inputs import sms
 from tools import audience, evidence
-from tools.action import Action, Effect, get, post, put
+from tools.action import Action, Effect
 from tools.outcome import per_item, per_item_priced
+from tools.route import get, post, put
 
 CREATE_SMS_SEND = Action(
     slug="CLICKSEND_CREATE_SMS_SEND",

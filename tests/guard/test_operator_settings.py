@@ -1,6 +1,6 @@
 """The operator's variables: each is read, a wrong one stops the start, and a tool that is off is not there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from decimal import Decimal
 from typing import Any
@@ -11,14 +11,18 @@ from mcp import Client, MCPError
 from support.guarding import Place, account, host, sent, settings, sms
 from support.hosting import ERAS, run
 
-from server.config.policy import VARIABLES, Approval, Policy, QuietHours
-from server.config.settings import Credentials, Settings, from_environment
+from server.config.limits import Approval, Limits, QuietHours
+from server.config.settings import STOPPING, Credentials, Settings, from_environment
+from server.config.surface import Surface
 from server.protocol.server import build_server
 from server.runtime.env import WrongSetting
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import CATALOG, TOOLSETS
+from tools.catalog import TOOLSETS, catalog
 
 PREFIX = "CLICKSEND_MCP_"
+VARIABLES = {
+    variable.name.removeprefix(PREFIX): variable for variable in STOPPING if variable.theme != "Serving over HTTP"
+}
 WITH_ACCOUNT = {"CLICKSEND_USERNAME": "ana", "CLICKSEND_API_KEY": "5EC2E7-of-ana"}
 SEND = "CLICKSEND_CREATE_SMS_SEND"
 ACCOUNT = "CLICKSEND_GET_ACCOUNT"
@@ -26,7 +30,7 @@ ACCOUNT = "CLICKSEND_GET_ACCOUNT"
 
 @dataclass(frozen=True)
 class Read:
-    """A variable with a text, and the field of the policy that it becomes."""
+    """A variable with a text, and what it becomes."""
 
     id: str
     text: str
@@ -60,12 +64,13 @@ READ = (
 def test_each_variable_is_read(case: Read) -> None:
     found = from_environment(WITH_ACCOUNT | {PREFIX + case.id: case.text})
     assert found.config_error is None
-    assert found.policy == Policy(**{case.id.lower(): case.value})
+    plain, field = from_environment(WITH_ACCOUNT), VARIABLES[case.id].field
+    (group,) = [name for name in ("limits", "surface", "ledger") if hasattr(getattr(plain, name), field)]
+    assert found == replace(plain, **{group: replace(getattr(plain, group), **{field: case.value})})
 
 
 def test_all_variables_are_covered_here() -> None:
-    names = {variable.name.removeprefix(PREFIX) for variable in VARIABLES}
-    assert names == {case.id for case in READ} == {case.id for case in WRONG}
+    assert VARIABLES.keys() == {case.id for case in READ} == {case.id for case in WRONG}
 
 
 def test_a_limit_that_the_host_has_not_filled_in_stops_the_start() -> None:
@@ -75,8 +80,8 @@ def test_a_limit_that_the_host_has_not_filled_in_stops_the_start() -> None:
 
 @pytest.mark.parametrize("text", ["", "  "])
 def test_a_field_that_the_user_left_empty_is_no_limit(text: str) -> None:
-    environment = {variable.name: text for variable in VARIABLES}
-    assert from_environment(WITH_ACCOUNT | environment).policy == Policy()
+    environment = {variable.name: text for variable in VARIABLES.values()}
+    assert from_environment(WITH_ACCOUNT | environment) == from_environment(WITH_ACCOUNT)
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,7 @@ def test_a_wrong_value_is_never_taken_for_no_limit(case: Wrong, text: str) -> No
 )
 def test_amounts_and_words_are_taken_as_people_type_them(name: str, text: str, value: object) -> None:
     """N4, N12."""
-    found = from_environment(WITH_ACCOUNT | {PREFIX + name.upper(): text}).policy
+    found = from_environment(WITH_ACCOUNT | {PREFIX + name.upper(): text}).limits
     assert getattr(found, name) == value
 
 
@@ -199,17 +204,17 @@ async def test_a_misspelt_limit_stops_every_call(ledger: Place, sandbox: Running
 
 @dataclass(frozen=True)
 class Offer:
-    """A policy, some tools that it offers, and some that it does not."""
+    """A surface, some tools that it offers, and some that it does not."""
 
     id: str
-    policy: dict[str, Any]
+    surface: dict[str, Any]
     on: tuple[str, ...]
     off: tuple[str, ...]
 
 
 LISTS, CONTACT, HISTORY = "CLICKSEND_GET_LISTS", "CLICKSEND_CREATE_LISTS_CONTACTS", "CLICKSEND_GET_SMS_HISTORY"
 OFFERS = (
-    Offer("everything", {}, tuple(CATALOG), ()),
+    Offer("everything", {}, tuple(catalog()), ()),
     Offer("read-only", {"read_only": True}, (ACCOUNT, LISTS, HISTORY), (SEND, CONTACT)),
     Offer("toolsets", {"toolsets": ("account", "sms")}, (ACCOUNT, SEND, HISTORY), (LISTS, CONTACT)),
     Offer("a tool besides", {"toolsets": ("account",), "tools": (SEND,)}, (ACCOUNT, SEND), (HISTORY, LISTS)),
@@ -226,7 +231,7 @@ OFFERS = (
 async def test_what_is_off_is_not_listed_and_cannot_be_called(
     case: Offer, era: str, ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    chosen = settings(sandbox, ledger, policy=case.policy)
+    chosen = settings(sandbox, ledger, surface=Surface(**case.surface))
     async with Client(build_server(chosen), mode=era) as client:
         listed = [tool.name for tool in (await client.list_tools()).tools]
         assert set(case.on) <= set(listed)
@@ -239,11 +244,16 @@ async def test_what_is_off_is_not_listed_and_cannot_be_called(
 
 
 def test_read_only_offers_all_that_reads_and_nothing_else() -> None:
-    offered = {slug for slug in CATALOG if Policy(read_only=True).offers(slug)}
+    offered = Surface(read_only=True).slugs
     prices = {"CLICKSEND_SMS_PRICE_POST", "CLICKSEND_CALCULATE_SMS_CAMPAIGNS_PRICE"}
-    assert offered == prices | {slug for slug, action in CATALOG.items() if action.route.method == "GET"}
+    assert offered == prices | {slug for slug, action in catalog().items() if action.route.method == "GET"}
 
 
 def test_the_toolsets_are_the_catalogue() -> None:
-    assert [action.slug for toolset in TOOLSETS.values() for action in toolset] == list(CATALOG)
-    assert Settings(credentials=Credentials("ana", "x")).policy == Policy()
+    assert [action.slug for toolset in TOOLSETS.values() for action in toolset.actions] == list(catalog())
+
+
+def test_without_settings_nothing_is_limited() -> None:
+    plain = Settings(credentials=Credentials("ana", "x"))
+    assert (plain.limits, plain.surface) == (Limits(), Surface())
+    assert not (plain.limits.restricts_sends or plain.limits.prices_first or plain.limits.approval.may_ask)

@@ -1,0 +1,97 @@
+"""A setting, declared once: its type, its default, what it means, and how its text is read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PREFIX = "CLICKSEND_MCP_"
+_DECLARED = "setting"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The environment variable of a setting.
+
+    `default` is in words; `theme`: the heading that people look for it under; `field`: what it fills in its dataclass.
+    `read` raises WrongSetting. `per_caller`: the file of callers may set it too. `former`: what it was called before.
+    """
+
+    name: str
+    field: str
+    default: str
+    meaning: str
+    theme: str
+    read: Callable[[str], Any]
+    per_caller: bool
+    former: str | None
+
+
+@dataclass(frozen=True)
+class _Declared:
+    read: Callable[[str], Any]
+    meaning: str
+    shown: str
+    theme: str | None
+    per_caller: bool
+    name: str | None
+    former: str | None
+
+
+def setting(
+    read: Callable[[str], Any],
+    default: Any,
+    meaning: str,
+    *,
+    shown: str | None = None,
+    theme: str | None = None,
+    per_caller: bool = True,
+    name: str | None = None,
+    former: str | None = None,
+    secret: bool = False,
+) -> Any:
+    """A field of a dataclass of settings; its variable has the field's name unless `name` is given.
+
+    `shown`: the default in words, where the value itself says too little. `secret`: no repr shows the value.
+    """
+    declared = _Declared(read, meaning, shown or _in_words(default), theme, per_caller, name, former)
+    return field(default=default, repr=not secret, metadata={_DECLARED: declared})
+
+
+def variables(group: type, theme: str, prefix: str = PREFIX) -> tuple[Variable, ...]:
+    """The variables of a dataclass of settings, in the order of its fields."""
+    found = []
+    for entry in fields(group):
+        declared: _Declared | None = entry.metadata.get(_DECLARED)
+        if declared is not None:
+            found.append(
+                Variable(
+                    name=f"{prefix}{declared.name or entry.name.upper()}",
+                    field=entry.name,
+                    default=declared.shown,
+                    meaning=declared.meaning,
+                    theme=declared.theme or theme,
+                    read=declared.read,
+                    per_caller=declared.per_caller,
+                    former=f"{prefix}{declared.former}" if declared.former else None,
+                )
+            )
+    return tuple(found)
+
+
+def values(group: tuple[Variable, ...], read: Mapping[str, Any]) -> dict[str, Any]:
+    """What was read of a group's variables, by the fields they fill."""
+    return {variable.field: read[variable.name] for variable in group if variable.name in read}
+
+
+def _in_words(default: Any) -> str:
+    match default:
+        case None:
+            return "none"
+        case bool():
+            return str(int(default))
+        case float():
+            return f"{default:g}"
+        case tuple():
+            return ",".join(map(str, default)) or "none"
+        case _:
+            return str(default)
