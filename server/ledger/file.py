@@ -69,7 +69,7 @@ class File:
         if known.st_nlink > 1 or os.path.ismount(self._path):
             # SQLite finds its log by the name, so that each name would have a log of its own.
             raise LedgerUnavailable(
-                "its file has a second name, by a hard connection or a mount: connection or mount its folder"
+                "its file has a second name, by a hard link or a mount: link or mount its folder"
             )
         if known.st_size < _LEAST:
             raise LedgerUnavailable("its file was emptied while this server had it open")
@@ -100,7 +100,7 @@ class File:
 
 
 def _make(path: Path) -> None:
-    """Make a file, and the folders it is in, unless they are there. A connection that leads nowhere is not followed."""
+    """Make a file, and the folders it is in, unless they are there. A link that leads nowhere is not followed."""
     for folder in reversed(path.parents):
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -113,7 +113,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        gone = "its path is a connection to a file that is not there" if path.is_symlink() else "its file is gone"
+        gone = "its path is a link to a file that is not there" if path.is_symlink() else "its file is gone"
         raise LedgerUnavailable(gone) from None
 
 

@@ -193,7 +193,7 @@ async def test_a_problem_of_the_settings_is_the_answer_to_every_action() -> None
         assert not result.successful, slug
         assert (result.error or "").startswith(needed), slug
     async with scripted(says(good({}))) as upstream:
-        await _every_action(upstream.settings(problem="CLICKSEND_BASE_URL must be https"))
+        await _every_action(upstream.settings(config_error="CLICKSEND_BASE_URL must be https"))
     assert upstream.connections == 0
 
 

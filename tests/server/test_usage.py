@@ -175,4 +175,4 @@ async def test_check_shows_no_password_of_the_ledger() -> None:
 
 def test_names_of_tools_are_all_found_as_they_stand() -> None:
     """N19: the nearest name is never taken for the one that is meant."""
-    assert [usage.action(slug) for slug in catalog()] == list(catalog())
+    assert [usage.action(slug).slug for slug in catalog()] == list(catalog())
