@@ -7,7 +7,7 @@ CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 WORKERS ?= --numprocesses=$(shell expr $(CORES) + 1) --maxprocesses=4 --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check faults load bench clients client-environments bundle collector pictures format snapshots readme \
+.PHONY: help demo test check faults load bench clients client-environments bundle collector pictures format accept \
 	screenshots constraints clean
 
 help:                              ## list the targets
@@ -51,11 +51,8 @@ format: $(VENV)/ready-to-develop   ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-snapshots: $(VENV)/ready-to-develop  ## accept the tool definitions as they are now
-	@UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/tools/test_snapshots.py
-
-readme: $(VENV)/ready-to-develop   ## write the tables of the README anew
-	@UPDATE_README=1 $(BIN)/python -m pytest -q tests/test_docs.py
+accept: $(VENV)/ready-to-develop   ## accept the tool definitions as they are now, and write the README's tables anew
+	@UPDATE_SNAPSHOTS=1 UPDATE_README=1 $(BIN)/python -m pytest -q tests/tools/test_snapshots.py tests/test_docs.py
 
 screenshots: $(VENV)/ready-to-develop  ## take the pictures of the sandbox's inbox anew; needs Chromium
 	@PYTHONPATH=tests $(BIN)/python tests/inbox/screenshots.py

@@ -1,6 +1,6 @@
 """The floor: the least that an MCP server for ClickSend can be on the SDK's low-level API.
 
-The same 26 tools, read from a file; a call is one httpx call, and its answer is handed on as text. Nothing is checked,
+The same tools, read from a file; a call is one httpx call, and its answer is handed on as text. Nothing is checked,
 guarded, recorded or shortened. `python floor.py stdio|http TOOLS.json`.
 """
 

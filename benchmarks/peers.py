@@ -65,8 +65,8 @@ class Server:
     async def tools(self) -> list[dict[str, Any]]:
         """The tool list."""
         listed = result_of(await self._wire.ask("tools/list", {}))["tools"]
-        if len(listed) != 26:
-            raise CallFailed(f"{len(listed)} tools")
+        if not listed:
+            raise CallFailed("no tools")
         return list(listed)
 
     async def result(self, slug: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -130,18 +130,18 @@ async def context(place: Place, _: Scale) -> Part:
         peer: [sum(len(texts[peer][slug].encode()) for slug in slugs), sum(tokens[peer][slug] for slug in slugs)]
         for peer in (OURS.name, FASTMCP.name)
     }
-    tools.rows.append(("**all 26**", *(f"{one:,}" for peer in total for one in total[peer])))
+    tools.rows.append((f"**all {len(slugs)}**", *(f"{one:,}" for peer in total for one in total[peer])))
     for slug in slugs:
         tools.rows.append(
             (f"`{slug}`", *_both(texts, tokens, OURS.name, slug), *_both(texts, tokens, FASTMCP.name, slug))
         )
     page = len(texts[OURS.name]["history, 15 rows"].encode())
     goals = [
-        bounded("Definitions of all 26 tools", total[OURS.name][0], 16_000, "bytes"),
-        bounded("Definitions of all 26 tools", total[OURS.name][1], 4_000, "tokens"),
+        bounded("Definitions of all tools", total[OURS.name][0], 16_000, "bytes"),
+        bounded("Definitions of all tools", total[OURS.name][1], 4_000, "tokens"),
         bounded("A history page of 15, as the model receives it", page, 10_700, "bytes"),
     ]
-    bars = [Bars("Definitions of all 26 tools", "tokens", [(peer, float(total[peer][1])) for peer in total])]
+    bars = [Bars("Definitions of all tools", "tokens", [(peer, float(total[peer][1])) for peer in total])]
     text = (
         "What a model is given: of a definition its name, description and input schema as compact JSON; of a result "
         "the text, escapes included. Tokens are those of o200k_base. FastMCP's definitions are made from our "

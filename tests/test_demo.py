@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from support import offered
 
 from server.cli import demo
 
@@ -18,7 +19,7 @@ def test_the_demo_ends_well_and_shows_every_call_with_its_envelope() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "26 tools" in done.stdout
+    assert f"{len(offered.SLUGS)} tools" in done.stdout
     assert done.stdout.count("  -> CLICKSEND_") == done.stdout.count("  <- ") > 15
     assert "2 of 3 were accepted and queued: do NOT send those again" in done.stdout
     assert "is in the past" in done.stdout

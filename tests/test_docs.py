@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import offered
 
 from server.config.settings import VARIABLES
 from tools.catalog import catalog
@@ -32,7 +33,7 @@ def test_a_generated_table_is_what_the_code_says(section: str, table: str) -> No
     if os.environ.get("UPDATE_README"):
         README.write_text(pattern.sub(lambda match: match[1] + table + match[3], text), encoding="utf-8")
         return
-    assert found[2] == table, "README.md is stale: run `make readme`"
+    assert found[2] == table, "README.md is stale: run `make accept`"
 
 
 def test_every_action_and_every_command_is_in_the_readme() -> None:
@@ -68,7 +69,7 @@ def test_the_block_for_claude_desktop_starts_a_server_that_lists_26_tools() -> N
         answers = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.stdin.close()
         assert process.wait(timeout=60) == 0
-    assert len(answers[1]["result"]["tools"]) == 26
+    assert [tool["name"] for tool in answers[1]["result"]["tools"]] == offered.SLUGS
 
 
 _INITIALIZE = {

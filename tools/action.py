@@ -50,7 +50,7 @@ class Action:
     price: Route | None = None
     evidence: Evidence | None = None
     told_apart_by: str = "custom_string"
-    untrusted_fields: str | None = None
+    untrusted_fields: tuple[str, ...] = ()
     status_route: Route | None = None
     view: ViewOf | None = None
 

@@ -101,8 +101,8 @@ async def _morning(agent: _Agent, csv_url: str) -> Decimal:
     """Look around, fill a list, send a campaign; returns the balance before anything was spent."""
     _say("An MCP host starts the server and lists its tools.")
     tools = (await agent.host.list_tools()).tools
+    _insist(bool(tools), "no tools are offered")
     print(f"     {len(tools)} tools, from {tools[0].name} to {tools[-1].name}")
-    _insist(len(tools) == 26, f"26 tools were expected, not {len(tools)}")
 
     _say("Whose account is it, and how much is on it? (ClickSend's answer holds the API key; ours does not.)")
     account = await agent.call("CLICKSEND_GET_ACCOUNT")

@@ -68,9 +68,7 @@ class File:
             raise LedgerUnavailable("its file was replaced while this server had it open: put it back, or restart")
         if known.st_nlink > 1 or os.path.ismount(self._path):
             # SQLite finds its log by the name, so that each name would have a log of its own.
-            raise LedgerUnavailable(
-                "its file has a second name, by a hard link or a mount: link or mount its folder"
-            )
+            raise LedgerUnavailable("its file has a second name, by a hard link or a mount: link or mount its folder")
         if known.st_size < _LEAST:
             raise LedgerUnavailable("its file was emptied while this server had it open")
         if not known.st_mode & 0o222 or not os.access(self._path, os.W_OK):

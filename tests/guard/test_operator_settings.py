@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, MCPError
+from support import offered
 from support.guarding import Place, account, host, sent, settings, sms
 from support.hosting import ERAS, run
 
@@ -17,7 +18,6 @@ from server.config.surface import Surface
 from server.protocol.server import build_server
 from server.runtime.env import WrongSetting
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import TOOLSETS, catalog
 
 PREFIX = "CLICKSEND_MCP_"
 VARIABLES = {
@@ -214,7 +214,7 @@ class Offer:
 
 LISTS, CONTACT, HISTORY = "CLICKSEND_GET_LISTS", "CLICKSEND_CREATE_LISTS_CONTACTS", "CLICKSEND_GET_SMS_HISTORY"
 OFFERS = (
-    Offer("everything", {}, tuple(catalog()), ()),
+    Offer("everything", {}, tuple(offered.SLUGS), ()),
     Offer("read-only", {"read_only": True}, (ACCOUNT, LISTS, HISTORY), (SEND, CONTACT)),
     Offer("toolsets", {"toolsets": ("account", "sms")}, (ACCOUNT, SEND, HISTORY), (LISTS, CONTACT)),
     Offer("a tool besides", {"toolsets": ("account",), "tools": (SEND,)}, (ACCOUNT, SEND), (HISTORY, LISTS)),
@@ -246,11 +246,7 @@ async def test_what_is_off_is_not_listed_and_cannot_be_called(
 def test_read_only_offers_all_that_reads_and_nothing_else() -> None:
     offered = Surface(read_only=True).slugs
     prices = {"CLICKSEND_SMS_PRICE_POST", "CLICKSEND_CALCULATE_SMS_CAMPAIGNS_PRICE"}
-    assert offered == prices | {slug for slug, action in catalog().items() if action.route.method == "GET"}
-
-
-def test_the_toolsets_are_the_catalogue() -> None:
-    assert [action.slug for toolset in TOOLSETS.values() for action in toolset.actions] == list(catalog())
+    assert offered == prices | {action.slug for action in offered.ACTIONS if action.route.method == "GET"}
 
 
 def test_without_settings_nothing_is_limited() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from mcp import MCPError
+from support import offered
 from support.callers_of import (
     ACCOUNT,
     HISTORY,
@@ -34,7 +35,6 @@ from support.hosting import ERAS, HELLO, run
 
 from server.sandbox.serve import RunningSandbox
 from tools.action import Effect
-from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -159,7 +159,7 @@ async def test_scopes_hide_tools_and_refuse_them(era: str, tmp_path: Path, sandb
         for caller, effects in zip(callers, scopes.values(), strict=True):
             async with client_of(url, bearer(token_of(caller["name"])), era) as client:
                 listed = {tool.name for tool in (await client.list_tools()).tools}
-                assert listed == {slug for slug, action in catalog().items() if action.effect in effects}
+                assert listed == {action.slug for action in offered.ACTIONS if action.effect in effects}
                 for effect, (slug, arguments) in tries.items():
                     arguments = sms(body=caller["name"]) if effect is Effect.SEND else arguments
                     envelope = await called(client, slug, arguments)

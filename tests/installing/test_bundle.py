@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from machines import ROOT, Machine, call, missing, tools_of, upstream, username
+from support import offered
 
 from server.config.settings import VARIABLES
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import catalog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # the first test downloads the tool and the packages
 
@@ -91,7 +91,7 @@ async def test_it_starts_with_the_two_required_entries_and_answers(
     assert str(ROOT) not in json.dumps(config)
     own = machine.network | config["env"] | upstream(sandbox)
     async with machine.started(config["command"], config["args"], own) as client:
-        assert await tools_of(client) == list(catalog())
+        assert await tools_of(client) == offered.SLUGS
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
     # It ran the bundle's own code, with the packages of these tests.
     python = installed.folder / ".venv" / "bin" / "python"
@@ -116,13 +116,13 @@ async def test_a_switch_of_the_form_holds(machine: Machine, installed: Installed
     config = installed.filled_in(**entered(sandbox, read_only=True))
     assert config
     async with machine.started("uv", config["args"], machine.network | config["env"] | upstream(sandbox)) as client:
-        assert await tools_of(client) == [slug for slug, action in catalog().items() if action.read_only]
+        assert await tools_of(client) == [action.slug for action in offered.ACTIONS if action.read_only]
 
 
 async def test_a_host_that_runs_the_entry_point_gets_the_same_server(machine: Machine, installed: Installed) -> None:
     arguments = ["run", "--directory", str(installed.folder), MANIFEST["server"]["entry_point"]]
     async with machine.started("uv", arguments, machine.network) as client:
-        assert await tools_of(client) == list(catalog())
+        assert await tools_of(client) == offered.SLUGS
 
 
 async def test_the_switch_of_the_form_needs_no_account(machine: Machine, installed: Installed) -> None:
@@ -179,7 +179,7 @@ def code(folder: Path) -> list[Path]:
 
 def test_the_form_shows_every_tool(installed: Installed) -> None:
     manifest = json.loads((installed.folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["tools"] == [{"name": slug, "description": action.title} for slug, action in catalog().items()]
+    assert manifest["tools"] == [{"name": action.slug, "description": action.title} for action in offered.ACTIONS]
 
 
 def test_every_field_of_the_form_fills_one_setting() -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from machines import ROOT, Machine, call, tools_of, upstream, username
 from pages import block, docker_run
+from support import offered
 from support.hosting import running
 
 from server.config.settings import Settings
 from server.ledger.ledger import default_location
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import catalog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]  # it installs from the index
 
@@ -134,7 +134,7 @@ async def test_what_its_commands_install_runs_as_the_page_on_hosts_says(
     account = {"CLICKSEND_USERNAME": sandbox.username, "CLICKSEND_API_KEY": sandbox.api_key}
     (name,) = json.loads(the("ENTRYPOINT"))
     async with machine.started(str(program / "bin" / name), given.arguments, account | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(catalog())
+        assert await tools_of(client) == offered.SLUGS
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
 
 

@@ -20,6 +20,7 @@ from machines import PATIENCE, ROOT, Machine, call, tools_of, upstream, username
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from pages import TEXT, block, sections
+from support import offered
 from support.hosting import running_http
 
 from server.config.settings import VARIABLES
@@ -82,7 +83,7 @@ async def test_the_block_of_a_host_starts_a_server_that_answers(
     server, env = server_of(heading), filled_in(heading, sandbox)
     assert server.get("type", "stdio") == "stdio"
     async with machine.started(server["command"], server["args"], env | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(catalog())
+        assert await tools_of(client) == offered.SLUGS
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
 
 
@@ -91,7 +92,7 @@ async def test_a_block_that_the_host_does_not_fill_in_starts_a_server_that_says_
 ) -> None:
     server = server_of("Cursor")
     async with machine.started(server["command"], server["args"], server["env"] | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(catalog())
+        assert await tools_of(client) == offered.SLUGS
         envelope = await call(client, "GET_ACCOUNT")
     assert "set CLICKSEND_USERNAME and CLICKSEND_API_KEY" in envelope["error"]
 
@@ -111,7 +112,7 @@ async def test_the_command_for_claude_code_gives_it_a_server_that_answers(
     env = dict(pair.split("=", 1) for pair in options[6::2])
     assert env == account(sandbox)
     async with machine.started(command, arguments, env | upstream(sandbox)) as client:
-        assert await tools_of(client) == list(catalog())
+        assert await tools_of(client) == offered.SLUGS
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
 
 
@@ -161,7 +162,7 @@ async def test_the_block_with_a_url_reaches_the_server_that_the_page_starts(sand
         httpx2.AsyncClient(headers=server["headers"], trust_env=False, timeout=PATIENCE) as web,
         Client(streamable_http_client(url, http_client=web)) as client,
     ):
-        assert await tools_of(client) == list(catalog())
+        assert await tools_of(client) == offered.SLUGS
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
         stranger = await web.post(url, headers={"authorization": "Basic bm9ib2R5"})
         assert stranger.status_code == 401

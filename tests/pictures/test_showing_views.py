@@ -12,13 +12,13 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import ClientExtension, advertise
 from mcp.server import apps as sdk_apps
 from picture_days import PRICE, SHOWING, STATISTICS, program, shows
+from support import offered
 from support.hosting import ERAS, running_http
 
 from server.config.settings import Settings
 from server.protocol import apps
 from server.protocol.server import build_server, tool
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import catalog
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,7 +57,7 @@ async def sees_nothing_of_views(client: Client, era: str) -> None:
     listed, resources = await client.list_tools(), await client.list_resources()
     with pytest.raises(MCPError, match="Unknown resource") as refused:
         await client.read_resource(apps.URI)
-    assert [wire(one) for one in listed.tools] == [wire(tool(action)) for action in catalog().values()]
+    assert [wire(one) for one in listed.tools] == [wire(tool(action)) for action in offered.ACTIONS]
     assert resources.resources == []
     assert refused.value.error.data == {"uri": apps.URI}
     assert client.server_capabilities.extensions is None
@@ -113,10 +113,10 @@ async def _is_told_of_views(client: Client, era: str) -> None:
     assert with_views == {slug: {"ui": {"resourceUri": apps.URI}} for slug in SHOWING}
     # All the rest is as it is for everybody.
     assert [wire(one.model_copy(update={"meta": None})) for one in listed.tools] == [
-        wire(tool(action)) for action in catalog().values()
+        wire(tool(action)) for action in offered.ACTIONS
     ]
-    (offered,) = resources.resources
-    assert (offered.uri, offered.mime_type) == (apps.URI, "text/html;profile=mcp-app")
+    (listed_view,) = resources.resources
+    assert (listed_view.uri, listed_view.mime_type) == (apps.URI, "text/html;profile=mcp-app")
     assert (page.uri, page.mime_type, page.meta) == (apps.URI, apps.MIME_TYPE, {"ui": {"prefersBorder": True}})
     assert getattr(page, "text", "").startswith("<!doctype html>")
     if era == "auto":

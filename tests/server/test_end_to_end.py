@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from mcp import Client
+from support import offered
 from support.days import ANA, CSV, Call, control, own_account, whole_day
 from support.hosting import ERAS, PATIENCE, running_http, stdio
 from support.scripted import SECRET, answer, good, says, scripted
@@ -70,7 +71,7 @@ async def test_every_action_does_its_work(transport: str, era: str, sandbox: Run
         connected(transport, era, **account(sandbox)) as client,
     ):
         await whole_day(caller(client, used), sandbox, f"{web.url}/customers.csv")
-    assert used == set(catalog())
+    assert used == set(offered.SLUGS)
     calls = (await control(sandbox, "GET", "calls"))["calls"]
     assert {call["username"] for call in calls if call["path"].startswith("/v3")} == {sandbox.username}
     assert not [call for call in calls if call["status"] != 200]

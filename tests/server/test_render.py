@@ -55,7 +55,7 @@ def test_below_the_ceiling_nothing_is_touched() -> None:
     rows = [{"message_id": str(n), "status": "Sent", "body": "x" * 2_500} for n in range(15)]
     page = envelope({"total": 15, "data": rows})
     shown = json.loads(rendered(page, catalog()["CLICKSEND_GET_SMS_HISTORY"]))
-    assert shown.pop("_outside").startswith("body where direction is in")
+    assert shown.pop("_untrusted").startswith("body where direction is in")
     assert shown == page
 
 

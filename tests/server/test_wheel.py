@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client import advertise
+from support import offered
 from support.hosting import environment
 
 from server.protocol.apps import EXTENSION, MIME_TYPE, URI
-from tools.catalog import catalog
 
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -71,6 +71,6 @@ def test_the_installed_program_lists_its_tools_from_another_directory(wheel: Pat
             assert getattr(page, "text", "") == (ROOT / "server" / "view.html").read_text(encoding="utf-8")
             return [tool.name for tool in (await client.list_tools()).tools]
 
-    assert asyncio.run(listed()) == list(catalog())
+    assert asyncio.run(listed()) == offered.SLUGS
     installed = {line.partition("==")[0] for line in run(home / "bin" / "python", "-m", "pip", "freeze").splitlines()}
     assert not installed & {"pytest", "hypothesis", "clicksend-client", "clicksend_client", "ruff", "mypy", "coverage"}

@@ -1,11 +1,10 @@
 """A wrong setting over stdio: the server starts, tells it, and makes no call; no limit is ever left out in silence."""
 
 import pytest
+from support import offered
 from support.hosting import HELLO, calling, run, running
 from support.inputs import GOOD
 from support.scripted import SECRET, USERNAME, good, says, scripted
-
-from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +27,7 @@ async def test_each_call_is_refused_with_the_reason_and_it_is_logged_once(name: 
         async with running(**own, **{name: WRONG[name]}) as program:
             await program.write(*HELLO, {"jsonrpc": "2.0", "id": 9, "method": "tools/list"})
             listed = await program.answer_to(9)
-            for number, slug in enumerate(catalog(), start=10):
+            for number, slug in enumerate(offered.SLUGS, start=10):
                 await program.write(calling(number, slug, GOOD[slug]))
                 envelope = (await program.answer_to(number))["result"]["structuredContent"]
                 assert not envelope["successful"]
@@ -36,7 +35,7 @@ async def test_each_call_is_refused_with_the_reason_and_it_is_logged_once(name: 
             await program.close_stdin()
             assert await program.ended() == 0
         assert upstream.connections == 0
-    assert len(listed["result"]["tools"]) == len(catalog())
+    assert len(listed["result"]["tools"]) == len(offered.SLUGS)
     assert program.errors.count(name) == 1
     assert "WARNING clicksend_mcp: every call will be refused: " in program.errors
 

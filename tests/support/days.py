@@ -1,4 +1,4 @@
-"""A day in which an agent uses each of the 26 actions, passing on what one returned to the next unchanged."""
+"""A day in which an agent uses all actions offered by default, passing on what one returned to the next unchanged."""
 
 import time
 from collections.abc import Awaitable, Callable

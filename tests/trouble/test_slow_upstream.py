@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from mcp import Client
+from support import offered
 from support.hosting import ERAS, PATIENCE, running_http
 from support.scripted import keeps_silent, scripted
 from support.troubles import READ, at, browsing, call, callers, envelope, modern, until
-
-from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +36,7 @@ async def test_calls_without_an_answer_leave_everybody_else_served_and_end_with_
             assert not any(one.done() for one in waiting)
             answers = await asyncio.gather(*waiting)
     assert (healthy.status_code, ready.status_code, full.status_code) == (200, 200, 429)
-    assert len(listed.json()["result"]["tools"]) == len(catalog())
+    assert len(listed.json()["result"]["tools"]) == len(offered.SLUGS)
     for answer in answers:
         assert "the answer did not come in time" in envelope(answer)["error"]
     assert "Traceback" not in program.errors

@@ -20,7 +20,7 @@ GET_LISTS_CONTACTS = Action(
     input=contacts.Contacts,
     route=get("/v3/lists/{list_id}/contacts"),
     effect=Effect.READ,
-    untrusted_fields="all fields of contacts",
+    untrusted_fields=("all fields of contacts",),
 )
 
 UPDATE_LISTS_CONTACTS = Action(

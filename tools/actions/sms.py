@@ -35,7 +35,7 @@ GET_SMS_HISTORY = Action(
     input=sms.SmsHistory,
     route=get("/v3/sms/history"),
     effect=Effect.READ,
-    untrusted_fields="body where direction is in, first_name, last_name",
+    untrusted_fields=("body where direction is in", "first_name", "last_name"),
 )
 
 GET_SMS_RECEIPTS = Action(
@@ -69,7 +69,7 @@ GET_SMS_INBOUND = Action(
     input=sms.SmsInbound,
     route=get("/v3/sms/inbound"),
     effect=Effect.READ,
-    untrusted_fields="body",
+    untrusted_fields=("body",),
 )
 
 SMS_CANCEL_ALL_PUT = Action(
