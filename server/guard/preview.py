@@ -42,10 +42,8 @@ def quote_of(answer: Answer, asked: Mapping[str, Any] | None = None) -> Quote | 
 
 def _covers(data: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     """Whether a price mentions as many messages or letters as were asked about."""
-    lists = [
-        (asked[things], data[things]) for things in ("messages", "recipients") if things in asked and things in data
-    ]
-    return all(isinstance(told, list) and len(told) >= len(wanted) for wanted, told in lists)
+    lists = [(wanted, data[name]) for name, wanted in asked.items() if isinstance(wanted, list) and name in data]
+    return all(isinstance(priced, list) and len(priced) >= len(wanted) for wanted, priced in lists)
 
 
 def _parts(messages: object) -> int | None:

@@ -86,7 +86,7 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
     """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish. Raises WrongSetting."""
     hosting = settings.hosting
     dispatcher = Dispatcher(settings)
-    entrance = Entrance(settings, dispatcher.prove)
+    entrance = Entrance(settings, dispatcher.session.prove)
     storage = _shared_storage(settings)
     traffic = Traffic(hosting, storage)
     async with dispatcher:

@@ -173,7 +173,7 @@ async def test_the_proof_holds_for_five_minutes(sandbox: RunningSandbox, monkeyp
     monkeypatch.setattr("server.hosting.proof.time.monotonic", lambda: now)
     settings = Settings(base_url=sandbox.url, attempts=3, reconcile_after=())
     async with Dispatcher(settings) as dispatcher:
-        proofs = Proofs(dispatcher.prove, {})
+        proofs = Proofs(dispatcher.session.prove, {})
         for passed, times in ((0, 1), (299, 1), (1.5, 2), (299, 2), (1.5, 3)):
             now += passed
             await proofs.check("digest", Credentials(sandbox.username, sandbox.api_key), "127.0.0.1")

@@ -235,10 +235,10 @@ async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
             turns += 1
 
     parsed: list[int] = []
-    import server.calls.dispatch as dispatch
+    import server.calls.journey as journey
     import server.clicksend.client as client
 
-    for module, name in ((client, "_answer"), (dispatch, "render")):
+    for module, name in ((client, "_answer"), (journey, "render")):
         function = getattr(module, name)
 
         def watched(*arguments: object, function: object = function) -> object:
@@ -267,7 +267,7 @@ async def test_an_answer_stays_large_at_a_later_attempt() -> None:
     request = ACCOUNT.request(ACCOUNT.input())
     async with scripted(script) as upstream, Dispatcher(upstream.settings(attempts=2)) as dispatcher:
         credentials = Credentials(USERNAME, SECRET)
-        delivered = await dispatcher._request(request, credentials, Flight(), idempotent=True)
+        delivered = await dispatcher.session.send(request, credentials, Flight(), idempotent=True)
     assert delivered.attempts == 2
     assert delivered.with_note().is_large
 
