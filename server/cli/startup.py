@@ -40,7 +40,7 @@ async def settings_of(
     if not with_sandbox:
         yield settings
         return
-    from server.sandbox.fetching import is_public
+    from server.sandbox.api.fetching import is_public
     from server.sandbox.serve import running_sandbox
 
     # The sandbox begins anew each time, and so does the ledger of what was sent to it.

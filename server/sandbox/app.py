@@ -11,26 +11,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from server.sandbox import (
+from server.sandbox.api import (
     account,
+    automations,
     campaigns,
-    control,
-    events,
+    contacts,
     inbound,
-    inbox,
     letters,
     lists,
-    page,
     records,
     sending,
     transfer,
 )
-from server.sandbox.answers import Call, Handler, Refusal, bad_request, envelope
-from server.sandbox.calls import parse_json
-from server.sandbox.fetching import MayReach
+from server.sandbox.api.answers import Call, Handler, Refusal, bad_request, envelope
+from server.sandbox.control import controls
+from server.sandbox.inbox import events, inbox, page
 from server.sandbox.origin_guard import same_origin_only
+from server.sandbox.state.calls import parse_json
+from server.sandbox.state.world import Limits, MayReach, World
 from server.sandbox.wire import observed
-from server.sandbox.world import Limits, World
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v3/account", account.view_account),
@@ -49,10 +48,10 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v3/sms/inbound", inbound.view_inbound),
     ("PUT", "/v3/sms/inbound-read", inbound.mark_inbound_read),
     ("PUT", "/v3/sms/inbound-read/{message_id}", inbound.mark_one_inbound_read),
-    ("POST", "/v3/automations/sms/inbound", inbound.create_rule),
-    ("GET", "/v3/automations/sms/inbound", inbound.view_rules),
-    ("GET", "/v3/automations/sms/inbound/{inbound_rule_id}", inbound.view_rule),
-    ("DELETE", "/v3/automations/sms/inbound/{inbound_rule_id}", inbound.delete_rule),
+    ("POST", "/v3/automations/sms/inbound", automations.create_rule),
+    ("GET", "/v3/automations/sms/inbound", automations.view_rules),
+    ("GET", "/v3/automations/sms/inbound/{inbound_rule_id}", automations.view_rule),
+    ("DELETE", "/v3/automations/sms/inbound/{inbound_rule_id}", automations.delete_rule),
     ("POST", "/v3/sms-campaigns/send", campaigns.send_campaign),
     ("POST", "/v3/sms-campaigns/price", campaigns.price_campaign),
     ("GET", "/v3/sms-campaigns", campaigns.view_campaigns),
@@ -63,11 +62,11 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v3/lists", lists.view_lists),
     ("GET", "/v3/lists/{list_id}", lists.view_list),
     ("DELETE", "/v3/lists/{list_id}", lists.delete_list),
-    ("POST", "/v3/lists/{list_id}/contacts", lists.create_contact),
-    ("GET", "/v3/lists/{list_id}/contacts", lists.view_contacts),
-    ("GET", "/v3/lists/{list_id}/contacts/{contact_id}", lists.view_contact),
-    ("PUT", "/v3/lists/{list_id}/contacts/{contact_id}", lists.update_contact),
-    ("DELETE", "/v3/lists/{list_id}/contacts/{contact_id}", lists.delete_contact),
+    ("POST", "/v3/lists/{list_id}/contacts", contacts.create_contact),
+    ("GET", "/v3/lists/{list_id}/contacts", contacts.view_contacts),
+    ("GET", "/v3/lists/{list_id}/contacts/{contact_id}", contacts.view_contact),
+    ("PUT", "/v3/lists/{list_id}/contacts/{contact_id}", contacts.update_contact),
+    ("DELETE", "/v3/lists/{list_id}/contacts/{contact_id}", contacts.delete_contact),
     ("POST", "/v3/lists/{list_id}/import", transfer.import_list),
     ("GET", "/v3/lists/{list_id}/export", transfer.export_list),
     ("POST", "/v3/post/letters/send", letters.send_letters),
@@ -96,7 +95,7 @@ def build_app(
         routes=[
             *routes,
             Route("/files/{file_id}", _download(world)),
-            *control.routes(world),
+            *controls.routes(world),
             *inbox.routes(world),
             *events.routes(world),
             *page.routes(world),

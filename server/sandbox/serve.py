@@ -12,10 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.runtime.sockets import BACKLOG, listen, url
-from server.sandbox import page
 from server.sandbox.app import build_app
-from server.sandbox.fetching import MayReach
-from server.sandbox.world import Limits
+from server.sandbox.inbox import page
+from server.sandbox.state.world import Limits, MayReach
 
 _IDLE_FOR = 60  # seconds that a connection is kept, as services do; uvicorn's own 5 are less than clients keep theirs
 

@@ -7,10 +7,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.sandbox import faults
-from server.sandbox.answers import envelope
-from server.sandbox.calls import RecordedCall, credentials
-from server.sandbox.world import World
+from server.sandbox import fault_injection
+from server.sandbox.api.answers import envelope
+from server.sandbox.state import faults
+from server.sandbox.state.calls import RecordedCall, credentials
+from server.sandbox.state.world import World
 
 CONTROL_PREFIX = "/_sandbox/"
 
@@ -42,12 +43,12 @@ def observed(app: ASGIApp, world: World) -> ASGIApp:
                 return
             if fault.kind == "delay" and fault.when == "after":
                 await anyio.sleep(fault.seconds)
-            await faults.deliver(fault, answer, scope, receive, send)
+            await fault_injection.deliver(fault, answer, scope, receive, send)
 
         if fault and fault.when == "before":
             if fault.kind != "delay":
                 _record(world, request, body, None, fault)
-                await faults.deliver(fault, _empty_success(), scope, receive, send)
+                await fault_injection.deliver(fault, _empty_success(), scope, receive, send)
                 return
             await anyio.sleep(fault.seconds)
         await app(scope, _replay(body), _collect(give))

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from server.sandbox import page as page_module
+from server.sandbox.inbox import page as page_module
 
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
 

@@ -195,5 +195,5 @@ def test_the_policy_lets_nothing_in_but_the_page_s_own_files(sandbox: Sandbox) -
         file = sandbox.http.get(path, auth=None)
         assert (file.status_code, file.headers["x-content-type-options"]) == (200, "nosniff")
         assert file.headers["content-type"].partition(";")[0] in ("text/javascript", "text/css", "image/svg+xml")
-    assert sandbox.http.get("/_sandbox/page/../control.py", auth=None).status_code == 404
-    assert sandbox.http.get("/_sandbox/page/%2e%2e/control.py", auth=None).status_code == 404
+    assert sandbox.http.get("/_sandbox/page/../page.py", auth=None).status_code == 404
+    assert sandbox.http.get("/_sandbox/page/%2e%2e/page.py", auth=None).status_code == 404

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from support.sandbox_client import ANA, HOUR, MAX_WAIT, Sandbox, Web
 
-from server.sandbox import calls
 from server.sandbox.app import build_app
-from server.sandbox.world import Limits
+from server.sandbox.state import calls
+from server.sandbox.state.world import Limits
 
 
 def test_calls_are_recorded_without_credentials(sandbox: Sandbox) -> None:

@@ -14,9 +14,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from support.sandbox_client import ANA, Sandbox, Web, until
 
-from server.sandbox.fetching import MayReach, is_public
+from server.sandbox.api.fetching import is_public
 from server.sandbox.serve import running_sandbox
-from server.sandbox.world import Limits
+from server.sandbox.state.world import Limits, MayReach
 
 OTHER = "127.0.0.2"  # stands for an address that must not be reached
 RULE = {"dedicated_number": "*", "rule_name": "Tell", "message_search_type": 0, "message_search_term": "", "enabled": 1}

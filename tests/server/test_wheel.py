@@ -42,7 +42,7 @@ def test_the_wheel_holds_the_entry_module_the_three_packages_and_nothing_else(wh
     (metadata,) = [folder for folder in folders if folder.endswith(".dist-info")]
     assert folders == {"clicksend_mcp.py", "server", "tools", "schemas", metadata}
     own = [name for name in names if not name.startswith(metadata)]
-    page = "server/sandbox/page/"
+    page = "server/sandbox/inbox/page/"
     others = [name for name in own if not name.startswith(page) and not name.endswith((".py", "py.typed"))]
     assert others == ["server/protocol/view.html"]
     assert {str(path.relative_to(ROOT)) for path in ROOT.glob("server/**/*.py")} <= set(own)

@@ -20,9 +20,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from server.sandbox.control import chosen_account
-from server.sandbox.conversations import picture
-from server.sandbox.world import World
+from server.sandbox.inbox.conversations import picture
+from server.sandbox.inbox.listings import chosen_account
+from server.sandbox.state.world import World
 
 PATH = "/_sandbox/inbox"
 NEAR_IT = ("/", "/inbox", "/_sandbox")  # where people look for it; a slash at the end makes no difference

@@ -6,15 +6,14 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from server.sandbox import tariff
-from server.sandbox.answers import Row
-from server.sandbox.control import chosen_account
-from server.sandbox.listings import mentions, page, paged, wanted_words
-from server.sandbox.models import Account, Message, RuleRun
-from server.sandbox.optout import opted_out
-from server.sandbox.outbound import is_waiting
-from server.sandbox.progress import progress
-from server.sandbox.world import World
+from server.sandbox.api import tariff
+from server.sandbox.api.answers import Row
+from server.sandbox.api.optout import opted_out
+from server.sandbox.api.outbound import is_waiting
+from server.sandbox.api.progress import progress
+from server.sandbox.inbox.listings import chosen_account, mentions, page, paged, wanted_words
+from server.sandbox.state.models import Account, Message, RuleRun
+from server.sandbox.state.world import World
 
 SNIPPET = 140  # characters of a message in a list
 

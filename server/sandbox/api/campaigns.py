@@ -8,8 +8,8 @@ a field that the service does not have. One that reaches nobody is refused.
 from collections import Counter
 from decimal import Decimal
 
-from server.sandbox import optout, outbound, tariff, texts
-from server.sandbox.answers import (
+from server.sandbox.api import optout, outbound, tariff, texts
+from server.sandbox.api.answers import (
     Answer,
     Call,
     Row,
@@ -23,10 +23,10 @@ from server.sandbox.answers import (
     text_of,
     whole_number,
 )
-from server.sandbox.models import Account, Campaign, Contact, Plan, keep
-from server.sandbox.numbers import UNKNOWN_COUNTRY, choose_sender, normalise
-from server.sandbox.outbound import Draft, Verdict
-from server.sandbox.world import World
+from server.sandbox.api.outbound import Draft, Verdict
+from server.sandbox.state.models import Account, Campaign, Contact, Plan, keep
+from server.sandbox.state.numbers import UNKNOWN_COUNTRY, choose_sender, normalise
+from server.sandbox.state.world import World
 
 MAX_RECIPIENTS = 20_000
 SMALLEST_LIMIT = 15  # this listing, unlike the others, does not go below

@@ -6,11 +6,11 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Literal
 
-from server.sandbox import outbound, tariff, texts
-from server.sandbox.answers import Answer, Call, Row, bad_request, file_type, not_found, text_of, whole_number
-from server.sandbox.models import Account
-from server.sandbox.outbound import Draft, Verdict
-from server.sandbox.world import World
+from server.sandbox.api import outbound, tariff, texts
+from server.sandbox.api.answers import Answer, Call, Row, bad_request, file_type, not_found, text_of, whole_number
+from server.sandbox.api.outbound import Draft, Verdict
+from server.sandbox.state.models import Account
+from server.sandbox.state.world import World
 
 MAX_MESSAGES = 1000  # in one request, and once lists are expanded
 MAX_SUBJECT = 20

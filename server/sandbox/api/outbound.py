@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from server.sandbox import tariff, texts
-from server.sandbox.answers import send_time
-from server.sandbox.models import Account, Contact, Message, keep
-from server.sandbox.numbers import Outcome, choose_sender, country_of, normalise, outcome_of
-from server.sandbox.world import World, new_message_id
+from server.sandbox.api import tariff, texts
+from server.sandbox.api.answers import send_time
+from server.sandbox.state.models import Account, Contact, Message, keep
+from server.sandbox.state.numbers import Outcome, choose_sender, country_of, normalise, outcome_of
+from server.sandbox.state.world import World, new_message_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,18 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from server.sandbox.answers import Row, whole_number
+from server.sandbox.api.answers import Row, whole_number
+from server.sandbox.state.models import Account
+from server.sandbox.state.world import World
 
 Item = TypeVar("Item")
 
 MOST_ROWS = 200
+
+
+def chosen_account(world: World, request: Request) -> Account:
+    """The account that the page looks at; the ordinary one also where the one it asks for is gone."""
+    return world.accounts.get(request.query_params.get("account", "")) or world.accounts[world.username]
 
 
 def wanted_words(request: Request) -> str:

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from server.sandbox.models import Account
-from server.sandbox.world import World
+from server.sandbox.state.models import Account
+from server.sandbox.state.world import World
 
 DEFAULT_LIMIT = 15
 MAX_LIMIT = 100

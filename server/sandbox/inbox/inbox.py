@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from server.sandbox import campaigns, letters, tariff
-from server.sandbox.answers import Row, whole_number
-from server.sandbox.calls import RecordedCall, readable
-from server.sandbox.control import Action, ControlError, chosen_account, endpoint
-from server.sandbox.conversations import run_row, view_conversation, view_conversations, web_host
-from server.sandbox.listings import page, paged, search
-from server.sandbox.lists import import_row
-from server.sandbox.models import Account, Campaign, Contact, ContactList, Letter, Rule
-from server.sandbox.spending import view_spending
-from server.sandbox.world import World
+from server.sandbox.api import campaigns, letters, tariff
+from server.sandbox.api.answers import Row, whole_number
+from server.sandbox.api.lists import import_row
+from server.sandbox.control.endpoints import Action, ControlError, endpoint
+from server.sandbox.inbox.conversations import run_row, view_conversation, view_conversations, web_host
+from server.sandbox.inbox.listings import chosen_account, page, paged, search
+from server.sandbox.inbox.spending import view_spending
+from server.sandbox.state.calls import RecordedCall, readable
+from server.sandbox.state.models import Account, Campaign, Contact, ContactList, Letter, Rule
+from server.sandbox.state.world import World
 
 MOST_ACCOUNTS = 200  # that the page lets one choose from
 SHOWN_BYTES = 200_000  # of a recorded body

@@ -1,6 +1,6 @@
-"""Inbound messages as the API shows them, and the rules which decide what becomes of them."""
+"""The rules that decide what becomes of inbound messages."""
 
-from server.sandbox.answers import (
+from server.sandbox.api.answers import (
     Answer,
     Call,
     Row,
@@ -13,7 +13,7 @@ from server.sandbox.answers import (
     whole_number,
     with_links,
 )
-from server.sandbox.models import InboundCopy, Rule, keep
+from server.sandbox.state.models import Rule, keep
 
 ACTIONS = frozenset(
     {
@@ -35,8 +35,6 @@ ACTIONS = frozenset(
 )
 WEBHOOK_TYPES = frozenset({"post", "get", "json"})
 ANY, STARTS_WITH, CONTAINS, LACKS = range(4)  # message_search_type
-
-INBOUND_FIELDS = {name: name for name in ("timestamp", "from", "to", "body", "custom_string", "message_id")}
 
 
 def create_rule(call: Call) -> Answer:
@@ -91,31 +89,6 @@ def delete_rule(call: Call) -> Answer:
     return Answer([], "The rule is gone.")
 
 
-def view_inbound(call: Call) -> Answer:
-    """GET /v3/sms/inbound: the unread copies that POLL rules made, one for each rule that matched."""
-    unread = [copy for copy in call.account.inbox if not copy.read]
-    return Answer(listing(call, unread, _inbound_row, fields=INBOUND_FIELDS))
-
-
-def mark_inbound_read(call: Call) -> Answer:
-    """PUT /v3/sms/inbound-read: all, or those from before `date_before`."""
-    before = whole_number(call.body.get("date_before"))
-    for copy in call.account.inbox:
-        if before is None or copy.message.date < before:
-            copy.read = True
-    return Answer({}, "Inbound messages marked as read.")
-
-
-def mark_one_inbound_read(call: Call) -> Answer:
-    """PUT /v3/sms/inbound-read/{message_id}"""
-    copies = [copy for copy in call.account.inbox if copy.message.message_id == call.path["message_id"]]
-    if not copies:
-        raise not_found("No inbound message has this id.")
-    for copy in copies:
-        copy.read = True
-    return Answer(len(copies), "Inbound message marked as read.")
-
-
 def _find_rule(call: Call) -> Rule:
     rule = call.account.rules.get(call.path_id("inbound_rule_id"))
     if rule is None:
@@ -135,20 +108,4 @@ def _rule_row(rule: Rule) -> Row:
         "body": rule.body,
         "enabled": rule.enabled,
         "webhook_type": rule.webhook_type,
-    }
-
-
-def _inbound_row(copy: InboundCopy) -> Row:
-    message, original = copy.message, copy.original
-    words = message.body.split()
-    return {
-        "timestamp": message.date,
-        "from": message.sender,
-        "body": message.body,
-        "original_body": original.body if original else None,
-        "original_message_id": original.message_id if original else None,
-        "to": message.to,
-        "custom_string": original.custom_string if original else None,
-        "message_id": message.message_id,
-        "_keyword": words[0] if words else "",
     }

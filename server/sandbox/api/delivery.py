@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
 
-from server.sandbox import optout, outbound
-from server.sandbox.answers import whole_number
-from server.sandbox.fetching import NotFetched, request
-from server.sandbox.inbound import CONTAINS, LACKS, STARTS_WITH
-from server.sandbox.lists import add_contact
-from server.sandbox.models import Account, ContactList, InboundCopy, Message, Rule, RuleRun, keep
-from server.sandbox.numbers import country_of, normalise, shared_number
-from server.sandbox.outbound import Draft
-from server.sandbox.world import World, new_message_id
+from server.sandbox.api import optout, outbound
+from server.sandbox.api.answers import whole_number
+from server.sandbox.api.automations import CONTAINS, LACKS, STARTS_WITH
+from server.sandbox.api.contacts import add_contact
+from server.sandbox.api.fetching import NotFetched, request
+from server.sandbox.api.outbound import Draft
+from server.sandbox.state.models import Account, ContactList, InboundCopy, Message, Rule, RuleRun, keep
+from server.sandbox.state.numbers import country_of, normalise, shared_number
+from server.sandbox.state.world import World, new_message_id
 
 MAX_RULES = 10  # that run on one message, the oldest first
 WEBHOOK_SECONDS = 3

@@ -3,28 +3,25 @@
 They need no credentials: a sandbox holds nothing worth protecting, and listens on the loopback address.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from server.sandbox import campaigns, delivery, letters, lists, tariff
-from server.sandbox.faults import Fault
-from server.sandbox.models import Account, Letter, Message
-from server.sandbox.numbers import normalise, shared_number
-from server.sandbox.outbound import waiting
-from server.sandbox.progress import progress
-from server.sandbox.world import OPENING_BALANCE, World
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-Action = Callable[[World, Request, bytes], Response]  # the last is the request's body
+from server.sandbox.api import contacts, delivery, letters, tariff
+from server.sandbox.api.outbound import waiting
+from server.sandbox.api.progress import progress
+from server.sandbox.control.endpoints import Action, ControlError, endpoint
+from server.sandbox.state.faults import Fault
+from server.sandbox.state.models import Account, Letter, Message
+from server.sandbox.state.numbers import normalise, shared_number
+from server.sandbox.state.world import OPENING_BALANCE, World
 
 
 class Order(BaseModel):
@@ -60,48 +57,7 @@ class Inbound(Order):
     username: str | None = None
 
 
-class ControlError(Exception):
-    """A control request that makes no sense."""
-
-
 LAST_MOMENT = 4_102_444_800  # the year 2100
-
-# What is wrong with a value, in words of our own: pydantic's are for programmers, and link to its site.
-_WRONG = {
-    "missing": "is missing",
-    "extra_forbidden": "is not known here",
-    "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "must be two capital letters, such as AU",
-    "literal_error": "must be one of {expected}",
-    "greater_than_equal": "must not be less than {ge}",
-    "less_than_equal": "must not be more than {le}",
-}
-_WANTED = {
-    "int": "a whole number",
-    "float": "a number",
-    "finite": "a number",
-    "decimal": "an amount, such as 12.50",
-    "bool": "true or false",
-    "string": "a text",
-    "list": "a list",
-    "dict": "an object",
-}
-
-
-def _in_words(error: ValidationError) -> str:
-    return "; ".join(_problem(problem) for problem in error.errors()[:5])
-
-
-def _problem(problem: ErrorDetails) -> str:
-    kind = problem["type"]
-    name = ".".join(map(str, problem["loc"]))
-    if kind == "json_invalid":
-        return "the body is not JSON"
-    if not name:
-        return "the body must be a JSON object"
-    if template := _WRONG.get(kind):
-        return f"{name} {template.format_map(problem.get('ctx', {}))}"
-    return f"{name} must be {_WANTED.get(kind.partition('_')[0], 'something else')}"
 
 
 def routes(world: World) -> list[Route]:
@@ -121,33 +77,6 @@ def routes(world: World) -> list[Route]:
         ("POST", "reset", reset),
     )
     return [Route(f"/_sandbox/{name}", endpoint(world, action), methods=[method]) for method, name, action in table]
-
-
-def endpoint(world: World, action: Action) -> Endpoint:
-    """What answers a request with an action on the world as it is at that moment."""
-
-    async def respond(request: Request) -> Response:
-        body = await request.body()
-        settle(world)
-        try:
-            return action(world, request, body)
-        except ControlError as error:
-            return JSONResponse({"error": str(error)}, 400)
-        except ValidationError as error:
-            return JSONResponse({"error": _in_words(error)}, 400)
-        finally:
-            if request.method != "GET":
-                settle(world)
-                world.changes.note()
-
-    return respond
-
-
-def settle(world: World) -> None:
-    """Send the campaigns whose time has come, and note what became of the balances."""
-    for account in world.accounts.values():
-        campaigns.settle(world, account)
-        account.note_balance(world.now())
 
 
 def show_state(world: World, request: Request, body: bytes) -> Response:
@@ -268,11 +197,6 @@ def reset(world: World, request: Request, body: bytes) -> Response:
     return show_state(world, request, body)
 
 
-def chosen_account(world: World, request: Request) -> Account:
-    """The account that the page looks at; the ordinary one also where the one it asks for is gone."""
-    return world.accounts.get(request.query_params.get("account", "")) or world.accounts[world.username]
-
-
 def _account(world: World, username: str | None) -> Account:
     account = world.accounts.get(username or world.username)
     if account is None:
@@ -297,7 +221,7 @@ def _account_state(world: World, account: Account) -> dict[str, Any]:
         "campaigns": len(account.campaigns),
         "lists": len(account.own_lists),
         "opted_out": len(account.opt_out_list.contacts),
-        "contacts": lists.count_contacts(account),
+        "contacts": contacts.count_contacts(account),
         "rules": len(account.rules),
         "inbound_unread": sum(not copy.read for copy in account.inbox),
         "imports": [asdict(job) for job in account.imports],

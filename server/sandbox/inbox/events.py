@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from server.sandbox import campaigns, letters, progress
-from server.sandbox.control import settle
-from server.sandbox.world import World
+from server.sandbox.api import campaigns, letters, progress
+from server.sandbox.control.endpoints import settle
+from server.sandbox.state.world import World
 
 _GATHERED_FOR = 0.1  # seconds in which further changes make no event of their own
 _SILENT_FOR = 15  # seconds at most, so that a lost connection is noticed

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from server.sandbox.models import Message
-from server.sandbox.numbers import Outcome
+from server.sandbox.state.models import Message
+from server.sandbox.state.numbers import Outcome
 
 QUEUED_FOR = 2  # seconds after its time until a message is with the network
 REPORTED_AFTER = 4  # seconds after its time until the network has reported on it

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
-from server.sandbox.numbers import Outcome, is_country
+from server.sandbox.state.numbers import Outcome, is_country
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")

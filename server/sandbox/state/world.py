@@ -6,15 +6,19 @@ import string
 import time
 import uuid
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from server.sandbox.calls import CallLog
-from server.sandbox.changes import Changes
-from server.sandbox.faults import Fault
-from server.sandbox.fetching import MayReach
-from server.sandbox.models import Account, ContactList, Standing
+from server.sandbox.state.calls import CallLog
+from server.sandbox.state.changes import Changes
+from server.sandbox.state.faults import Fault
+from server.sandbox.state.models import Account, ContactList, Standing
+
+Address = IPv4Address | IPv6Address
+MayReach = Callable[[Address], bool]
 
 OPENING_BALANCE = Decimal("100")
 OPT_OUT_LIST = "Opt-Out List"

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
-from server.sandbox import tariff
-from server.sandbox.answers import Answer, Call, Row, date_range, listing, not_found, whole_number
-from server.sandbox.models import Message
-from server.sandbox.progress import REPORTED_AFTER, has_receipt, progress
+from server.sandbox.api import tariff
+from server.sandbox.api.answers import Answer, Call, Row, date_range, listing, not_found, whole_number
+from server.sandbox.api.progress import REPORTED_AFTER, has_receipt, progress
+from server.sandbox.state.models import Message
 
 DAY = 86_400
 STATISTICS_DAYS = 30

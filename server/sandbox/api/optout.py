@@ -4,10 +4,10 @@ ClickSend does so on every account, for campaigns only: what is sent singly is t
 no word by which a person opts in again; who is deleted from the opt-out list does.
 """
 
-from server.sandbox.lists import add_contact
-from server.sandbox.models import Account, ContactList
-from server.sandbox.numbers import normalise
-from server.sandbox.world import World
+from server.sandbox.api.contacts import add_contact
+from server.sandbox.state.models import Account, ContactList
+from server.sandbox.state.numbers import normalise
+from server.sandbox.state.world import World
 
 WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit"})
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from server.sandbox import tariff
-from server.sandbox.answers import (
+from server.sandbox.api import tariff
+from server.sandbox.api.answers import (
     Answer,
     Call,
     Row,
@@ -18,8 +18,8 @@ from server.sandbox.answers import (
     text_of,
     whole_number,
 )
-from server.sandbox.models import Letter, keep
-from server.sandbox.world import new_message_id
+from server.sandbox.state.models import Letter, keep
+from server.sandbox.state.world import new_message_id
 
 MAX_RECIPIENTS = 1000
 FREE_POSTAL_CODES = frozenset({"11111", "22222", "33333"})  # never printed, never charged

@@ -6,11 +6,11 @@ from decimal import Decimal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from server.sandbox import tariff
-from server.sandbox.answers import Row
-from server.sandbox.control import chosen_account
-from server.sandbox.models import Account
-from server.sandbox.world import World
+from server.sandbox.api import tariff
+from server.sandbox.api.answers import Row
+from server.sandbox.inbox.listings import chosen_account
+from server.sandbox.state.models import Account
+from server.sandbox.state.world import World
 
 KINDS = ("sms", "mms", "letter")
 MOST_STEPS = 40  # besides the one before anything happened

@@ -1,11 +1,11 @@
 """The account itself: who asks, what is left of the balance, and how often one may ask."""
 
-from server.sandbox import tariff
-from server.sandbox.answers import Answer, Call, Refusal, Row
-from server.sandbox.calls import credentials
-from server.sandbox.models import Account
-from server.sandbox.numbers import shared_number
-from server.sandbox.world import TEST_USERS, Window, World
+from server.sandbox.api import tariff
+from server.sandbox.api.answers import Answer, Call, Refusal, Row
+from server.sandbox.state.calls import credentials
+from server.sandbox.state.models import Account
+from server.sandbox.state.numbers import shared_number
+from server.sandbox.state.world import TEST_USERS, Window, World
 
 REQUESTS = 20
 PER_SECONDS = 60

@@ -10,12 +10,13 @@ from functools import partial
 import anyio.to_thread
 import httpx
 
-from server.sandbox import fetching, tables
-from server.sandbox.answers import Answer, Call, bad_request, required_text
-from server.sandbox.lists import CONTACT_FIELDS, REACHABLE_BY, add_contact, count_contacts, find_list
-from server.sandbox.models import ContactList, Import, keep
-from server.sandbox.numbers import is_country, normalise
-from server.sandbox.tables import Cells, Table
+from server.sandbox.api import fetching, tables
+from server.sandbox.api.answers import Answer, Call, bad_request, required_text
+from server.sandbox.api.contacts import CONTACT_FIELDS, REACHABLE_BY, add_contact, count_contacts
+from server.sandbox.api.lists import find_list
+from server.sandbox.api.tables import Cells, Table
+from server.sandbox.state.models import ContactList, Import, keep
+from server.sandbox.state.numbers import is_country, normalise
 
 # The importer has column names of its own; the last is for a column to be left out.
 FIELD_BY_COLUMN = {name: name for name in CONTACT_FIELDS if not name.startswith(("phone", "custom"))} | {

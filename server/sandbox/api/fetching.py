@@ -6,7 +6,7 @@ change from one look-up to the next, so the address that was checked is the one 
 
 import socket
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
@@ -14,12 +14,11 @@ from typing import Any
 import anyio
 import httpx
 
+from server.sandbox.state.world import Address, MayReach
+
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_REDIRECTS = 5
 CONNECT_SECONDS = 5
-
-Address = IPv4Address | IPv6Address
-MayReach = Callable[[Address], bool]
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
