@@ -45,8 +45,8 @@ def test_our_own_code_makes_no_markup_of_text() -> None:
 
 def test_without_the_sandbox_nothing_of_it_is_imported() -> None:
     code = (
-        "import sys\nfrom server.cli import main\ntry:\n    main(['tools'])\nexcept SystemExit:\n    pass\n"
-        "import server.dispatch, server.protocol, server.hosting.serve\n"
+        "import sys\nfrom server.cli.main import main\ntry:\n    main(['tools'])\nexcept SystemExit:\n    pass\n"
+        "import server.calls.dispatch, server.protocol.server, server.hosting.serve\n"
         "sys.exit(str([name for name in sys.modules if name.startswith('server.sandbox')]))"
     )
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=False, cwd=ROOT)

@@ -68,7 +68,7 @@ def test_the_installed_program_lists_its_tools_from_another_directory(wheel: Pat
             result = await client.call_tool("CLICKSEND_GET_ACCOUNT", {})
             assert (result.structured_content or {})["successful"], result
             (page,) = (await client.read_resource(URI)).contents
-            assert getattr(page, "text", "") == (ROOT / "server" / "view.html").read_text(encoding="utf-8")
+            assert getattr(page, "text", "") == (ROOT / "server" / "protocol" / "view.html").read_text(encoding="utf-8")
             return [tool.name for tool in (await client.list_tools()).tools]
 
     assert asyncio.run(listed()) == offered.SLUGS
