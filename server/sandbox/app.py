@@ -23,7 +23,8 @@ from server.sandbox.api import (
     sending,
     transfer,
 )
-from server.sandbox.api.answers import Call, Handler, Refusal, bad_request, envelope
+from server.sandbox.api.answers import Call, Handler, Operation, Refusal, bad_request, envelope
+from server.sandbox.api.resources import RESOURCES
 from server.sandbox.control import controls
 from server.sandbox.inbox import events, inbox, page
 from server.sandbox.origin_guard import same_origin_only
@@ -31,7 +32,7 @@ from server.sandbox.state.calls import parse_json
 from server.sandbox.state.world import Limits, MayReach, World
 from server.sandbox.wire import observed
 
-OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
+OPERATIONS: tuple[Operation, ...] = (
     ("GET", "/v3/account", account.view_account),
     ("POST", "/v3/sms/send", sending.send_sms),
     ("POST", "/v3/sms/price", sending.price_sms),
@@ -72,6 +73,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v3/post/letters/send", letters.send_letters),
     ("POST", "/v3/post/letters/price", letters.price_letters),
     ("GET", "/v3/post/return-addresses", letters.view_return_addresses),
+    *(operation for resource in RESOURCES for operation in resource.operations()),
 )
 RATE_LIMITED = frozenset({"/v3/account"})
 

@@ -228,6 +228,22 @@ def test_inbound_messages(sms: clicksend.SmsApi, sandbox: Sandbox) -> None:
     assert checked(sms.view_inbound_sms_with_http_info())["data"] == []
 
 
+def test_templates(sms: clicksend.SmsApi) -> None:
+    text = {"template_name": "Welcome", "body": "Hello (First Name)"}
+    created = checked(sms.create_sms_template_with_http_info(create_sms_template_request=text))
+    template_id = str(created["template_id"])
+    assert checked(sms.view_sms_templates_with_http_info(limit=15, q="template_name:Welcome"))["data"] == [created]
+    assert checked(sms.view_a_specific_sms_template_with_http_info(template_id)) == created
+
+    change = {"template_name": "Welcome", "body": "Good day"}
+    changed = checked(sms.update_sms_template_with_http_info(template_id, create_sms_template_request=change))
+    assert changed == {**created, "body": "Good day"}
+
+    assert checked(sms.delete_sms_template_with_http_info(template_id)) == []
+    with pytest.raises(NotFoundException):
+        sms.view_a_specific_sms_template(template_id)
+
+
 def test_cancelling(sms: clicksend.SmsApi, sandbox: Sandbox) -> None:
     later = sandbox.now() + HOUR
     first = send(sms, schedule=later)

@@ -13,7 +13,7 @@ from server.sandbox.state.world import World
 
 DEFAULT_LIMIT = 15
 MAX_LIMIT = 100
-SUBSTRING_FIELDS = frozenset({"body", "name", "list_name"})
+SUBSTRING_FIELDS = frozenset({"body", "name", "list_name", "template_name"})
 
 Item = TypeVar("Item")
 Row = dict[str, Any]
@@ -71,6 +71,7 @@ def not_found(message: str) -> Refusal:
 
 
 Handler = Callable[[Call], Answer]
+Operation = tuple[str, str, Handler]  # method, path
 
 
 def envelope(status: int, code: str | int, message: str, data: Any) -> Row:

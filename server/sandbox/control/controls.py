@@ -148,7 +148,7 @@ def move_clock(world: World, request: Request, body: bytes) -> Response:
 
 def _is_used(account: Account) -> bool:
     held = (account.messages, account.letters, account.campaigns, account.own_lists, account.rules, account.imports)
-    return any(held) or bool(account.opt_out_list.contacts)
+    return any((*held, *account.records.values(), account.opt_out_list.contacts))
 
 
 def show_faults(world: World, request: Request, body: bytes) -> Response:

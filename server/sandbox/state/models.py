@@ -1,6 +1,6 @@
 """The things an account holds; every time is in Unix seconds (UTC), every amount a Decimal."""
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -183,6 +183,9 @@ class Account:
     letters: OrderedDict[str, Letter] = field(default_factory=OrderedDict)
     rules: OrderedDict[int, Rule] = field(default_factory=OrderedDict)
     inbox: deque[InboundCopy] = field(default_factory=lambda: deque(maxlen=10_000))
+    records: defaultdict[str, OrderedDict[int, dict[str, Any]]] = field(  # of plain resources, by path and id
+        default_factory=lambda: defaultdict(OrderedDict)
+    )
     imports: deque[Import] = field(default_factory=lambda: deque(maxlen=1_000))
     rule_runs: deque[RuleRun] = field(default_factory=lambda: deque(maxlen=1_000))
     balances: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=10_000))  # since which moment

@@ -36,7 +36,7 @@ class Limits:
     messages: int = 50_000  # of each account, texts and pictures together
     calls: int = 10_000
     files: int = 1_000
-    others: int = 10_000  # campaigns, letters and rules of each account
+    others: int = 10_000  # campaigns, letters, rules and records of each plain resource, of each account
     lists: int = 2_000  # of each account; more are refused, as the service does
     contacts: int = 200_000  # of each account; more are refused
     fetch_seconds: float = 10  # for a file that is imported, redirects included
