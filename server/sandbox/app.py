@@ -1,4 +1,4 @@
-"""The application: which path leads to which operation, and how an operation becomes an HTTP answer."""
+"""The application: the routes of all operations, and how an operation is answered over HTTP."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -88,8 +88,8 @@ def build_app(
 ) -> Starlette:
     """A fresh sandbox as an ASGI application, with one ordinary account and the documented test users.
 
-    `host` is the name or address it is told to listen on, `may_reach` says which addresses imports and webhooks may go
-    to, any where it is None.
+    `host` is the name or address it listens on. `may_reach` says which addresses imports and webhooks may reach; None
+    allows any.
     """
     world = World(username, api_key, limits or Limits(), may_reach)
     routes = [Route(path, _endpoint(world, path, handler), methods=[method]) for method, path, handler in OPERATIONS]
@@ -113,9 +113,9 @@ def _endpoint(world: World, path: str, handler: Handler) -> Callable[[Request], 
         headers: dict[str, str] = {}
         try:
             if path in RATE_LIMITED:
-                headers = account.take_turn(world, request.client.host if request.client else "")
+                headers = account.count_request(world, request.client.host if request.client else "")
             caller = account.authenticate(world, request.headers.get("authorization"))
-            campaigns.settle(world, caller)
+            campaigns.send_due(world, caller)
             answer = handler(
                 Call(
                     world=world,
@@ -137,7 +137,7 @@ def _endpoint(world: World, path: str, handler: Handler) -> Callable[[Request], 
 
 
 def _parse(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body; an empty body stands for an empty object."""
+    """The JSON object in a body; an empty body counts as an empty object. Raises Refusal (400)."""
     try:
         parsed = parse_json(body or b"{}")
     except ValueError:
@@ -153,13 +153,13 @@ def _refused(refusal: Refusal, headers: dict[str, str]) -> Response:
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
-    """An unknown path (404), or a method the path does not have (405, with the same code)."""
+    """The answer to an unknown path (404), or to a method that a path does not have (405, with the same code)."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     return JSONResponse(envelope(status, "NOT_FOUND", "There is nothing here.", None), status)
 
 
 def _download(world: World) -> Callable[[Request], Awaitable[Response]]:
-    """The exported files: whoever knows an address may fetch it."""
+    """The endpoint of exported files, which need no credentials."""
 
     async def respond(request: Request) -> Response:
         content = world.files.get(request.path_params["file_id"])

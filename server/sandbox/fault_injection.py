@@ -1,4 +1,4 @@
-"""Spoils an answer in the way a fault asks for."""
+"""Fault injection: sends an answer with a fault."""
 
 import json
 
@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from server.sandbox.state.faults import Fault
 
-CHUNK = b"x" * 65536
+CHUNK = b"x" * 65536  # of an oversize answer
 CODES = {
     400: "BAD_REQUEST",
     401: "UNAUTHORIZED",
@@ -25,7 +25,7 @@ RATE_LIMIT_HEADERS = {
 
 
 async def deliver(fault: Fault, answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer the way the fault wants it, over the raw connection where HTTP would not allow it."""
+    """Send an answer with a fault, over the raw connection where HTTP would not allow it."""
     match fault.kind:
         case "delay":
             await answer(scope, receive, send)
@@ -50,16 +50,16 @@ def _replacement(fault: Fault, scope: Scope) -> Response:
     if fault.kind == "redirect":
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
         location = {"location": f"http://{host}/_sandbox/state"}
-        return Response(b"", fault.status or 302, location | _lowered(fault.headers))
+        return Response(b"", fault.status or 302, location | _lowercase_names(fault.headers))
     status = fault.status or 500
     code = CODES.get(status, "SOMETHING_IS_WRONG")
     body = {"http_code": status, "response_code": code, "response_msg": "A fault made to order.", "data": None}
     headers = {"content-type": "application/json"} | (RATE_LIMIT_HEADERS if status == 429 else {})
-    return Response(json.dumps(body), status, headers | _lowered(fault.headers))
+    return Response(json.dumps(body), status, headers | _lowercase_names(fault.headers))
 
 
 def _with_unfamiliar_statuses(answer: Response) -> Response:
-    """The answer with a status that nobody has documented for each message, letter or campaign in it."""
+    """The answer with an undocumented status for each message, letter or campaign in it."""
     body = json.loads(bytes(answer.body))
     data = body["data"]
     if isinstance(data, dict):
@@ -69,7 +69,7 @@ def _with_unfamiliar_statuses(answer: Response) -> Response:
     return Response(json.dumps(body), answer.status_code, {"content-type": "application/json"})
 
 
-def _lowered(headers: dict[str, str]) -> dict[str, str]:
+def _lowercase_names(headers: dict[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
@@ -82,7 +82,7 @@ def _half_of(answer: Response) -> bytes:
 async def _send_oversize(fault: Fault, send: Send) -> None:
     opening = b'{"http_code":200,"response_code":"SUCCESS","data":null,"response_msg":"'
     headers = [(b"content-type", b"application/json")]
-    headers += [(name.encode(), value.encode()) for name, value in _lowered(fault.headers).items()]
+    headers += [(name.encode(), value.encode()) for name, value in _lowercase_names(fault.headers).items()]
     await send({"type": "http.response.start", "status": fault.status or 200, "headers": headers})
     await send({"type": "http.response.body", "body": opening, "more_body": True})
     for _ in range(-(-fault.size // len(CHUNK))):
@@ -91,7 +91,7 @@ async def _send_oversize(fault: Fault, send: Send) -> None:
 
 
 async def _write_and_close(data: bytes, scope: Scope, receive: Receive) -> None:
-    """Write raw bytes to the connection and close it, then wait until the server has noticed.
+    """Write raw bytes to the connection, close it, and wait until the server has noticed.
 
     The transport is in the scope only when the sandbox listens on a socket (see serve.py).
     """
@@ -103,4 +103,4 @@ async def _write_and_close(data: bytes, scope: Scope, receive: Receive) -> None:
         transport.close()
     else:
         transport.abort()
-    await receive()  # the request has been read, so this waits for the end of the connection
+    await receive()  # the request has been read, so this waits for the disconnect

@@ -1,4 +1,4 @@
-"""Between the socket and the API: calls are recorded here, and faults made to order happen here."""
+"""Middleware between the socket and the API: records calls and injects faults."""
 
 from collections.abc import Awaitable, Callable
 
@@ -17,17 +17,17 @@ CONTROL_PREFIX = "/_sandbox/"
 
 
 def observed(app: ASGIApp, world: World) -> ASGIApp:
-    """The app with its calls recorded and its faults applied; the control endpoints know neither."""
+    """The app with its calls recorded and faults injected, except below /_sandbox/."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}  # a trailing slash makes no difference
+        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}  # a trailing slash is ignored
         if scope["path"].startswith(CONTROL_PREFIX):
             await app(scope, receive, send)
             if scope["method"] != "GET":
-                world.changes.note()  # also what was done after the answer
+                world.changes.note()  # also of what ran after the answer
             return
         request = Request(scope, receive)
         try:
@@ -36,7 +36,7 @@ def observed(app: ASGIApp, world: World) -> ASGIApp:
             return
         fault = faults.take(world.faults, request.method, scope["path"])
 
-        async def give(answer: Response) -> None:
+        async def respond(answer: Response) -> None:
             _record(world, request, body, answer, fault)
             if fault is None:
                 await answer(scope, receive, send)
@@ -51,8 +51,8 @@ def observed(app: ASGIApp, world: World) -> ASGIApp:
                 await fault_injection.deliver(fault, _empty_success(), scope, receive, send)
                 return
             await anyio.sleep(fault.seconds)
-        await app(scope, _replay(body), _collect(give))
-        world.changes.note()  # also what was done after the answer, such as an import
+        await app(scope, _replay(body), _collect(respond))
+        world.changes.note()  # also of what ran after the answer, such as an import
 
     return handle
 
@@ -62,10 +62,10 @@ def _empty_success() -> Response:
 
 
 def _record(world: World, request: Request, body: bytes, answer: Response | None, fault: faults.Fault | None) -> None:
-    sent_by = credentials(request.headers.get("authorization"))
+    user = credentials(request.headers.get("authorization"))
     call = RecordedCall(
         at=world.now(),
-        username=sent_by[0] if sent_by else None,
+        username=user[0] if user else None,
         method=request.method,
         path=request.url.path,
         query=dict(request.query_params),
@@ -81,7 +81,7 @@ def _record(world: World, request: Request, body: bytes, answer: Response | None
 
 
 def _replay(body: bytes) -> Receive:
-    """A `receive` that hands out a body which has been read already."""
+    """A `receive` that replays a body that has been read."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -89,8 +89,8 @@ def _replay(body: bytes) -> Receive:
     return receive
 
 
-def _collect(give: Callable[[Response], Awaitable[None]]) -> Send:
-    """A `send` that hands over an answer once its body is there; the sandbox answers in one piece."""
+def _collect(respond: Callable[[Response], Awaitable[None]]) -> Send:
+    """A `send` that passes on a complete answer; the sandbox sends each body in one piece."""
     answer = Response()
 
     async def send(message: Message) -> None:
@@ -99,6 +99,6 @@ def _collect(give: Callable[[Response], Awaitable[None]]) -> Send:
             answer.raw_headers = message["headers"]
         else:
             answer.body = message["body"]
-            await give(answer)
+            await respond(answer)
 
     return send

@@ -1,4 +1,4 @@
-"""The account itself: who asks, what is left of the balance, and how often one may ask."""
+"""The account: authentication, its rate limit and its details."""
 
 from server.sandbox.api import tariff
 from server.sandbox.api.answers import Answer, Call, Refusal, Row
@@ -7,14 +7,14 @@ from server.sandbox.state.models import Account
 from server.sandbox.state.numbers import shared_number
 from server.sandbox.state.world import TEST_USERS, Window, World
 
-REQUESTS = 20
-PER_SECONDS = 60
+MAX_REQUESTS = 20  # per window
+WINDOW_SECONDS = 60
 
 
 def authenticate(world: World, authorization: str | None) -> Account:
     """The account of a Basic Authorization header. Raises Refusal (401, or 403 for closed accounts).
 
-    The documented test usernames are let in with any key.
+    The documented test users are accepted with any key.
     """
     username, key = credentials(authorization) or ("", "")
     account = world.accounts.get(username)
@@ -27,31 +27,31 @@ def authenticate(world: World, authorization: str | None) -> Account:
     return account
 
 
-def take_turn(world: World, address: str) -> dict[str, str]:
-    """Count a request from a network address; the headers that tell it how many are left.
+def count_request(world: World, address: str) -> dict[str, str]:
+    """Count a request against the limit of its network address; the headers that state the limit.
 
-    Raises Refusal (429) when none is left. As recorded, right and wrong keys share one count.
+    Raises Refusal (429) beyond the limit. As recorded, requests with right and wrong keys share one count.
     """
     if not world.rate_limit:
         return {}
     now = world.now()
     window = world.windows.get(address)
-    if window is None or not 0 <= now - window.started < PER_SECONDS:
+    if window is None or not 0 <= now - window.started < WINDOW_SECONDS:
         window = world.windows[address] = Window(now)
     window.used += 1
-    reset = str(PER_SECONDS - (now - window.started))
+    reset = str(WINDOW_SECONDS - (now - window.started))
     headers = {
-        "x-ratelimit-limit": str(REQUESTS),
-        "x-ratelimit-remaining": str(max(REQUESTS - window.used, 0)),
+        "x-ratelimit-limit": str(MAX_REQUESTS),
+        "x-ratelimit-remaining": str(max(MAX_REQUESTS - window.used, 0)),
         "ratelimit-reset": reset,
     }
-    if window.used > REQUESTS:
+    if window.used > MAX_REQUESTS:
         raise Refusal(429, "HTTP_TOO_MANY_REQUESTS", "Too many requests.", headers | {"retry-after": reset})
     return headers
 
 
 def view_account(call: Call) -> Answer:
-    """GET /v3/account: a secret is among it, `_subaccount.api_key`, as in the real answer."""
+    """GET /v3/account. As in the real answer, `_subaccount.api_key` is a secret."""
     account = call.account
     number = shared_number(account.country)
     email = f"{account.username}@sandbox.example"

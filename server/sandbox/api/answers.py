@@ -1,4 +1,4 @@
-"""What every operation is given and gives back: the call, the envelope, refusals and pages."""
+"""What operations receive and return: the call, the envelope, refusals and pages."""
 
 import math
 import re
@@ -25,20 +25,20 @@ class Call:
 
     world: World
     account: Account
-    path: Mapping[str, str]  # the values of the path's placeholders
+    path: Mapping[str, str]  # the values of its placeholders
     query: Mapping[str, str]
     body: dict[str, Any]
     origin: str  # "http://host:port", as the client wrote it
     url: str  # origin and path, without the query
 
     def path_id(self, name: str) -> int:
-        """An id in the path; 0, which nothing has, when it is not a number."""
+        """An id in the path; 0, which no record has, if it is not a number."""
         return whole_number(self.path[name]) or 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The data of a successful operation, and what is still to do once it has been sent."""
+    """The data of a successful operation, and what runs once the answer has been sent."""
 
     data: Any
     message: str = "Done."
@@ -61,7 +61,7 @@ def bad_request(message: str, code: str | int = "BAD_REQUEST") -> Refusal:
 
 
 def forbidden(message: str) -> Refusal:
-    """HTTP 403, the answer to contact lists that do not exist or are somebody else's."""
+    """HTTP 403, for contact lists that do not exist or belong to another account."""
     return Refusal(403, "FORBIDDEN", message)
 
 
@@ -75,12 +75,12 @@ Operation = tuple[str, str, Handler]  # method, path
 
 
 def envelope(status: int, code: str | int, message: str, data: Any) -> Row:
-    """The four fields around every answer."""
+    """The four fields of every answer."""
     return {"http_code": status, "response_code": code, "response_msg": message, "data": data}
 
 
 def whole_number(value: object) -> int | None:
-    """An integer given as such or in digits; None for anything else, true and false included."""
+    """An integer, or one written in digits; None for anything else, booleans included."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and re.fullmatch(r"\d{1,18}", value, re.ASCII):
@@ -89,7 +89,7 @@ def whole_number(value: object) -> int | None:
 
 
 def text_of(body: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
-    """A text in a body. Raises Refusal (400) when it is no text, or absent without a default."""
+    """A text in a body. Raises Refusal (400) if it is not a text, or is absent without a default."""
     value = body.get(name)
     if value is None and default is not None:
         return default
@@ -99,7 +99,7 @@ def text_of(body: Mapping[str, Any], name: str, *, default: str | None = None) -
 
 
 def required_text(body: Mapping[str, Any], name: str) -> str:
-    """A text in a body. Raises Refusal (400) when it is absent or blank."""
+    """A text in a body. Raises Refusal (400) if it is not a text, absent or blank."""
     value = text_of(body, name)
     if not value.strip():
         raise bad_request(f"{name} must not be empty.")
@@ -107,7 +107,7 @@ def required_text(body: Mapping[str, Any], name: str) -> str:
 
 
 def file_type(url: str) -> str | None:
-    """The ending of the file that a web address names, such as ".pdf" or ""; None if it is no web address."""
+    """The file extension in a web address, such as ".pdf" or ""; None if it is not a web address."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -117,7 +117,7 @@ def file_type(url: str) -> str | None:
 
 
 def send_time(schedule: object, now: int) -> int | None:
-    """When something with this schedule is sent: now if it is absent, 0 or past; None if it is no time."""
+    """When something with this schedule is sent: now if it is absent, 0 or past; None if it is not a time."""
     if schedule is None or schedule == "":
         return now
     moment = whole_number(schedule)
@@ -125,11 +125,11 @@ def send_time(schedule: object, now: int) -> int | None:
 
 
 def date_range(call: Call) -> tuple[float, float]:
-    """The first and last moment, both included, that `date_from` and `date_to` of the query let through."""
+    """The first and last moment, inclusive, from `date_from` and `date_to`. Raises Refusal (400)."""
     bounds = {"date_from": -math.inf, "date_to": math.inf}
     for name in bounds:
-        if given := call.query.get(name):
-            moment = whole_number(given)
+        if value := call.query.get(name):
+            moment = whole_number(value)
             if moment is None:
                 raise bad_request(f"{name} must be in Unix seconds.")
             bounds[name] = moment
@@ -142,13 +142,13 @@ def listing(
     render: Callable[[Item], Row],
     *,
     fields: Mapping[str, str] | None = None,
-    smallest_limit: int = 1,
+    min_limit: int = 1,
 ) -> Row:
-    """The page of items which the query asks for, searched by `q` and sorted by `order_by`.
+    """The page of items that the query requests, searched by `q` and sorted by `order_by`. Raises Refusal (400).
 
-    `fields` maps the names which the query may use to keys of a rendered row. Items come in the order that
-    holds without `order_by`. Ids, states and numbers match exactly, names and bodies in part, case never
-    matters; the live service's rule is not known.
+    `fields` maps the names that the query may use to keys of a rendered row. Without `order_by` the items keep their
+    order. Ids, states and numbers match as a whole, names and bodies in part; case does not matter. The rule of the
+    live service is unknown.
     """
     if fields and (query := call.query.get("q")):
         matches = _matcher(query, call.query.get("operator", "AND"), fields)
@@ -156,11 +156,11 @@ def listing(
     if fields and (order := call.query.get("order_by")):
         key, descending = _order(order, fields)
         items = sorted(items, key=lambda item: _sortable(render(item)[key]), reverse=descending)
-    return _page(call, items, render, smallest_limit)
+    return _page(call, items, render, min_limit)
 
 
 def _matcher(query: str, operator: str, fields: Mapping[str, str]) -> Callable[[Row], bool]:
-    # A comma begins a new condition only where a known field and a colon follow.
+    # A comma separates conditions only before a known field and a colon.
     names = "|".join(map(re.escape, fields))
     conditions = [part.partition(":") for part in re.split(rf",(?=(?:{names}):)", query)]
     for name, colon, _ in conditions:
@@ -169,15 +169,15 @@ def _matcher(query: str, operator: str, fields: Mapping[str, str]) -> Callable[[
     combine = any if operator.upper() == "OR" else all
 
     def matches(row: Row) -> bool:
-        return combine(_matches(name, wanted, row[fields[name]]) for name, _, wanted in conditions)
+        return combine(_matches(name, term, row[fields[name]]) for name, _, term in conditions)
 
     return matches
 
 
-def _matches(name: str, wanted: str, value: object) -> bool:
-    found = "" if value is None else str(value).casefold()
-    wanted = wanted.strip().casefold()
-    return not wanted or (wanted in found if name in SUBSTRING_FIELDS else wanted == found)
+def _matches(name: str, term: str, value: object) -> bool:
+    text = "" if value is None else str(value).casefold()
+    term = term.strip().casefold()
+    return not term or (term in text if name in SUBSTRING_FIELDS else term == text)
 
 
 def _order(order: str, fields: Mapping[str, str]) -> tuple[str, bool]:
@@ -191,9 +191,9 @@ def _sortable(value: Any) -> tuple[bool, Any]:
     return value is not None, value
 
 
-def _page(call: Call, items: Sequence[Item], render: Callable[[Item], Row], smallest_limit: int) -> Row:
+def _page(call: Call, items: Sequence[Item], render: Callable[[Item], Row], min_limit: int) -> Row:
     limit = whole_number(call.query.get("limit")) or DEFAULT_LIMIT
-    limit = min(max(limit, smallest_limit), MAX_LIMIT)
+    limit = min(max(limit, min_limit), MAX_LIMIT)
     page = whole_number(call.query.get("page")) or 1
     total = len(items)
     last = math.ceil(total / limit)  # 0 for an empty result, as recorded
@@ -213,9 +213,9 @@ def _page(call: Call, items: Sequence[Item], render: Callable[[Item], Row], smal
 
 
 def with_links(call: Call, page: Row) -> Row:
-    """A page with the links that contact lists and automations carry besides."""
+    """A page with the additional links that contact lists and automations have."""
     current, last = page["current_page"], max(page["last_page"], 1)
-    numbered = [_link(f"{call.url}?page={n}", str(n), n, current) for n in range(1, last + 1)]
+    numbered = [_link(f"{call.url}?page={number}", str(number), number, current) for number in range(1, last + 1)]
     previous = _link(page["prev_page_url"], "&laquo; Previous", current - 1 if current > 1 else None, current)
     following = _link(page["next_page_url"], "Next &raquo;", current + 1 if current < last else None, current)
     return page | {

@@ -1,4 +1,4 @@
-"""The rules that decide what becomes of inbound messages."""
+"""Automations: the rules that decide what happens to inbound messages."""
 
 from server.sandbox.api.answers import (
     Answer,

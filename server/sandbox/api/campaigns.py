@@ -1,8 +1,8 @@
-"""SMS campaigns: one text to one contact list. Only those still scheduled can be changed or cancelled.
+"""SMS campaigns: one text to one contact list. Only scheduled campaigns can be changed or cancelled.
 
-A campaign reads its list, and is charged, at the moment it is sent; the price of a scheduled one is not held. It
-counts whom it reaches: contacts who have opted out or whose number cannot be messaged are told apart, in `_left_out`,
-a field that the service does not have. One that reaches nobody is refused.
+A campaign reads its list and is charged when it is sent; a scheduled one reserves no money. Its count excludes contacts
+who have opted out or whose number cannot be messaged; these are counted in `_left_out`, which is not a field of the
+service. A campaign that would reach nobody is refused.
 """
 
 from collections import Counter
@@ -29,9 +29,9 @@ from server.sandbox.state.numbers import UNKNOWN_COUNTRY, choose_sender, normali
 from server.sandbox.state.world import World
 
 MAX_RECIPIENTS = 20_000
-SMALLEST_LIMIT = 15  # this listing, unlike the others, does not go below
+MIN_LIMIT = 15  # rows per page; other listings have no minimum
 QUEUED_FOR = 2  # seconds
-SENDING_FOR = 4  # seconds, the two queued ones included
+SENDING_FOR = 4  # seconds, QUEUED_FOR included
 
 FIELDS = {
     name: name
@@ -65,7 +65,7 @@ def send_campaign(call: Call) -> Answer:
     )
     campaign.total, campaign.left_out = _counted(_priced(call, plan))
     keep(call.account.campaigns, campaign.campaign_id, campaign, call.world.limits.others)
-    settle(call.world, call.account)
+    send_due(call.world, call.account)
     return Answer(_row(call, campaign), "The campaign is there.")
 
 
@@ -90,7 +90,7 @@ def price_campaign(call: Call) -> Answer:
 
 
 def _priced(call: Call, plan: Plan) -> list[Verdict]:
-    """What would become of each contact. Raises Refusal (400) when nobody would get the campaign."""
+    """The decision for each contact. Raises Refusal (400) if nobody would get the campaign."""
     verdicts = [outbound.price(call.world, call.account, draft) for draft in _drafts(call.account, plan)]
     if any(verdict.accepted for verdict in verdicts):
         return verdicts
@@ -100,25 +100,25 @@ def _priced(call: Call, plan: Plan) -> list[Verdict]:
 
 
 def _counted(verdicts: list[Verdict]) -> tuple[int, Counter[str]]:
-    """How many messages go out, and how many do not, by the reason."""
+    """The number of accepted messages, and of refused ones by reason."""
     left_out = Counter(verdict.status for verdict in verdicts if not verdict.accepted)
     return len(verdicts) - left_out.total(), left_out
 
 
 def update_campaign(call: Call) -> Answer:
-    """PUT /v3/sms-campaigns/{sms_campaign_id}: replaces all of it; without a schedule it is sent at once."""
+    """PUT /v3/sms-campaigns/{sms_campaign_id}: replaces the plan; without a schedule it is sent at once."""
     campaign = _find(call)
     if status(campaign, call.world.now()) != "Scheduled":
         raise bad_request("Only a scheduled campaign can be changed.")
     plan = _plan(call)
     campaign.total, campaign.left_out = _counted(_priced(call, plan))
     campaign.plan = plan
-    settle(call.world, call.account)
+    send_due(call.world, call.account)
     return Answer(_row(call, campaign), "The campaign has changed.")
 
 
 def cancel_campaign(call: Call) -> Answer:
-    """PUT /v3/sms-campaigns/{sms_campaign_id}/cancel: any that is not scheduled is not found."""
+    """PUT /v3/sms-campaigns/{sms_campaign_id}/cancel: a campaign that is not scheduled is not found."""
     campaign = _find(call)
     if status(campaign, call.world.now()) != "Scheduled":
         raise not_found("No scheduled campaign has this id.")
@@ -132,24 +132,24 @@ def view_campaign(call: Call) -> Answer:
 
 
 def view_campaigns(call: Call) -> Answer:
-    """GET /v3/sms-campaigns, the oldest first unless asked otherwise."""
+    """GET /v3/sms-campaigns, by default the oldest first."""
     first, last = date_range(call)
-    chosen = [item for item in call.account.campaigns.values() if first <= item.date_added <= last]
-    page = listing(call, chosen, lambda item: _row(call, item), fields=FIELDS, smallest_limit=SMALLEST_LIMIT)
+    campaigns = [campaign for campaign in call.account.campaigns.values() if first <= campaign.date_added <= last]
+    page = listing(call, campaigns, lambda campaign: _row(call, campaign), fields=FIELDS, min_limit=MIN_LIMIT)
     return Answer(page)
 
 
-def settle(world: World, account: Account) -> None:
-    """Send the campaigns whose time has come, as of that time."""
+def send_due(world: World, account: Account) -> None:
+    """Send the campaigns that are due, dated to when they were due."""
     now = world.now()
-    scheduled = [item for item in account.campaigns.values() if status(item, now) == "Scheduled"]
-    for item in sorted(scheduled, key=lambda item: item.plan.schedule):
-        if item.plan.schedule <= now:
-            _send(world, account, item)
+    scheduled = [campaign for campaign in account.campaigns.values() if status(campaign, now) == "Scheduled"]
+    for campaign in sorted(scheduled, key=lambda campaign: campaign.plan.schedule):
+        if campaign.plan.schedule <= now:
+            _send(world, account, campaign)
 
 
 def _send(world: World, account: Account, campaign: Campaign) -> None:
-    """Send to everybody on the list as it is now; it fails when nobody could be reached."""
+    """Send to everybody on the list now; the campaign fails if nobody can be reached."""
     drafts = _drafts(account, campaign.plan, campaign)
     campaign.sent_at = campaign.plan.schedule
     if len(drafts) > MAX_RECIPIENTS:
@@ -160,7 +160,7 @@ def _send(world: World, account: Account, campaign: Campaign) -> None:
 
 
 def _drafts(account: Account, plan: Plan, campaign: Campaign | None = None) -> list[Draft]:
-    unwilling = optout.opted_out(account)
+    opted_out = optout.opted_out_numbers(account)
     return [
         Draft(
             to=contact.fields["phone_number"] or "",
@@ -171,14 +171,14 @@ def _drafts(account: Account, plan: Plan, campaign: Campaign | None = None) -> l
             list_id=str(plan.contact_list.list_id),
             contact=contact,
             campaign_id=campaign.campaign_id if campaign else None,
-            problem="OPTED_OUT" if _number(account, contact) in unwilling else None,
+            problem="OPTED_OUT" if _number(account, contact) in opted_out else None,
         )
         for contact in _recipients(plan)
     ]
 
 
 def _plan(call: Call) -> Plan:
-    """The request's campaign. Raises Refusal, 404 for a list nobody knows, as recorded, otherwise 400."""
+    """The campaign in a request. Raises Refusal: as recorded 404 for an unknown list, otherwise 400."""
     body = call.body
     if body.get("list_id") is None:
         raise bad_request("list_id is missing.")

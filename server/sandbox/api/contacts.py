@@ -36,7 +36,7 @@ CONTACT_FIELDS = (
 def create_contact(call: Call) -> Answer:
     """POST /v3/lists/{list_id}/contacts"""
     contact_list = find_list(call)
-    fields = _given_fields(call)
+    fields = _fields_of(call)
     _require_reachable(fields)
     if count_contacts(call.account) >= call.world.limits.contacts:
         raise bad_request(f"An account has at most {call.world.limits.contacts} contacts.")
@@ -58,9 +58,9 @@ def view_contact(call: Call) -> Answer:
 
 
 def update_contact(call: Call) -> Answer:
-    """PUT /v3/lists/{list_id}/contacts/{contact_id}: fields that are not given stay."""
+    """PUT /v3/lists/{list_id}/contacts/{contact_id}: omitted fields keep their values."""
     contact_list, contact = _find_contact(call)
-    fields = contact.fields | _given_fields(call)
+    fields = contact.fields | _fields_of(call)
     _require_reachable(fields)
     contact.fields = fields
     contact.date_updated = call.world.now()
@@ -75,7 +75,7 @@ def delete_contact(call: Call) -> Answer:
 
 
 def add_contact(world: World, account: Account, contact_list: ContactList, fields: dict[str, str | None]) -> Contact:
-    """Put a new contact into a list. Duplicates are welcome."""
+    """Add a contact to a list. Duplicates are allowed."""
     blank: dict[str, str | None] = dict.fromkeys(CONTACT_FIELDS)
     blank |= dict.fromkeys(CUSTOM_FIELDS, "") | {"address_country": account.country}
     now = world.now()
@@ -90,7 +90,7 @@ def count_contacts(account: Account) -> int:
 
 
 def _find_contact(call: Call) -> tuple[ContactList, Contact]:
-    """Here an unknown list is not found rather than forbidden, as recorded from the live service."""
+    """The contact in the path. As recorded, an unknown list is not found here rather than forbidden."""
     contact_list = call.account.lists.get(call.path_id("list_id"))
     contact = contact_list.contacts.get(call.path_id("contact_id")) if contact_list else None
     if contact_list is None or contact is None:
@@ -98,10 +98,10 @@ def _find_contact(call: Call) -> tuple[ContactList, Contact]:
     return contact_list, contact
 
 
-def _given_fields(call: Call) -> dict[str, str | None]:
+def _fields_of(call: Call) -> dict[str, str | None]:
     fields = {name: call.body[name] for name in CONTACT_FIELDS if call.body.get(name) is not None}
     if not all(isinstance(value, str) for value in fields.values()):
-        # The service answers with a number for a code here, as recorded.
+        # As recorded, the code is a number here.
         raise Refusal(400, 400, "Every field of a contact must be a text.")
     return fields
 

@@ -1,6 +1,6 @@
-"""The way of an inbound message: it is recorded, then the rules that match it run.
+"""Delivery of an inbound message: it is recorded, then the matching rules run.
 
-The sandbox has no network to receive from, so POST /_sandbox/inbound delivers these messages.
+The sandbox is not on a phone network; POST /_sandbox/inbound delivers these messages.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from server.sandbox.state.models import Account, ContactList, InboundCopy, Messa
 from server.sandbox.state.numbers import country_of, normalise, shared_number
 from server.sandbox.state.world import World, new_message_id
 
-MAX_RULES = 10  # that run on one message, the oldest first
+MAX_RULES = 10  # per message, the oldest first
 WEBHOOK_SECONDS = 3
 
 Webhook = Callable[[], Awaitable[None]]
@@ -26,14 +26,14 @@ Webhook = Callable[[], Awaitable[None]]
 def deliver(
     world: World, account: Account, sender: str, to: str | None, body: str
 ) -> tuple[Message, list[RuleRun], list[Webhook]]:
-    """Let a message come in: who asks to be left alone is, then the rules run.
+    """Deliver a message: record it, opt its sender out if it says so, run the rules.
 
-    The webhooks of URL rules are handed back, to be called afterwards.
+    Returns the message, the runs, and the webhooks of URL rules, which the caller has to call.
     """
     sender = normalise(sender, account.country) or sender
     message = _receive(world, account, sender, to or shared_number(account.country), body)
     original = _answered(account, sender, world.now())
-    runs = [RuleRun(0, "MOVE_CONTACT", message.message_id, "opted out")] if optout.wanted(body) else []
+    runs = [RuleRun(0, "MOVE_CONTACT", message.message_id, "opted out")] if optout.is_opt_out(body) else []
     if runs:
         optout.opt_out(world, account, sender)
     webhooks: list[Webhook] = []
@@ -69,7 +69,7 @@ def _receive(world: World, account: Account, sender: str, to: str, body: str) ->
 
 
 def _answered(account: Account, sender: str, now: int) -> Message | None:
-    """The last message that has reached this number."""
+    """The last message sent to this number."""
     for message in reversed(account.messages.values()):
         if message.direction == "out" and message.to == sender and not message.cancelled and message.send_at <= now:
             return message
@@ -88,7 +88,7 @@ def _matches(rule: Rule, message: Message) -> bool:
 
 
 def _run(world: World, account: Account, rule: Rule, message: Message, original: Message | None) -> str:
-    """Do what a rule says; the outcome in a few words."""
+    """Run a rule; the outcome in a few words."""
     match rule.action:
         case "POLL":
             account.inbox.append(InboundCopy(message, original))
@@ -111,7 +111,7 @@ def _target(account: Account, rule: Rule) -> ContactList | None:
 
 
 def _move_contact(account: Account, rule: Rule, number: str) -> str:
-    """Move everybody with this number, wherever they are listed, to the list of the rule."""
+    """Move all contacts with this number to the list of the rule."""
     target = _target(account, rule)
     if target is None:
         return "no such list"
@@ -126,7 +126,7 @@ def _move_contact(account: Account, rule: Rule, number: str) -> str:
 
 
 def _create_contact(world: World, account: Account, rule: Rule, message: Message) -> str:
-    """Add the sender to the list of the rule, with the name or address that the message consists of."""
+    """Add the sender to the list of the rule, with the name or email address in the message."""
     target = _target(account, rule)
     if target is None:
         return "no such list"
@@ -144,11 +144,13 @@ def _create_contact(world: World, account: Account, rule: Rule, message: Message
 async def _call_webhook(
     world: World, account: Account, rule: Rule, run: RuleRun, message: Message, original: Message | None
 ) -> None:
-    """Tell a web address about the message, once; the outcome is its status, or why there is none."""
+    """Call the webhook of a rule once; the outcome is its HTTP status, or why there is none."""
     payload = _payload(account, message, original)
-    method, given = {"get": ("GET", "params"), "json": ("POST", "json")}.get(rule.webhook_type or "", ("POST", "data"))
+    method, encoding = {"get": ("GET", "params"), "json": ("POST", "json")}.get(
+        rule.webhook_type or "", ("POST", "data")
+    )
     try:
-        status = await request(method, rule.action_address, world.may_reach, WEBHOOK_SECONDS, **{given: payload})
+        status = await request(method, rule.action_address, world.may_reach, WEBHOOK_SECONDS, **{encoding: payload})
         run.outcome = f"HTTP {status}"
     except NotFetched as failure:
         run.outcome = f"failed: {failure}"

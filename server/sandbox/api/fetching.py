@@ -1,7 +1,7 @@
-"""Fetching from the web: whole files within bounds, and only from addresses that may be reached.
+"""Requests to the web, bounded in size and time, and only to allowed addresses.
 
-A sandbox that serves strangers must not fetch for them what only this machine can reach. What a name stands for may
-change from one look-up to the next, so the address that was checked is the one that is connected to, for each redirect.
+A sandbox that serves strangers must not reach private networks for them (SSRF). A name may resolve differently the next
+time (DNS rebinding), so each request, redirects included, connects to the address that was checked.
 """
 
 import socket
@@ -18,17 +18,17 @@ from server.sandbox.state.world import Address, MayReach
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_REDIRECTS = 5
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 5  # also between two reads
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class NotFetched(Exception):
-    """Why there is no answer, in a few words."""
+    """There is no answer; the reason in a few words."""
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is on the internet, also where it has an IPv4 address inside."""
+    """Whether an address is on the public internet; an IPv4 address embedded in IPv6 decides for it."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if address in _NAT64:
@@ -41,16 +41,16 @@ def is_public(address: Address) -> bool:
 
 
 async def fetch(url: str, may_reach: MayReach | None, seconds: float) -> bytes:
-    """The content of a web address. Raises NotFetched when it is too large, or not there within so many seconds."""
+    """The content of a web address. Raises NotFetched if it is too large, or does not arrive within so many seconds."""
     try:
         with anyio.fail_after(seconds):
-            return await _followed(url, may_reach)
+            return await _follow(url, may_reach)
     except TimeoutError:
         raise NotFetched(f"the file took longer than {seconds:g} seconds") from None
 
 
 async def request(method: str, url: str, may_reach: MayReach | None, seconds: float, **content: Any) -> int:
-    """The status with which a web address answers one request. Raises NotFetched when there is no answer."""
+    """Send one request; the status of the answer. Raises NotFetched if there is none."""
     try:
         with anyio.fail_after(seconds):
             async with _client() as client, _answer(client, method, httpx.URL(url), may_reach, content) as response:
@@ -65,7 +65,7 @@ def _client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=CONNECT_SECONDS, trust_env=False)
 
 
-async def _followed(url: str, may_reach: MayReach | None) -> bytes:
+async def _follow(url: str, may_reach: MayReach | None) -> bytes:
     async with _client() as client:
         try:
             target = httpx.URL(url)
@@ -84,11 +84,11 @@ async def _followed(url: str, may_reach: MayReach | None) -> bytes:
 async def _answer(
     client: httpx.AsyncClient, method: str, target: httpx.URL, may_reach: MayReach | None, content: dict[str, Any]
 ) -> AsyncIterator[httpx.Response]:
-    """The answer to one request, its body not yet read. Redirects are not followed."""
+    """The answer to one request, its body unread and its redirect not followed. Raises NotFetched."""
     if target.scheme not in ("http", "https") or not target.host:
         raise NotFetched("only http and https addresses are fetched")
     try:
-        response = await _sent(client, method, target, may_reach, content)
+        response = await _send(client, method, target, may_reach, content)
     except httpx.HTTPError as error:
         raise NotFetched(f"{target.host} could not be reached ({type(error).__name__})") from None
     try:
@@ -99,16 +99,16 @@ async def _answer(
         await response.aclose()
 
 
-async def _sent(
+async def _send(
     client: httpx.AsyncClient, method: str, target: httpx.URL, may_reach: MayReach | None, content: dict[str, Any]
 ) -> httpx.Response:
     if may_reach is None:
         return await client.send(client.build_request(method, target, **content), stream=True)
     failure: httpx.TransportError | None = None
-    for address in await _checked(target, may_reach):
+    for address in await _allowed_addresses(target, may_reach):
         request = client.build_request(method, target.copy_with(host=address), **content)
         request.headers["host"] = target.netloc.decode("ascii")
-        request.extensions["sni_hostname"] = target.host  # the certificate too has to be that of the name
+        request.extensions["sni_hostname"] = target.host  # the certificate must match the name
         try:
             return await client.send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -116,34 +116,36 @@ async def _sent(
     raise failure or NotFetched(f"{target.host} has no address")
 
 
-async def _checked(target: httpx.URL, may_reach: MayReach) -> list[str]:
-    """The addresses of a host. Raises NotFetched if there are none, or one that may not be reached."""
+async def _allowed_addresses(target: httpx.URL, may_reach: MayReach) -> list[str]:
+    """The addresses of a host. Raises NotFetched if there is none, or one that is not allowed."""
     try:
-        found = await anyio.getaddrinfo(target.host, target.port or 80, type=socket.SOCK_STREAM)
+        entries = await anyio.getaddrinfo(target.host, target.port or 80, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise NotFetched(f"{target.host} is not known") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     if not all(may_reach(ip_address(address)) for address in addresses):
         raise NotFetched(f"{target.host} is not on the public internet, and nothing else is fetched here")
     return addresses
 
 
 async def _content(response: httpx.Response) -> bytes:
-    """The body, with no more than one layer of compression taken off, and none of it beyond the bound."""
+    """The body, with at most one layer of compression removed. Raises NotFetched beyond the size limit."""
     if response.status_code != 200:
         raise NotFetched(f"HTTP {response.status_code} instead of the file")
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise NotFetched("the file is compressed in a way that is not read here")
-    unpacking = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
+    decompressor = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
     content = bytearray()
     try:
         async for chunk in response.aiter_raw():
-            content += chunk if unpacking is None else unpacking.decompress(chunk, MAX_FILE_BYTES + 1 - len(content))
+            content += (
+                chunk if decompressor is None else decompressor.decompress(chunk, MAX_FILE_BYTES + 1 - len(content))
+            )
             if len(content) > MAX_FILE_BYTES:
                 raise NotFetched(f"the file is larger than {MAX_FILE_BYTES // 1024**2} MB")
     except zlib.error:
         raise NotFetched("the compressed file is damaged") from None
-    if unpacking is not None and not unpacking.eof:
+    if decompressor is not None and not decompressor.eof:
         raise NotFetched("the compressed file is damaged")
     return bytes(content)

@@ -14,13 +14,13 @@ INBOUND_FIELDS = {name: name for name in ("timestamp", "from", "to", "body", "cu
 
 
 def view_inbound(call: Call) -> Answer:
-    """GET /v3/sms/inbound: the unread copies that POLL rules made, one for each rule that matched."""
+    """GET /v3/sms/inbound: the unread copies that POLL rules made, one for each matching rule."""
     unread = [copy for copy in call.account.inbox if not copy.read]
     return Answer(listing(call, unread, _inbound_row, fields=INBOUND_FIELDS))
 
 
 def mark_inbound_read(call: Call) -> Answer:
-    """PUT /v3/sms/inbound-read: all, or those from before `date_before`."""
+    """PUT /v3/sms/inbound-read: all messages, or those older than `date_before`."""
     before = whole_number(call.body.get("date_before"))
     for copy in call.account.inbox:
         if before is None or copy.message.date < before:

@@ -1,4 +1,4 @@
-"""Letters by post. The file is not fetched: every letter counts as one page."""
+"""Letters by post. The file is not fetched; every letter counts as one page."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -25,8 +25,8 @@ MAX_RECIPIENTS = 1000
 FREE_POSTAL_CODES = frozenset({"11111", "22222", "33333"})  # never printed, never charged
 OPTIONS = ("template_used", "colour", "duplex", "priority_post")
 REQUIRED_LINES = ("address_name", "address_line_1", "address_city", "address_state", "address_country")
-PRINTED_AFTER = 2  # seconds after its time
-POSTED_AFTER = 4  # seconds after its time
+PRINTED_AFTER = 2  # seconds from the schedule
+POSTED_AFTER = 4  # seconds from the schedule
 
 
 def send_letters(call: Call) -> Answer:
@@ -53,16 +53,16 @@ def _judge(call: Call, accepts: Callable[[Call, Letter], bool]) -> Row:
         for letter in [_letter(call, recipient, file_url, options) for recipient in recipients]
     ]
     return {
-        "total_price": tariff.json_number(sum((letter.price for letter, yes in judged if yes), Decimal(0))),
+        "total_price": tariff.json_number(sum((letter.price for letter, accepted in judged if accepted), Decimal(0))),
         "total_count": len(judged),
-        "queued_count": sum(yes for _, yes in judged),
-        "recipients": [_row(call, letter, source, yes) for letter, yes in judged],
+        "queued_count": sum(accepted for _, accepted in judged),
+        "recipients": [_row(call, letter, source, accepted) for letter, accepted in judged],
         "_currency": tariff.currency(call.account.country),
     }
 
 
 def _charge(call: Call, letter: Letter) -> bool:
-    """Take a letter on and charge it, if the balance allows."""
+    """Accept and charge a letter if the balance allows; whether it does."""
     account = call.account
     affordable = account.standing != "no credit" and letter.price <= account.balance
     if affordable:
@@ -72,7 +72,7 @@ def _charge(call: Call, letter: Letter) -> bool:
 
 
 def view_return_addresses(call: Call) -> Answer:
-    """GET /v3/post/return-addresses: where letters come from; every account has one."""
+    """GET /v3/post/return-addresses: the senders of letters; every account has one."""
     return Answer(listing(call, list(call.account.return_addresses.values()), dict))
 
 
@@ -93,7 +93,7 @@ def _flag(body: dict[str, Any], name: str) -> int:
 
 
 def _letter(call: Call, recipient: Any, file_url: str, options: dict[str, int]) -> Letter:
-    """A letter as asked for. Raises Refusal (400, 404)."""
+    """The letter to a recipient in a request. Raises Refusal (400, 404)."""
     if not isinstance(recipient, dict):
         raise bad_request("Each recipient must be an object.")
     address = {name: required_text(recipient, name) for name in REQUIRED_LINES}

@@ -39,19 +39,19 @@ def view_list(call: Call) -> Answer:
 
 
 def delete_list(call: Call) -> Answer:
-    """DELETE /v3/lists/{list_id}: its contacts go too, and campaigns that wait for it fail."""
-    gone = find_list(call)
-    if gone is call.account.opt_out_list:
+    """DELETE /v3/lists/{list_id}: its contacts are deleted too, and campaigns scheduled for it fail."""
+    contact_list = find_list(call)
+    if contact_list is call.account.opt_out_list:
         raise bad_request("The opt-out list of an account cannot be deleted.")
-    del call.account.lists[gone.list_id]
+    del call.account.lists[contact_list.list_id]
     for campaign in call.account.campaigns.values():
-        if campaign.plan.contact_list is gone and campaign.sent_at is None:
+        if campaign.plan.contact_list is contact_list and campaign.sent_at is None:
             campaign.failed = True
     return Answer([], "The list is gone.")
 
 
 def find_list(call: Call) -> ContactList:
-    """The list in the path. Raises Refusal (403) when the account has no such list."""
+    """The list in the path. Raises Refusal (403) if the account has no such list."""
     contact_list = call.account.lists.get(call.path_id("list_id"))
     if contact_list is None:
         raise forbidden("This account has no such list.")
@@ -68,13 +68,13 @@ def _list_row(contact_list: ContactList) -> Row:
         "_optout_in_progress": 0,
     }
     if job := contact_list.last_import:
-        # The service has no such field; without it nobody would learn of rows or a file that could not be read.
+        # Not a field of the service. Without it a caller could not learn of refused rows or an unreadable file.
         row["_last_import"] = import_row(job)
     return row
 
 
 def import_row(job: Import) -> Row:
-    """How an import ended, or that it still runs."""
+    """The state of an import and, once it has ended, its result."""
     return {
         "import_id": job.import_id,
         "status": job.status,

@@ -1,4 +1,4 @@
-"""Accepting messages: checks, price, charge and refund. Every message that leaves goes through here."""
+"""Outbound messages: checks, price, charge and refund. Every message that is sent passes through here."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,32 +13,32 @@ from server.sandbox.state.world import World, new_message_id
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as somebody wants it sent, before any check."""
+    """A message as requested, before any check."""
 
     to: str
     body: str
     kind: Literal["sms", "mms"] = "sms"
     sender: str = ""
     schedule: object = None
-    at: int | None = None  # the moment it is accepted, when that passed before anybody looked
+    at: int | None = None  # when it is accepted, if that is already past
     custom_string: str = ""
-    country: str = ""  # how to read a number without a country code; the account's own when empty
+    country: str = ""  # of numbers without a country code; the account's own if empty
     from_email: str | None = None
     list_id: str | None = None
     contact: Contact | None = None
     campaign_id: int | None = None
     subject: str | None = None
     media_url: str | None = None
-    problem: str | None = None  # a refusal that was known before the message was looked at
+    problem: str | None = None  # the status of a refusal that is known before the checks
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the service thinks of a draft; unless the status is SUCCESS nothing is sent or charged."""
+    """The decision on a draft. Unless the status is SUCCESS, nothing is sent or charged."""
 
     draft: Draft
     status: str
-    message: Message  # as it would be sent; known only in part when it is refused
+    message: Message  # as it would be sent; incomplete if it is refused
     shared_sender: bool = False
 
     @property
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def price(world: World, account: Account, draft: Draft) -> Verdict:
-    """Check and price a draft. Nothing changes."""
+    """Check and price a draft, without changing anything."""
     body, parts = _final_text(draft)
     home = draft.contact.country(account.country) if draft.contact else account.country
     number = normalise(draft.to, draft.country or home)
@@ -74,7 +74,7 @@ def price(world: World, account: Account, draft: Draft) -> Verdict:
         return Verdict(draft, "INVALID_SCHEDULE", message, shared)
 
     message.outcome = outcome
-    if outcome is not Outcome.FREE:  # a test number is never held, nor paid for
+    if outcome is not Outcome.FREE:  # messages to test numbers are never scheduled or charged
         message.send_at = moment
         message.parts = parts
         message.price = _price(draft, country, parts)
@@ -82,7 +82,7 @@ def price(world: World, account: Account, draft: Draft) -> Verdict:
 
 
 def accept(world: World, account: Account, draft: Draft) -> Verdict:
-    """Check a draft and, if nothing speaks against it, charge it and send it or hold it until its time."""
+    """Check a draft; if it is accepted, charge it and send or schedule it."""
     verdict = price(world, account, draft)
     if not verdict.accepted:
         return verdict
@@ -96,18 +96,18 @@ def accept(world: World, account: Account, draft: Draft) -> Verdict:
 
 
 def cancel(account: Account, message: Message) -> None:
-    """Take back a scheduled message and return its price."""
+    """Cancel a scheduled message and refund its price."""
     message.cancelled = True
     account.balance += message.price
 
 
 def waiting(account: Account, now: int) -> list[Message]:
-    """The text messages of an account which wait for their time, and can still be cancelled."""
+    """The scheduled text messages of an account, which can still be cancelled."""
     return [message for message in account.messages.values() if is_waiting(message, now)]
 
 
 def is_waiting(message: Message, now: int) -> bool:
-    """Whether a text message still waits for its time."""
+    """Whether a message is a scheduled text message, which can still be cancelled."""
     return message.kind == "sms" and message.send_at > now and not message.cancelled
 
 

@@ -1,12 +1,12 @@
-"""How far a message has got: derived from the clock alone, so moving the clock moves every message."""
+"""The state of a message, derived from the clock alone: moving the clock moves every message on."""
 
 from typing import NamedTuple
 
 from server.sandbox.state.models import Message
 from server.sandbox.state.numbers import Outcome
 
-QUEUED_FOR = 2  # seconds after its time until a message is with the network
-REPORTED_AFTER = 4  # seconds after its time until the network has reported on it
+QUEUED_FOR = 2  # seconds from the schedule until the network has a message
+REPORTED_AFTER = 4  # seconds from the schedule until the network has reported on it
 
 
 class Progress(NamedTuple):
@@ -21,7 +21,7 @@ class Progress(NamedTuple):
 
 RECEIVED = Progress("Received")
 SCHEDULED = Progress("Scheduled")
-COMPLETED_FREE = Progress("Completed")  # a test number: no code, as recorded from the live service
+COMPLETED_FREE = Progress("Completed")  # to a test number: as recorded, it has no code
 QUEUED = Progress("Queued", 200, "With the sandbox")
 SENT = Progress("Sent", 200, "With the network")
 DELIVERED = Progress("Completed", 201, "On the handset")
@@ -50,5 +50,5 @@ def progress(message: Message, now: int) -> Progress:
 
 
 def has_receipt(message: Message, now: int) -> bool:
-    """Whether a receipt for a text message has arrived; test numbers never have one, as recorded."""
+    """Whether a receipt for a text message has arrived. As recorded, test numbers never have one."""
     return message.kind == "sms" and progress(message, now) in _REPORTS.values()

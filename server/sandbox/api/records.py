@@ -1,4 +1,4 @@
-"""Looking back at messages: the histories; of text messages also delivery receipts and statistics."""
+"""Records of messages: the histories, and delivery receipts and statistics of text messages."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from server.sandbox.api.answers import Answer, Call, Row, date_range, listing, n
 from server.sandbox.api.progress import REPORTED_AFTER, has_receipt, progress
 from server.sandbox.state.models import Message
 
-DAY = 86_400
+DAY = 86_400  # seconds
 STATISTICS_DAYS = 30
 
 HISTORY_FIELDS = {
@@ -26,7 +26,7 @@ HISTORY_FIELDS = {
 
 
 def view_history(call: Call) -> Answer:
-    """GET /v3/sms/history: sent, scheduled and received, the oldest first unless asked otherwise."""
+    """GET /v3/sms/history: sent, scheduled and received, by default the oldest first."""
     first, last = date_range(call)
     messages = [message for message in _texts(call) if first <= message.date <= last]
     messages.sort(key=lambda message: message.date)
@@ -34,9 +34,9 @@ def view_history(call: Call) -> Answer:
 
 
 def view_mms_history(call: Call) -> Answer:
-    """GET /v3/mms/history: the oldest first; its rows have more texts than those of the text messages, as in the SDK.
+    """GET /v3/mms/history: the oldest first. As in the SDK, more of its values are texts than in the SMS history.
 
-    An order is not documented, and not taken.
+    `order_by` is not documented, and ignored.
     """
     first, last = date_range(call)
     pictures = [message for message in call.account.messages.values() if message.kind == "mms"]
@@ -45,7 +45,7 @@ def view_mms_history(call: Call) -> Answer:
 
 
 def view_receipts(call: Call) -> Answer:
-    """GET /v3/sms/receipts: the unread ones. The sandbox acts as if a POLL rule for receipts existed."""
+    """GET /v3/sms/receipts: the unread ones. The sandbox behaves as if a POLL rule for receipts existed."""
     unread = [message for message in _reported(call) if not message.receipt_read]
     return Answer(listing(call, unread, lambda message: _receipt_row(call, message)))
 
@@ -59,7 +59,7 @@ def view_receipt(call: Call) -> Answer:
 
 
 def mark_receipts_read(call: Call) -> Answer:
-    """PUT /v3/sms/receipts-read: all receipts, or those from before `date_before`."""
+    """PUT /v3/sms/receipts-read: all receipts, or those older than `date_before`."""
     before = whole_number(call.body.get("date_before"))
     for message in _reported(call):
         if before is None or message.send_at + REPORTED_AFTER < before:
@@ -68,9 +68,9 @@ def mark_receipts_read(call: Call) -> Answer:
 
 
 def view_statistics(call: Call) -> Answer:
-    """GET /v3/statistics/sms: messages and their price for each of the last 30 UTC days, today last.
+    """GET /v3/statistics/sms: the number and price of messages on each of the last 30 UTC days, today last.
 
-    Cancelled messages are not counted, so the outbound price is what the balance lost.
+    Cancelled messages are not counted, so the outbound price is what was charged.
     """
     today = call.world.now() // DAY
     days: dict[int, list[Message]] = defaultdict(list)

@@ -55,7 +55,7 @@ class Resource:
         return Answer(self._find(call))
 
     def update(self, call: Call) -> Answer:
-        """PUT {path}/{id}: fields that are not given stay."""
+        """PUT {path}/{id}: omitted fields keep their values."""
         record = self._find(call)
         record |= {name: read(call.body, name) for name, read in self.fields.items() if name in call.body}
         return Answer(record, f"The {self.noun} has changed.")

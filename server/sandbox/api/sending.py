@@ -12,9 +12,9 @@ from server.sandbox.api.outbound import Draft, Verdict
 from server.sandbox.state.models import Account
 from server.sandbox.state.world import World
 
-MAX_MESSAGES = 1000  # in one request, and once lists are expanded
-MAX_SUBJECT = 20
-PICTURE_TYPES = (".jpg", ".gif", "")  # what needs no conversion; an address need not tell
+MAX_MESSAGES = 1000  # in one request, before and after lists are expanded
+MAX_SUBJECT = 20  # characters
+PICTURE_TYPES = (".jpg", ".gif", "")  # types that need no conversion; an address may have no extension
 BLOCKED = frozenset({"COUNTRY_NOT_ENABLED"})  # an invalid recipient does not count as blocked, as recorded
 
 
@@ -59,15 +59,15 @@ def cancel_sms(call: Call) -> Answer:
 
 def cancel_all_sms(call: Call) -> Answer:
     """PUT /v3/sms/cancel-all: every scheduled message, or those with exactly this custom_string."""
-    wanted = text_of(call.body, "custom_string", default="")
-    chosen = [
+    custom_string = text_of(call.body, "custom_string", default="")
+    cancelled = [
         message
         for message in outbound.waiting(call.account, call.world.now())
-        if not wanted or message.custom_string == wanted
+        if not custom_string or message.custom_string == custom_string
     ]
-    for message in chosen:
+    for message in cancelled:
         outbound.cancel(call.account, message)
-    return Answer({"count": len(chosen)}, f"{len(chosen)} messages will not be sent.")
+    return Answer({"count": len(cancelled)}, f"{len(cancelled)} messages will not be sent.")
 
 
 def _drafts(call: Call, kind: Literal["sms", "mms"]) -> list[Draft]:
@@ -104,7 +104,7 @@ def _draft(message: Any, kind: Literal["sms", "mms"]) -> Draft:
 
 
 def _expand(account: Account, draft: Draft) -> Iterator[Draft]:
-    """One draft for each contact with a number when a draft names a list instead of a number."""
+    """The draft, or one for each contact with a number if it names a list instead of a number."""
     if draft.to or draft.list_id is None:
         yield draft
         return
@@ -172,7 +172,7 @@ def _sms_row(call: Call, verdict: Verdict) -> Row:
 def _refused_row(verdict: Verdict) -> Row:
     """A refused message lacks fields and has an empty schedule, as recorded from the live service.
 
-    Price, parts and country are there only if the number itself was understood.
+    It has a price, parts and a country only if the number itself was valid.
     """
     message = verdict.message
     priced = {
@@ -233,6 +233,6 @@ def _mms_row(_: Call, verdict: Verdict) -> Row:
 
 
 def _schedule_text(verdict: Verdict) -> str:
-    """The schedule where the service writes it as text: empty for what is sent at once."""
+    """The schedule as text, where the service writes it so; empty for what is sent at once."""
     message = verdict.message
     return str(message.send_at) if message.send_at > message.date else ""

@@ -1,6 +1,6 @@
-"""What things cost, and how amounts are written; all money is Decimal, in the account's currency.
+"""Prices, and how amounts are written. All money is Decimal, in the account's currency.
 
-The same figures hold in every currency: the sandbox imitates a price list, it does not convert.
+The same figures apply in every currency: the sandbox imitates a price list and does not convert.
 """
 
 from decimal import Decimal
@@ -31,22 +31,22 @@ CURRENCIES = {
 
 
 def sms_price(country: str, parts: int) -> Decimal:
-    """The price of one text message of so many parts to a country."""
+    """The price of a text message of so many parts to a country."""
     return SMS_PART.get(country, SMS_PART_ELSEWHERE) * parts
 
 
 def mms_price(country: str) -> Decimal:
-    """The price of one picture message to a country."""
+    """The price of a picture message to a country."""
     return MMS.get(country, MMS_ELSEWHERE)
 
 
 def letter_price(colour: bool) -> Decimal:
-    """The price of one letter of one page."""
+    """The price of a letter of one page."""
     return LETTER_COLOUR if colour else LETTER_BLACK
 
 
 def currency(country: str) -> dict[str, str]:
-    """The `_currency` object of an account of this country; US dollars when it is not in the table."""
+    """The `_currency` object of an account in a country; US dollars if it is not in the table."""
     short, dollars, cents, long = CURRENCIES.get(country, CURRENCIES["US"])
     return {
         "currency_name_short": short,
@@ -67,5 +67,5 @@ def six_places(amount: Decimal) -> str:
 
 
 def json_number(amount: Decimal) -> int | float:
-    """An amount where the service answers with a bare number; whole amounts are integers, as recorded."""
+    """An amount where the service answers with a number; as recorded, whole amounts are integers."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)

@@ -1,4 +1,4 @@
-"""What happens to a text on its way out: it is personalised, its link shortened, its excess cut off."""
+"""Changes to an outbound text: placeholders filled, links shortened, excess cut off."""
 
 import re
 from collections.abc import Mapping
@@ -21,25 +21,25 @@ _NAME_PLACEHOLDERS = {
 
 
 def personalise(text: str, contact: Mapping[str, str | None]) -> str:
-    """Fill placeholders such as `(First Name)` from a contact's fields; unknown ones stay as they are."""
+    """Fill placeholders such as `(First Name)` from a contact's fields; unknown ones stay."""
     for placeholder, field in _NAME_PLACEHOLDERS.items():
         text = text.replace(placeholder, contact.get(field) or "")
     return text
 
 
 def place_short_link(text: str) -> str:
-    """Put the short link of a campaign at its placeholder, or at the end when there is none."""
-    linked, found = _LINK_PLACEHOLDER.subn(_SHORT_LINK, text)
-    return linked if found else f"{text} {_SHORT_LINK}"
+    """Put the short link of a campaign at its placeholder, or at the end if there is none."""
+    linked, placeholders = _LINK_PLACEHOLDER.subn(_SHORT_LINK, text)
+    return linked if placeholders else f"{text} {_SHORT_LINK}"
 
 
 def shorten_first_url(text: str) -> str:
-    """Replace the first URL of a text by a short one."""
+    """Replace the first URL of a text with a short one."""
     return _URL.sub(_SHORT_LINK, text, count=1)
 
 
 def cut_to_parts(text: str) -> tuple[str, int]:
-    """The text as it is sent and its number of parts: what exceeds eight parts is dropped in silence."""
+    """The text as it is sent and its number of parts. Text beyond eight parts is silently dropped."""
     length = measure(text)
     if length.parts <= MAX_PARTS:
         return text, length.parts
@@ -47,5 +47,5 @@ def cut_to_parts(text: str) -> tuple[str, int]:
 
 
 def cut_picture_text(text: str) -> str:
-    """The text of a picture message: 1,500 GSM characters or 500 others fit."""
+    """The text of a picture message, cut to 1,500 GSM characters or 500 others."""
     return text[: 500 if measure(text).unicode else 1500]

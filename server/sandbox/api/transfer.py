@@ -1,4 +1,4 @@
-"""Moving contacts in bulk: importing a file from the web, exporting a list as a CSV file."""
+"""Contacts in bulk: the import of a file from the web, and the export of a list as a CSV file."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ from server.sandbox.api.tables import Cells, Table
 from server.sandbox.state.models import ContactList, Import, keep
 from server.sandbox.state.numbers import is_country, normalise
 
-# The importer has column names of its own; the last is for a column to be left out.
+# The importer has its own column names; the empty one skips a column.
 FIELD_BY_COLUMN = {name: name for name in CONTACT_FIELDS if not name.startswith(("phone", "custom"))} | {
     "phone": "phone_number",
     "custom1": "custom_1",
@@ -27,8 +27,8 @@ FIELD_BY_COLUMN = {name: name for name in CONTACT_FIELDS if not name.startswith(
     "custom4": "custom_4",
     "": "",
 }
-REASONS = 5  # of refused rows, which are told
-SHOWN = 24  # characters of a cell in a reason
+MAX_REASONS = 5  # that an import reports
+MAX_CELL = 24  # characters of a cell in a reason
 
 _EMAIL = re.compile(r"[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+")
 _ROUNDED = re.compile(r"[0-9.,]+[eE]\+?[0-9]+")
@@ -37,11 +37,11 @@ Fields = dict[str, str | None]
 
 
 class RowRefused(Exception):
-    """Why a row does not become a contact."""
+    """A row makes no contact; the reason."""
 
 
 def import_list(call: Call) -> Answer:
-    """POST /v3/lists/{list_id}/import: the file is fetched once the answer has been given."""
+    """POST /v3/lists/{list_id}/import: the file is fetched after the answer has been sent."""
     contact_list = find_list(call)
     file_url = required_text(call.body, "file_url")
     columns = _columns(call.body.get("field_order"))
@@ -49,13 +49,13 @@ def import_list(call: Call) -> Answer:
     call.account.imports.append(job)
     contact_list.imports_running += 1
     contact_list.last_import = job
-    told = "Import started. How it ends, and which rows are refused, is told by the list, in _last_import."
-    data = {"msg": told, "ids": [job.import_id], "id": job.import_id}
+    message = "Import started. How it ends, and which rows are refused, is told by the list, in _last_import."
+    data = {"msg": message, "ids": [job.import_id], "id": job.import_id}
     return Answer(data, "Import started.", partial(_run_import, call, contact_list, columns, job))
 
 
 def export_list(call: Call) -> Answer:
-    """GET /v3/lists/{list_id}/export: the address of a CSV file which anybody who knows it may fetch."""
+    """GET /v3/lists/{list_id}/export: the address of a CSV file, which can be fetched without credentials."""
     contact_list = find_list(call)
     filename = call.query.get("filename")
     if not filename:
@@ -67,7 +67,7 @@ def export_list(call: Call) -> Answer:
 
 
 def _columns(field_order: object) -> list[str]:
-    """The columns in order, from a list or, for the sake of the official SDK, a text with commas."""
+    """The columns in order, from a list or, as the official SDK sends it, a comma-separated text."""
     columns = field_order.split(",") if isinstance(field_order, str) else field_order
     if not isinstance(columns, list) or not columns:
         raise bad_request("field_order must name the columns.")
@@ -78,7 +78,7 @@ def _columns(field_order: object) -> list[str]:
 
 
 async def _run_import(call: Call, contact_list: ContactList, columns: list[str], job: Import) -> None:
-    """Add each row that makes a contact, and note why others do not."""
+    """Add the contacts in a file to the list, and record the result in the job."""
     try:
         content = await _content(call, job.file_url)
         table, contacts = await anyio.to_thread.run_sync(_contacts, content, columns, call.account.country, job)
@@ -99,35 +99,35 @@ async def _run_import(call: Call, contact_list: ContactList, columns: list[str],
 
 
 async def _content(call: Call, url: str) -> bytes:
-    """The file at an address; an export of this sandbox is at hand."""
-    own, _, file_id = url.partition("?")[0].rpartition("/")
-    if own == f"{call.origin}/files" and file_id in call.world.files:
+    """The file at an address. An export of this sandbox is not fetched."""
+    folder, _, file_id = url.partition("?")[0].rpartition("/")
+    if folder == f"{call.origin}/files" and file_id in call.world.files:
         return call.world.files[file_id]
     return await fetching.fetch(url, call.world.may_reach, call.world.limits.fetch_seconds)
 
 
 def _contacts(content: bytes, columns: list[str], home: str, job: Import) -> tuple[Table, list[Fields]]:
-    """The contacts in a file; the rows that are refused are noted in the job."""
+    """The rows and the contacts in a file; refused rows are counted in the job, with the reasons."""
 
-    def is_good(cells: Cells) -> bool:
+    def makes_contact(cells: Cells) -> bool:
         try:
             return bool(_contact(_fields(columns, cells), home))
         except RowRefused:
             return False
 
-    table = tables.read(content, is_good)
+    table = tables.read(content, makes_contact)
     contacts = []
-    for place, (number, cells) in enumerate(table.rows):
+    for index, (number, cells) in enumerate(table.rows):
         try:
             if cells is None:
                 raise RowRefused("a quotation mark is out of place")
             fields = _fields(columns, cells)
-            if place == 0 and _is_header(fields, home):
+            if index == 0 and _is_header(fields, home):
                 continue
             contacts.append(_contact(fields, home))
         except RowRefused as refused:
             job.refused += 1
-            if len(job.reasons) < REASONS:
+            if len(job.reasons) < MAX_REASONS:
                 job.reasons.append(f"row {number}: {refused}")
     return table, contacts
 
@@ -140,7 +140,7 @@ def _fields(columns: list[str], cells: Cells) -> Fields:
 
 
 def _is_header(fields: Fields, home: str) -> bool:
-    """Whether words stand where the first row ought to have a phone number, an email or a fax number."""
+    """Whether a row has words in place of a phone number, an email and a fax number."""
     cells = [cell for name in REACHABLE_BY if (cell := fields.get(name))]
     if not cells or not all(cell[0].isalpha() for cell in cells):
         return False
@@ -153,13 +153,14 @@ def _is_header(fields: Fields, home: str) -> bool:
 def _contact(fields: Fields, home: str) -> Fields:
     """The fields of a contact, its numbers in E.164. Raises RowRefused."""
     country = (fields.get("address_country") or "").upper()
-    read_in = country if is_country(country) else home
+    if not is_country(country):
+        country = home
     contact = dict(fields)
     for name in ("phone_number", "fax_number"):
         if cell := fields.get(name):
-            contact[name] = normalise(cell, read_in)
+            contact[name] = normalise(cell, country)
             if contact[name] is None:
-                raise RowRefused(_no_number(cell, name, read_in))
+                raise RowRefused(_no_number(cell, name, country))
     email = fields.get("email") or ""
     if not (contact.get("phone_number") or contact.get("fax_number")):
         if not email:
@@ -170,18 +171,18 @@ def _contact(fields: Fields, home: str) -> Fields:
 
 
 def _no_number(cell: str, name: str, country: str) -> str:
-    what = "phone" if name == "phone_number" else "fax"
+    kind = "phone" if name == "phone_number" else "fax"
     hint = ""
     if _ROUNDED.fullmatch(cell) or re.fullmatch(r"[0-9]+[.,]0+", cell):
         hint = ": a spreadsheet has made an amount of it; format the column as text"
     elif cell.count("+") > 1 or re.search(r"[0-9][^0-9]*[,;/&|]", cell):
         hint = ": one number a cell"
-    return f"{_shown(cell)} is no {what} number, neither international nor of {country}{hint}"
+    return f"{_shown(cell)} is no {kind} number, neither international nor of {country}{hint}"
 
 
 def _shown(cell: str) -> str:
     printable = "".join(filter(str.isprintable, cell))
-    return repr(printable if len(printable) <= SHOWN else f"{printable[:SHOWN]}...")
+    return repr(printable if len(printable) <= MAX_CELL else f"{printable[:MAX_CELL]}...")
 
 
 def _as_csv(contact_list: ContactList) -> bytes:

@@ -1,4 +1,4 @@
-"""The control endpoints under /_sandbox/: look behind the scenes, move the clock, make things go wrong.
+"""The controls under /_sandbox/: inspect the state, move the clock, order faults.
 
 They need no credentials: a sandbox holds nothing worth protecting, and listens on the loopback address.
 """
@@ -17,7 +17,7 @@ from starlette.routing import Route
 from server.sandbox.api import contacts, delivery, letters, tariff
 from server.sandbox.api.outbound import waiting
 from server.sandbox.api.progress import progress
-from server.sandbox.control.endpoints import Action, ControlError, endpoint
+from server.sandbox.control.endpoints import ControlError, ControlHandler, endpoint
 from server.sandbox.state.faults import Fault
 from server.sandbox.state.models import Account, Letter, Message
 from server.sandbox.state.numbers import normalise, shared_number
@@ -25,7 +25,7 @@ from server.sandbox.state.world import OPENING_BALANCE, World
 
 
 class Order(BaseModel):
-    """What a control request may say; unknown fields are refused."""
+    """The body of a control request; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,36 +33,36 @@ class Order(BaseModel):
 class MoveClock(Order):
     advance: int | None = None  # seconds
     now: int | None = None  # Unix seconds
-    stopped: bool | None = None  # whether it stands still from now on; absent, it goes on as it did
+    stopped: bool | None = None  # whether it stops or runs from now on; unchanged if absent
 
 
-class NewAccount(Order):
+class OpenAccount(Order):
     username: str = Field(min_length=1)
     api_key: str = Field(min_length=1)
     balance: Decimal = OPENING_BALANCE
     country: str = Field(default="AU", pattern="^[A-Z]{2}$")
 
 
-class Settings(Order):
-    username: str | None = None  # whose balance and countries; the default account's when absent
+class ChangeSettings(Order):
+    username: str | None = None  # whose balance and countries to change; the default account if absent
     balance: Decimal | None = None
     countries_off: list[str] | None = None
-    rate_limit: bool | None = None  # holds for the whole sandbox
+    rate_limit: bool | None = None  # of the whole sandbox
 
 
-class Inbound(Order):
+class DeliverInbound(Order):
     sender: str = Field(alias="from")
-    to: str | None = None  # the account's shared number when absent
+    to: str | None = None  # the account's shared number if absent
     body: str
     username: str | None = None
 
 
-LAST_MOMENT = 4_102_444_800  # the year 2100
+LAST_MOMENT = 4_102_444_800  # Unix seconds: the year 2100
 
 
 def routes(world: World) -> list[Route]:
-    """The control endpoints of a world."""
-    table: tuple[tuple[str, str, Action], ...] = (
+    """The routes of the controls."""
+    table: tuple[tuple[str, str, ControlHandler], ...] = (
         ("GET", "state", show_state),
         ("GET", "sent", show_sent),
         ("GET", "calls", show_calls),
@@ -76,11 +76,11 @@ def routes(world: World) -> list[Route]:
         ("PATCH", "settings", change_settings),
         ("POST", "reset", reset),
     )
-    return [Route(f"/_sandbox/{name}", endpoint(world, action), methods=[method]) for method, name, action in table]
+    return [Route(f"/_sandbox/{name}", endpoint(world, handler), methods=[method]) for method, name, handler in table]
 
 
 def show_state(world: World, request: Request, body: bytes) -> Response:
-    """The clock and, for each account, its money and how much of everything it has."""
+    """The clock and, for each account, its balance and the number of its records."""
     return JSONResponse(
         {
             "now": world.now(),
@@ -94,11 +94,11 @@ def show_state(world: World, request: Request, body: bytes) -> Response:
 
 
 def show_sent(world: World, request: Request, body: bytes) -> Response:
-    """Everything that was accepted, the oldest first, of one `kind` (sms, mms, letter) or all."""
+    """All accepted messages and letters, or those of one `kind` (sms, mms, letter), the oldest first."""
     kind = request.query_params.get("kind", "all")
     if kind not in ("all", "sms", "mms", "letter"):
         raise ControlError("kind must be sms, mms, letter or all")
-    entries = [entry for entry in _everything_sent(world) if kind in ("all", entry["kind"])]
+    entries = [entry for entry in _all_sent(world) if kind in ("all", entry["kind"])]
     entries.sort(key=lambda entry: entry["date"])
     return JSONResponse({"sent": entries})
 
@@ -109,14 +109,14 @@ def show_calls(world: World, request: Request, body: bytes) -> Response:
 
 
 def forget_calls(world: World, request: Request, body: bytes) -> Response:
-    """Empty the record of calls."""
+    """Forget all recorded calls."""
     world.calls.clear()
     return JSONResponse({"calls": []})
 
 
 def deliver_inbound(world: World, request: Request, body: bytes) -> Response:
-    """Let a message come in; webhooks are called once this has been answered."""
-    order = Inbound.model_validate_json(body)
+    """Deliver an inbound message; webhooks are called after the answer."""
+    order = DeliverInbound.model_validate_json(body)
     account = _account(world, order.username)
     if normalise(order.sender, account.country) is None:
         raise ControlError(f"from must be a phone number, such as {shared_number(account.country)}")
@@ -131,7 +131,7 @@ def deliver_inbound(world: World, request: Request, body: bytes) -> Response:
 
 
 def move_clock(world: World, request: Request, body: bytes) -> Response:
-    """Move the clock by some seconds or to a moment, stop it or let it run."""
+    """Move the clock by some seconds or to a moment; stop it or let it run."""
     order = MoveClock.model_validate_json(body)
     if order.advance is not None and order.now is not None:
         raise ControlError("give either advance or now")
@@ -147,30 +147,30 @@ def move_clock(world: World, request: Request, body: bytes) -> Response:
 
 
 def _is_used(account: Account) -> bool:
-    held = (account.messages, account.letters, account.campaigns, account.own_lists, account.rules, account.imports)
-    return any((*held, *account.records.values(), account.opt_out_list.contacts))
+    stores = (account.messages, account.letters, account.campaigns, account.own_lists, account.rules, account.imports)
+    return any((*stores, *account.records.values(), account.opt_out_list.contacts))
 
 
 def show_faults(world: World, request: Request, body: bytes) -> Response:
-    """The faults that are still to come."""
+    """The faults that have not been used up."""
     return JSONResponse({"faults": [fault.model_dump() for fault in world.faults]})
 
 
 def order_fault(world: World, request: Request, body: bytes) -> Response:
-    """Add a fault behind those already ordered."""
+    """Add a fault after those already ordered."""
     world.faults.append(Fault.model_validate_json(body))
     return show_faults(world, request, body)
 
 
 def forget_faults(world: World, request: Request, body: bytes) -> Response:
-    """Let nothing go wrong any more."""
+    """Remove all faults."""
     world.faults.clear()
     return show_faults(world, request, body)
 
 
 def open_account(world: World, request: Request, body: bytes) -> Response:
     """Open another account."""
-    order = NewAccount.model_validate_json(body)
+    order = OpenAccount.model_validate_json(body)
     if order.username in world.accounts:
         raise ControlError("there is an account of this name")
     account = world.add_account(order.username, order.api_key, balance=order.balance, country=order.country)
@@ -178,8 +178,8 @@ def open_account(world: World, request: Request, body: bytes) -> Response:
 
 
 def change_settings(world: World, request: Request, body: bytes) -> Response:
-    """Change an account's balance or closed countries, or switch the rate limit."""
-    order = Settings.model_validate_json(body)
+    """Change an account's balance or disabled countries, or switch the rate limit on or off."""
+    order = ChangeSettings.model_validate_json(body)
     account = _account(world, order.username)
     if order.balance is not None:
         account.balance = order.balance
@@ -192,7 +192,7 @@ def change_settings(world: World, request: Request, body: bytes) -> Response:
 
 
 def reset(world: World, request: Request, body: bytes) -> Response:
-    """Start over."""
+    """Restore the initial state."""
     world.reset()
     return show_state(world, request, body)
 
@@ -229,7 +229,7 @@ def _account_state(world: World, account: Account) -> dict[str, Any]:
     }
 
 
-def _everything_sent(world: World) -> Iterator[dict[str, Any]]:
+def _all_sent(world: World) -> Iterator[dict[str, Any]]:
     now = world.now()
     for account in world.accounts.values():
         for message in account.messages.values():

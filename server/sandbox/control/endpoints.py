@@ -1,4 +1,4 @@
-"""How a request to the controls or the page is answered, or refused in plain words."""
+"""Endpoints of the controls and the page: how a handler is called, and a bad request refused in plain words."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,14 +11,14 @@ from server.sandbox.api import campaigns
 from server.sandbox.state.world import World
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-Action = Callable[[World, Request, bytes], Response]  # the last is the request's body
+ControlHandler = Callable[[World, Request, bytes], Response]  # the last is the body of the request
 
 
 class ControlError(Exception):
-    """A control request that makes no sense."""
+    """A control request cannot be carried out; the reason."""
 
 
-# What is wrong with a value, in words of our own: pydantic's are for programmers, and link to its site.
+# What is wrong with a value, in our own words: pydantic's are for programmers, and link to its site.
 _WRONG = {
     "missing": "is missing",
     "extra_forbidden": "is not known here",
@@ -56,28 +56,28 @@ def _problem(problem: ErrorDetails) -> str:
     return f"{name} must be {_WANTED.get(kind.partition('_')[0], 'something else')}"
 
 
-def endpoint(world: World, action: Action) -> Endpoint:
-    """What answers a request with an action on the world as it is at that moment."""
+def endpoint(world: World, handler: ControlHandler) -> Endpoint:
+    """The endpoint that answers with a handler, after the campaigns that are due have been sent."""
 
     async def respond(request: Request) -> Response:
         body = await request.body()
-        settle(world)
+        catch_up(world)
         try:
-            return action(world, request, body)
+            return handler(world, request, body)
         except ControlError as error:
             return JSONResponse({"error": str(error)}, 400)
         except ValidationError as error:
             return JSONResponse({"error": _in_words(error)}, 400)
         finally:
             if request.method != "GET":
-                settle(world)
+                catch_up(world)
                 world.changes.note()
 
     return respond
 
 
-def settle(world: World) -> None:
-    """Send the campaigns whose time has come, and note what became of the balances."""
+def catch_up(world: World) -> None:
+    """Send the campaigns that are due, and record the balances."""
     for account in world.accounts.values():
-        campaigns.settle(world, account)
+        campaigns.send_due(world, account)
         account.note_balance(world.now())

@@ -1,4 +1,4 @@
-"""The messages of an account by phone number, as the page shows them."""
+"""The messages of an account by phone number, for the page."""
 
 import re
 from urllib.parse import urlsplit
@@ -8,31 +8,35 @@ from starlette.responses import JSONResponse, Response
 
 from server.sandbox.api import tariff
 from server.sandbox.api.answers import Row
-from server.sandbox.api.optout import opted_out
+from server.sandbox.api.optout import opted_out_numbers
 from server.sandbox.api.outbound import is_waiting
 from server.sandbox.api.progress import progress
-from server.sandbox.inbox.listings import chosen_account, mentions, page, paged, wanted_words
+from server.sandbox.inbox.listings import chosen_account, mentions, page, paged, search_text
 from server.sandbox.state.models import Account, Message, RuleRun
 from server.sandbox.state.world import World
 
 SNIPPET = 140  # characters of a message in a list
 
-_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")  # which may stand in a Content-Security-Policy as it is
-_OWN_PICTURE = re.compile(r"/_sandbox/page/[a-z]+\.jpg")  # to fetch these is no call
+_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")  # safe to put into a Content-Security-Policy
+_OWN_PICTURE = re.compile(r"/_sandbox/page/[a-z]+\.jpg")  # loading these is not recorded as a call
 
 
 def view_conversations(world: World, request: Request, body: bytes) -> Response:
-    """One row for each phone number, the one that was heard of last first."""
+    """One row for each phone number, the one with the newest message first."""
     account = chosen_account(world, request)
     threads = list(reversed(_threads(account).items()))
-    if wanted := wanted_words(request):
-        threads = [one for one in threads if mentions(wanted, one[0], _name(one[1])) or _said(wanted, one[1])]
+    if query := search_text(request):
+        threads = [
+            (number, messages)
+            for number, messages in threads
+            if mentions(query, number, _name(messages)) or _any_mentions(query, messages)
+        ]
     now = world.now()
     return page(request, threads, lambda thread: _thread_row(*thread, now))
 
 
 def _threads(account: Account) -> dict[str, list[Message]]:
-    """The messages of each number as they came, ending with the number of the newest."""
+    """The messages of each number in order; the number with the newest message is last."""
     threads: dict[str, list[Message]] = {}
     for message in account.messages.values():
         number = _number(message)
@@ -43,16 +47,16 @@ def _threads(account: Account) -> dict[str, list[Message]]:
 
 
 def _number(message: Message) -> str:
-    """The phone at the other end."""
+    """The number of the phone at the other end."""
     return message.to if message.direction == "out" else message.sender
 
 
-def _said(wanted: str, thread: list[Message]) -> bool:
-    return any(mentions(wanted, one.body, one.subject, one.custom_string) for one in thread)
+def _any_mentions(query: str, thread: list[Message]) -> bool:
+    return any(mentions(query, message.body, message.subject, message.custom_string) for message in thread)
 
 
 def _name(thread: list[Message]) -> str:
-    """The name of whoever has the phone, if a contact list told it."""
+    """The name of the contact with this phone; empty if no contact list gave one."""
     for message in reversed(thread):
         if message.first_name or message.last_name:
             return f"{message.first_name or ''} {message.last_name or ''}".strip()
@@ -65,8 +69,8 @@ def _thread_row(number: str, thread: list[Message], now: int) -> Row:
         "number": number,
         "name": _name(thread),
         "messages": len(thread),
-        "failed": sum(progress(one, now).status == "Failed" for one in thread),
-        "waiting": sum(is_waiting(one, now) for one in thread),
+        "failed": sum(progress(message, now).status == "Failed" for message in thread),
+        "waiting": sum(is_waiting(message, now) for message in thread),
         "last": {
             "direction": last.direction,
             "kind": last.kind,
@@ -78,18 +82,19 @@ def _thread_row(number: str, thread: list[Message], now: int) -> Row:
 
 
 def view_conversation(world: World, request: Request, body: bytes) -> Response:
-    """The messages of one phone `number`, as it shows them: the newest last. `skip` counts from the newest."""
+    """The messages of the phone `number`, the newest last as a phone shows them. `skip` counts from the newest."""
     account = chosen_account(world, request)
     number = request.query_params.get("number", "")
     thread = [message for message in account.messages.values() if _number(message) == number]
-    newest_first = sorted(thread, key=lambda one: one.send_at)[::-1]
+    newest_first = sorted(thread, key=lambda message: message.send_at)[::-1]
     now, origin = world.now(), request.url.netloc
     runs = _runs_by_message(account)
-    content = paged(request, newest_first, lambda one: _message_row(account, one, runs, origin, now))
+    content = paged(request, newest_first, lambda message: _message_row(account, message, runs, origin, now))
     content["rows"].reverse()
-    heard_from = next((one for one in newest_first if one.direction == "out" and one.send_at <= now), None)
-    content |= {"name": _name(thread), "answers_to": heard_from.sender if heard_from else None}
-    content["opted_out"] = number in opted_out(account)
+    received = (message for message in newest_first if message.direction == "out" and message.send_at <= now)
+    last_received = next(received, None)
+    content |= {"name": _name(thread), "answers_to": last_received.sender if last_received else None}
+    content["opted_out"] = number in opted_out_numbers(account)
     return JSONResponse(content)
 
 
@@ -127,9 +132,9 @@ def _message_row(account: Account, message: Message, runs: dict[str, list[RuleRu
 
 
 def picture(message: Message, origin: str) -> Row | None:
-    """Where the picture of a message is; `path` if it is one of the sandbox's own.
+    """The address of the picture of a message; `path` is set if it is one of the sandbox's own.
 
-    `origin` is the host and port of the sandbox, as the browser calls it.
+    `origin` is the host and port by which the browser reaches the sandbox.
     """
     if message.media_url is None:
         return None
@@ -139,12 +144,12 @@ def picture(message: Message, origin: str) -> Row | None:
 
 
 def web_host(url: str) -> str | None:
-    """The host and port of a web address in the letters of a policy; None where a browser may see something else."""
+    """The host and port of a web address for a Content-Security-Policy; None if browsers may read it differently."""
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2].encode("idna").decode().lower()
-        _ = parts.port  # raises for one that is too large
-    except ValueError:  # of which UnicodeError is one
+        _ = parts.port  # raises if it is too large
+    except ValueError:  # which UnicodeError is a kind of
         return None
     return host if parts.scheme in ("http", "https") and _HOST.fullmatch(host) else None
 
@@ -152,9 +157,9 @@ def web_host(url: str) -> str | None:
 def run_row(account: Account, run: RuleRun) -> Row:
     """What a rule did with a message."""
     rule = account.rules.get(run.rule_id)
-    own = "The account's own rule for STOP" if run.rule_id == 0 else f"rule {run.rule_id}"
+    unnamed = "The account's own rule for STOP" if run.rule_id == 0 else f"rule {run.rule_id}"
     return {
-        "rule": rule.rule_name if rule else own,
+        "rule": rule.rule_name if rule else unnamed,
         "action": run.action,
         "outcome": run.outcome,
     }

@@ -1,4 +1,4 @@
-"""Tells the page when to look again: after a change, and when the clock alone moves a message on."""
+"""Server-sent events that tell the page when to reload: after a change, and when time alone changes a status."""
 
 import json
 import time
@@ -10,13 +10,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from server.sandbox.api import campaigns, letters, progress
-from server.sandbox.control.endpoints import settle
+from server.sandbox.control.endpoints import catch_up
 from server.sandbox.state.world import World
 
-_GATHERED_FOR = 0.1  # seconds in which further changes make no event of their own
-_SILENT_FOR = 15  # seconds at most, so that a lost connection is noticed
+_DEBOUNCE = 0.1  # seconds in which further changes make no event of their own
+_KEEPALIVE = 15  # seconds between comments, so that a lost connection is noticed
 
-# How long after its time a message, letter or campaign still gets a new status.
+# Seconds from its schedule to each new status of a message, letter or campaign.
 _STEPS = sorted(
     {
         0,
@@ -42,27 +42,27 @@ def routes(world: World) -> list[Route]:
 
 async def _events(world: World) -> AsyncIterator[str]:
     while True:
-        settle(world)
+        catch_up(world)
         count, moment = world.changes.count, next_moment(world)
         event = {"count": count, "now": world.now(), "stopped": world.stopped_at is not None}
         yield f"data: {json.dumps(event)}\n\n"
         while world.changes.count == count and (moment is None or world.now() < moment):
-            await world.changes.after(count, _until(world, moment))
+            await world.changes.after(count, _seconds_until(world, moment))
             yield ": still here\n\n"
-        await anyio.sleep(_GATHERED_FOR)
+        await anyio.sleep(_DEBOUNCE)
 
 
 def next_moment(world: World) -> int | None:
-    """When the clock will next change something; None if it stands still, or nothing waits for it."""
+    """When a status will next change with time; None if the clock is stopped, or nothing is under way."""
     if world.stopped_at is not None:
         return None
     now = world.now()
-    waiting = (start for start in _starts(world) if start + _STEPS[-1] > now)
-    return min((start + step for start in waiting for step in _STEPS if start + step > now), default=None)
+    under_way = (start for start in _send_times(world) if start + _STEPS[-1] > now)
+    return min((start + step for start in under_way for step in _STEPS if start + step > now), default=None)
 
 
-def _starts(world: World) -> Iterator[int]:
-    """The moments at which everything that was accepted is, or was, sent."""
+def _send_times(world: World) -> Iterator[int]:
+    """When each accepted message, letter and campaign is, or was, sent."""
     for account in world.accounts.values():
         for message in account.messages.values():
             yield message.send_at
@@ -72,8 +72,8 @@ def _starts(world: World) -> Iterator[int]:
             yield campaign.plan.schedule if campaign.sent_at is None else campaign.sent_at
 
 
-def _until(world: World, moment: int | None) -> float:
-    """Real seconds to wait for a moment of the sandbox's clock, or as long as the stream may be silent."""
+def _seconds_until(world: World, moment: int | None) -> float:
+    """Real seconds until a moment of the sandbox's clock, at most those between two comments."""
     if moment is None:
-        return _SILENT_FOR
-    return min(max(moment - world.clock_offset - time.time(), 0.01), _SILENT_FOR)
+        return _KEEPALIVE
+    return min(max(moment - world.clock_offset - time.time(), 0.01), _KEEPALIVE)

@@ -1,6 +1,6 @@
-"""What the page shows of an account: small answers, each a part of what there may be thousands of.
+"""The data of the page: an overview of an account, and its records in pages.
 
-Every listing takes `account`, `q` (words to look for), `skip` and `limit`, and tells the total.
+Every listing takes `account`, `q` (text to search for), `skip` and `limit`, and gives the total.
 """
 
 import re
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from server.sandbox.api import campaigns, letters, tariff
 from server.sandbox.api.answers import Row, whole_number
 from server.sandbox.api.lists import import_row
-from server.sandbox.control.endpoints import Action, ControlError, endpoint
+from server.sandbox.control.endpoints import ControlError, ControlHandler, endpoint
 from server.sandbox.inbox.conversations import run_row, view_conversation, view_conversations, web_host
 from server.sandbox.inbox.listings import chosen_account, page, paged, search
 from server.sandbox.inbox.spending import view_spending
@@ -21,16 +21,19 @@ from server.sandbox.state.calls import RecordedCall, readable
 from server.sandbox.state.models import Account, Campaign, Contact, ContactList, Letter, Rule
 from server.sandbox.state.world import World
 
-MOST_ACCOUNTS = 200  # that the page lets one choose from
-SHOWN_BYTES = 200_000  # of a recorded body
+MAX_ACCOUNTS = 200  # that the page offers to choose from
+MAX_BODY = 200_000  # bytes shown of a recorded body
+MAX_RUNS = 20  # of rules, shown below them
 
-_COUNTS_WITHIN = 500  # bytes: the summary of a send, which comes before what strangers have written
+NumberedCall = tuple[int, RecordedCall]
+
+_SUMMARY_BYTES = 500  # of an answer to a send, whose summary comes before any untrusted text
 _COUNTS = re.compile(rb'"total_count":(\d+),"queued_count":(\d+)')
 
 
 def routes(world: World) -> list[Route]:
-    """The page's endpoints, all GET."""
-    table: tuple[tuple[str, Action], ...] = (
+    """The endpoints of the page, all GET."""
+    table: tuple[tuple[str, ControlHandler], ...] = (
         ("overview", view_overview),
         ("conversations", view_conversations),
         ("conversation", view_conversation),
@@ -43,13 +46,17 @@ def routes(world: World) -> list[Route]:
         ("calls", view_calls),
         ("call", view_call),
     )
-    return [Route(f"/_sandbox/inbox/{name}", endpoint(world, action), methods=["GET"]) for name, action in table]
+    return [Route(f"/_sandbox/inbox/{name}", endpoint(world, handler), methods=["GET"]) for name, handler in table]
 
 
 def view_overview(world: World, request: Request, body: bytes) -> Response:
-    """The clock, the faults that are still to come, every account, and how much of everything this one has."""
+    """The clock, the faults not used up, the accounts, and the number of records of this one."""
     account = chosen_account(world, request)
-    accounts = [one for place, one in enumerate(world.accounts.values()) if place < MOST_ACCOUNTS or one is account]
+    accounts = [
+        candidate
+        for index, candidate in enumerate(world.accounts.values())
+        if index < MAX_ACCOUNTS or candidate is account
+    ]
     calls = _calls_of(world, account)
     return JSONResponse(
         {
@@ -61,7 +68,7 @@ def view_overview(world: World, request: Request, body: bytes) -> Response:
             "standing": account.standing,
             "currency": tariff.currency(account.country)["currency_prefix_d"],
             "currency_name": tariff.currency(account.country)["currency_name_short"],
-            "accounts": [{"username": one.username, "used": _is_used(one)} for one in accounts],
+            "accounts": [{"username": listed.username, "used": _is_used(listed)} for listed in accounts],
             "default_account": world.username,
             "counts": {
                 "messages": len(account.messages),
@@ -86,8 +93,12 @@ def _is_used(account: Account) -> bool:
 def view_letters(world: World, request: Request, body: bytes) -> Response:
     """The letters, the newest first."""
     account = chosen_account(world, request)
-    found = search(request, reversed(account.letters.values()), lambda one: (*one.address.values(), one.custom_string))
-    return page(request, found, lambda letter: _letter_row(account, letter, world.now()))
+    matches = search(
+        request,
+        reversed(account.letters.values()),
+        lambda letter: (*letter.address.values(), letter.custom_string),
+    )
+    return page(request, matches, lambda letter: _letter_row(account, letter, world.now()))
 
 
 def _letter_row(account: Account, letter: Letter, now: int) -> Row:
@@ -110,8 +121,12 @@ def _letter_row(account: Account, letter: Letter, now: int) -> Row:
 def view_campaigns(world: World, request: Request, body: bytes) -> Response:
     """The campaigns, the newest first."""
     account = chosen_account(world, request)
-    found = search(request, reversed(account.campaigns.values()), lambda one: (one.plan.name, one.plan.body))
-    return page(request, found, lambda campaign: _campaign_row(campaign, world.now()))
+    matches = search(
+        request,
+        reversed(account.campaigns.values()),
+        lambda campaign: (campaign.plan.name, campaign.plan.body),
+    )
+    return page(request, matches, lambda campaign: _campaign_row(campaign, world.now()))
 
 
 def _campaign_row(campaign: Campaign, now: int) -> Row:
@@ -136,13 +151,13 @@ def _campaign_row(campaign: Campaign, now: int) -> Row:
 def view_lists(world: World, request: Request, body: bytes) -> Response:
     """The contact lists, the newest first."""
     account = chosen_account(world, request)
-    shown = account.lists.values() if _somebody_opted_out(account) else account.own_lists
-    found = search(request, reversed(shown), lambda one: (one.name,))
-    return page(request, found, _list_row)
+    visible = account.lists.values() if _somebody_opted_out(account) else account.own_lists
+    matches = search(request, reversed(visible), lambda contact_list: (contact_list.name,))
+    return page(request, matches, _list_row)
 
 
 def _somebody_opted_out(account: Account) -> bool:
-    """An opt-out list with nobody in it, which every account has, is not worth a look."""
+    """Whether the opt-out list is shown: every account has one, and an empty one is not worth a look."""
     return bool(account.opt_out_list.contacts)
 
 
@@ -156,15 +171,17 @@ def _list_row(contact_list: ContactList) -> Row:
 
 
 def view_contacts(world: World, request: Request, body: bytes) -> Response:
-    """The contacts of the list with an `id`, as they were added, and how its last import ended."""
+    """The contacts of the list `id` in the order they were added, and the state of its last import."""
     account = chosen_account(world, request)
     contact_list = account.lists.get(whole_number(request.query_params.get("id")) or 0)
     if contact_list is None:
         raise ControlError("there is no such list")
-    found = search(request, contact_list.contacts.values(), lambda one: one.fields.values())
+    matches = search(request, contact_list.contacts.values(), lambda contact: contact.fields.values())
     imports = [job for job in account.imports if job.list_id == contact_list.list_id]
-    last = import_row(imports[-1]) if imports else None
-    return JSONResponse(paged(request, found, _contact_row) | {"list": _list_row(contact_list), "import": last})
+    last_import = import_row(imports[-1]) if imports else None
+    return JSONResponse(
+        paged(request, matches, _contact_row) | {"list": _list_row(contact_list), "import": last_import}
+    )
 
 
 def _contact_row(contact: Contact) -> Row:
@@ -172,11 +189,13 @@ def _contact_row(contact: Contact) -> Row:
 
 
 def view_rules(world: World, request: Request, body: bytes) -> Response:
-    """The rules for inbound messages, and what the last ones did."""
+    """The rules for inbound messages, and their last runs."""
     account = chosen_account(world, request)
-    found = search(request, account.rules.values(), lambda one: (one.rule_name, one.message_search_term, one.body))
-    runs = list(account.rule_runs)[:-21:-1]
-    return JSONResponse(paged(request, found, _rule_row) | {"runs": [run_row(account, run) for run in runs]})
+    matches = search(
+        request, account.rules.values(), lambda rule: (rule.rule_name, rule.message_search_term, rule.body)
+    )
+    runs = list(account.rule_runs)[: -MAX_RUNS - 1 : -1]
+    return JSONResponse(paged(request, matches, _rule_row) | {"runs": [run_row(account, run) for run in runs]})
 
 
 def _rule_row(rule: Rule) -> Row:
@@ -197,17 +216,26 @@ def _rule_row(rule: Rule) -> Row:
 
 
 def view_calls(world: World, request: Request, body: bytes) -> Response:
-    """The calls of an account and of nobody known, the newest first; with `failed` only those that failed."""
-    found: Iterable[tuple[int, RecordedCall]] = reversed(_calls_of(world, chosen_account(world, request)))
+    """The calls of an account and of unknown users, the newest first; with `failed` only those that failed."""
+    calls: Iterable[NumberedCall] = reversed(_calls_of(world, chosen_account(world, request)))
     if request.query_params.get("failed"):
-        found = [one for one in found if _failed(one[1])]
-    found = search(request, found, lambda one: (one[1].method, one[1].path, str(one[1].query), _text(one[1].body)))
-    return page(request, found, lambda one: _call_row(*one))
+        calls = [(number, call) for number, call in calls if _failed(call)]
+    calls = search(request, calls, _call_texts)
+    return page(request, calls, lambda numbered: _call_row(*numbered))
 
 
-def _calls_of(world: World, account: Account) -> list[tuple[int, RecordedCall]]:
-    numbered = enumerate(world.calls.calls, world.calls.first)
-    return [one for one in numbered if one[1].username == account.username or one[1].username not in world.accounts]
+def _calls_of(world: World, account: Account) -> list[NumberedCall]:
+    return [
+        (number, call)
+        for number, call in enumerate(world.calls.calls, world.calls.first)
+        if call.username == account.username or call.username not in world.accounts
+    ]
+
+
+def _call_texts(numbered: NumberedCall) -> tuple[str, ...]:
+    """The texts of a call that a search looks in."""
+    _, call = numbered
+    return call.method, call.path, str(call.query), _text(call.body)
 
 
 def _text(body: bytes) -> str:
@@ -215,7 +243,7 @@ def _text(body: bytes) -> str:
 
 
 def _failed(call: RecordedCall) -> bool:
-    """Whether the caller got no answer, an error, or a spoilt one; an answer that was late is none of these."""
+    """Whether the caller got no answer, an error or a faulty one; a delayed answer is not a failure."""
     return call.status is None or call.status >= 400 or call.fault not in (None, "delay")
 
 
@@ -235,22 +263,22 @@ def _call_row(number: int, call: RecordedCall) -> Row:
 
 
 def _counts(call: RecordedCall) -> Row | None:
-    """How many messages a send was about, and how many were accepted; its answer may be too long to be parsed."""
-    found = _COUNTS.search(call.answer[:_COUNTS_WITHIN]) if call.path.endswith("/send") else None
-    return {"total": int(found[1]), "accepted": int(found[2])} if found else None
+    """The messages of a send and how many were accepted, read without parsing an answer that may be long."""
+    counts = _COUNTS.search(call.answer[:_SUMMARY_BYTES]) if call.path.endswith("/send") else None
+    return {"total": int(counts[1]), "accepted": int(counts[2])} if counts else None
 
 
 def view_call(world: World, request: Request, body: bytes) -> Response:
-    """The call with a `number`, with its request and answer."""
+    """The call `number`, with its request and answer."""
     number = whole_number(request.query_params.get("number")) or 0
     call = world.calls.find(number)
     if call is None:
         raise ControlError("this call is no longer remembered")
-    content = {"request": _shown(call.body), "answer": _shown(call.answer)}
+    content = {"request": _body_row(call.body), "answer": _body_row(call.answer)}
     return JSONResponse(_call_row(number, call) | content)
 
 
-def _shown(body: bytes) -> Row:
-    """A body as JSON, as text, or as the beginning of a text that is too long to be shown."""
-    cut = len(body) > SHOWN_BYTES
-    return {"content": _text(body[:SHOWN_BYTES]) if cut else readable(body), "bytes": len(body), "cut": cut}
+def _body_row(body: bytes) -> Row:
+    """A body as JSON or text; if it is too long to be shown, only its beginning as text."""
+    cut = len(body) > MAX_BODY
+    return {"content": _text(body[:MAX_BODY]) if cut else readable(body), "bytes": len(body), "cut": cut}

@@ -1,7 +1,6 @@
-"""Serves the page, its files, and a frame of its own for each picture from elsewhere.
+"""Serves the page, its files, and a frame for each remote picture.
 
-Nothing is loaded from another place, save a picture that the person asks for, and that in a frame which may load
-nothing but this picture.
+Nothing is loaded from another origin but a picture that the person requests, in a frame that may load nothing else.
 """
 
 import base64
@@ -25,10 +24,10 @@ from server.sandbox.inbox.listings import chosen_account
 from server.sandbox.state.world import World
 
 PATH = "/_sandbox/inbox"
-NEAR_IT = ("/", "/inbox", "/_sandbox")  # where people look for it; a slash at the end makes no difference
+SHORTCUTS = ("/", "/inbox", "/_sandbox")  # where people look for it
 FILES = Path(__file__).with_name("page")
 
-# Libraries name each other in short; the page says where they are.
+# The libraries import each other by bare names, which this import map resolves.
 _IMPORTS = json.dumps(
     {
         "imports": {
@@ -50,7 +49,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
-# Some systems know other types for these, with which a browser does not run them.
+# Some systems map these to other types, with which browsers do not run them.
 mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("text/javascript", ".mjs")
 
@@ -59,7 +58,7 @@ def routes(world: World) -> list[BaseRoute]:
     """The page at /_sandbox/inbox, its files below /_sandbox/page/, and frames at /_sandbox/picture."""
     return [
         Route(PATH, _show_page),
-        *(Route(path, _lead_to_page, methods=["GET"]) for path in NEAR_IT),
+        *(Route(path, _redirect_to_page, methods=["GET"]) for path in SHORTCUTS),
         Route("/_sandbox/picture", _frame(world)),
         Mount("/_sandbox/page", _Files(directory=FILES)),
     ]
@@ -82,8 +81,8 @@ async def _show_page(_: Request) -> Response:
     return HTMLResponse(text, headers=_HEADERS | {"content-security-policy": policy})
 
 
-async def _lead_to_page(request: Request) -> Response:
-    """A browser is led to the page; to a program there is nothing here."""
+async def _redirect_to_page(request: Request) -> Response:
+    """Redirect browsers to the page; programs get a 404."""
     if "text/html" not in request.headers.get("accept", ""):
         raise HTTPException(404)
     return RedirectResponse(PATH, 307, _HEADERS)
@@ -93,18 +92,18 @@ def _frame(world: World) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         account = chosen_account(world, request)
         message = account.messages.get(request.query_params.get("message", ""))
-        shown = picture(message, request.url.netloc) if message else None
-        if shown is None or shown["host"] is None:
+        remote = picture(message, request.url.netloc) if message else None
+        if remote is None or remote["host"] is None:
             return HTMLResponse("There is no such picture.", 404)
-        source = f"{urlsplit(shown['url']).scheme}://{shown['host']}"
+        source = f"{urlsplit(remote['url']).scheme}://{remote['host']}"
         policy = (
             f"default-src 'none'; img-src {source}; style-src {_hash(_FRAME_STYLE)}; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
         )
-        alternative = f"The picture could not be loaded from {shown['host']}."
+        alternative = f"The picture could not be loaded from {remote['host']}."
         content = (
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Picture</title><style>{_FRAME_STYLE}</style>'
-            f'<img src="{html.escape(shown["url"])}" alt="{html.escape(alternative)}">'
+            f'<img src="{html.escape(remote["url"])}" alt="{html.escape(alternative)}">'
         )
         return HTMLResponse(content, headers=_HEADERS | {"content-security-policy": policy})
 
@@ -112,5 +111,5 @@ def _frame(world: World) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _hash(text: str) -> str:
-    """How a Content-Security-Policy names a script or style that stands in the page itself."""
+    """The name of an inline script or style in a Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

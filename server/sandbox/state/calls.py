@@ -1,4 +1,4 @@
-"""The record of the requests the sandbox received and of what it answered; credentials are never kept."""
+"""The record of requests and answers. Credentials are never kept."""
 
 import base64
 import binascii
@@ -12,9 +12,9 @@ MAX_BYTES = 64 * 1024 * 1024  # of all recorded bodies and answers together
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One request to the API and the sandbox's own answer, before any fault spoiled it on the way.
+    """A request to the API and the sandbox's answer, as it was before a fault altered it.
 
-    `status` is None when a fault kept the request from being handled at all.
+    `status` is None if a fault kept the request from being handled.
     """
 
     at: int  # Unix seconds, by the sandbox's clock
@@ -43,13 +43,13 @@ class RecordedCall:
 
 
 class CallLog:
-    """The newest calls; the oldest go first when there are too many, or their bodies grow too large."""
+    """The newest calls, bounded in number and in bytes; the oldest are dropped first."""
 
     def __init__(self, newest: int) -> None:
         self.newest = newest
         self.calls: deque[RecordedCall] = deque()
         self.size = 0
-        self.first = 1  # the number of the oldest that is kept; they are counted as they come
+        self.first = 1  # the number of the oldest kept call; calls are numbered as they arrive
 
     def add(self, call: RecordedCall) -> None:
         """Record a call."""
@@ -67,8 +67,8 @@ class CallLog:
 
     def find(self, number: int) -> RecordedCall | None:
         """The call with a number, if it is still kept."""
-        place = number - self.first
-        return self.calls[place] if 0 <= place < len(self.calls) else None
+        index = number - self.first
+        return self.calls[index] if 0 <= index < len(self.calls) else None
 
 
 def _size(call: RecordedCall) -> int:
@@ -76,7 +76,7 @@ def _size(call: RecordedCall) -> int:
 
 
 def readable(body: bytes) -> Any:
-    """A body as JSON, as text when it is not JSON, None when there is none."""
+    """A body as JSON, or as text if it is not JSON; None if it is empty."""
     if not body:
         return None
     try:
@@ -86,7 +86,7 @@ def readable(body: bytes) -> Any:
 
 
 def parse_json(body: bytes) -> Any:
-    """A body as JSON. Raises ValueError, also for what Python would let pass: NaN and halves of surrogates."""
+    """A body as JSON. Raises ValueError, also for NaN and lone surrogates, which Python accepts."""
     try:
         parsed = json.loads(body, parse_constant=_refuse_constant)
         if b"\\u" in body:
@@ -101,7 +101,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def credentials(authorization: str | None) -> tuple[str, str] | None:
-    """The username and key of a Basic Authorization header, or None when it is not one."""
+    """The username and key of a Basic Authorization header; None if it is not one."""
     scheme, _, encoded = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         return None

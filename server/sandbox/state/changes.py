@@ -1,24 +1,24 @@
-"""That something has changed: whoever waits for it is woken."""
+"""Notification of changes, for the event stream of the page."""
 
 import anyio
 
 
 class Changes:
-    """Counts the changes of a sandbox, and wakes those who wait for the next one."""
+    """Counts the changes of a sandbox and wakes the tasks that wait for the next one."""
 
     def __init__(self) -> None:
         self.count = 0
         self._waiting: set[anyio.Event] = set()
 
     def note(self) -> None:
-        """Something has, or may have, changed."""
+        """Record that something has, or may have, changed."""
         self.count += 1
         for event in self._waiting:
             event.set()
         self._waiting.clear()
 
     async def after(self, count: int, seconds: float) -> None:
-        """Wait until there have been more than `count` changes, or so many seconds have passed."""
+        """Wait until there are more than `count` changes, for at most so many seconds."""
         if self.count > count:
             return
         event = anyio.Event()

@@ -1,4 +1,4 @@
-"""The things an account holds; every time is in Unix seconds (UTC), every amount a Decimal."""
+"""What an account holds. Times are in Unix seconds (UTC), amounts are Decimals."""
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Hashable
@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class Message:
-    """A text or picture message that was accepted, or a text that came in."""
+    """An accepted text or picture message, or an inbound text."""
 
     message_id: str
     kind: Literal["sms", "mms"]
@@ -23,7 +23,7 @@ class Message:
     sender: str
     body: str
     country: str
-    date: int  # accepted, or received
+    date: int  # when it was accepted or received
     send_at: int
     parts: int
     price: Decimal
@@ -43,7 +43,7 @@ class Message:
 
 @dataclass(slots=True)
 class Contact:
-    """One entry of a contact list; `fields` has every contact field, None when it was never given."""
+    """An entry of a contact list; `fields` has every contact field, None for those never set."""
 
     contact_id: int
     fields: dict[str, str | None]
@@ -51,9 +51,9 @@ class Contact:
     date_updated: int
 
     def country(self, home: str) -> str:
-        """The country as whose numbers those of this contact are read."""
-        named = (self.fields["address_country"] or "").upper()
-        return named if is_country(named) else home
+        """The country whose numbering plan applies to the numbers of this contact; `home` if it has none."""
+        country = (self.fields["address_country"] or "").upper()
+        return country if is_country(country) else home
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class ContactList:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a campaign is to say, to whom and when."""
+    """What a campaign says, to whom and when."""
 
     name: str
     body: str
@@ -84,13 +84,13 @@ class Plan:
 
 @dataclass(slots=True)
 class Campaign:
-    """A plan and what came of it; the list is read at the moment of sending."""
+    """A plan and how far it has got. The list is read when the campaign is sent."""
 
     campaign_id: int
     plan: Plan
     date_added: int
     total: int  # recipients
-    left_out: Counter[str] = field(default_factory=Counter)  # contacts it does not reach, by the reason
+    left_out: Counter[str] = field(default_factory=Counter)  # skipped contacts by reason
     sent_at: int | None = None
     cancelled: bool = False
     failed: bool = False
@@ -98,7 +98,7 @@ class Campaign:
 
 @dataclass(slots=True)
 class Import:
-    """One import of a file into a list, and how it ended."""
+    """The import of a file into a list, and its result."""
 
     import_id: str
     list_id: int
@@ -107,13 +107,13 @@ class Import:
     error: str | None = None
     added: int = 0
     refused: int = 0  # rows
-    reasons: list[str] = field(default_factory=list)  # why, of the first ones
+    reasons: list[str] = field(default_factory=list)  # for the first few of them
     read_as: str | None = None
 
 
 @dataclass(slots=True)
 class Letter:
-    """One letter on its way to one address."""
+    """A letter to one address."""
 
     message_id: str
     address: dict[str, str]
@@ -128,7 +128,7 @@ class Letter:
 
 @dataclass(slots=True)
 class Rule:
-    """What to do with inbound messages that match."""
+    """What happens to inbound messages that match."""
 
     rule_id: int
     dedicated_number: str
@@ -144,7 +144,7 @@ class Rule:
 
 @dataclass(slots=True)
 class RuleRun:
-    """One rule that ran on one inbound message."""
+    """One run of a rule on an inbound message."""
 
     rule_id: int
     action: str
@@ -154,7 +154,7 @@ class RuleRun:
 
 @dataclass(slots=True)
 class InboundCopy:
-    """The copy of an inbound message that a POLL rule put into the inbound list."""
+    """A copy of an inbound message that a POLL rule put into the inbound list."""
 
     message: Message
     original: Message | None
@@ -166,7 +166,7 @@ Standing = Literal["good", "no credit", "not activated", "banned"]
 
 @dataclass(slots=True)
 class Account:
-    """A customer of ClickSend: the owner of everything else."""
+    """A customer of ClickSend, who owns everything else."""
 
     username: str
     api_key: str
@@ -188,10 +188,10 @@ class Account:
     )
     imports: deque[Import] = field(default_factory=lambda: deque(maxlen=1_000))
     rule_runs: deque[RuleRun] = field(default_factory=lambda: deque(maxlen=1_000))
-    balances: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=10_000))  # since which moment
+    balances: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=10_000))  # (since, balance)
 
     def note_balance(self, now: int) -> None:
-        """Remember the balance and since when it holds, if it has changed."""
+        """Record the balance if it has changed."""
         if not self.balances or self.balances[-1][1] != self.balance:
             self.balances.append((now, self.balance))
 
@@ -200,7 +200,7 @@ class Account:
 
     @property
     def own_lists(self) -> list[ContactList]:
-        """The lists that the customer has made: all but the opt-out list, which every account has."""
+        """The lists the customer has made: all but the opt-out list, which every account has."""
         return [contact_list for contact_list in self.lists.values() if contact_list is not self.opt_out_list]
 
     @property
@@ -210,12 +210,12 @@ class Account:
 
     @property
     def shown_api_key(self) -> str:
-        """The key that GET /v3/account shows in clear: stable for an account, plainly not a real one."""
+        """The key that GET /v3/account shows in clear text: stable for an account, obviously not a real one."""
         return f"00000000-0000-4000-8000-{self.user_id:012d}"
 
 
 def keep(store: OrderedDict[Key, Value], key: Key, value: Value, newest: int) -> None:
-    """Put a value into a store that holds only the newest ones."""
+    """Add a value to a store that keeps only the `newest` ones."""
     store[key] = value
     while len(store) > newest:
         store.popitem(last=False)

@@ -1,7 +1,7 @@
-"""Phone numbers: their country, their E.164 form, and what becomes of a message sent to them.
+"""Phone numbers: their country, their E.164 form, and the outcome of a message to them.
 
-A few endings provoke an outcome on purpose. They are six digits long, so that numbers counted up from a
-round one never meet them by accident:
+Some endings provoke an outcome. They have six digits, so that counting up from a round number does not reach one by
+accident:
 
     ...990404  refused, INVALID_RECIPIENT
     ...990403  refused, COUNTRY_NOT_ENABLED
@@ -9,7 +9,7 @@ round one never meet them by accident:
     ...990300  accepted, then a temporary failure: status code 300, error 16 (network error)
     ...990200  accepted and sent, but no receipt ever arrives
 
-ClickSend's own free test numbers are accepted, cost nothing and never produce a receipt.
+ClickSend's own test numbers are accepted, cost nothing and never produce a receipt.
 """
 
 import re
@@ -21,7 +21,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 UNKNOWN_COUNTRY = "ZZ"
-_REMEMBERED = 65_536  # numbers: to read one takes 50 microseconds, and a campaign has up to 20,000
+_CACHED_NUMBERS = 65_536  # parsing one takes 50 microseconds, and a campaign has up to 20,000
 
 TEST_NUMBERS = frozenset(
     {
@@ -38,11 +38,11 @@ TEST_NUMBERS = frozenset(
 
 _PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015\u2212]")
 _DIGITS = re.compile(r"\+?[0-9]{3,17}")
-_FRACTION = re.compile(r"[^.]*\.0+")  # 61400000001.0, as spreadsheets write numbers: its last 0 is no digit of a phone
+_FRACTION = re.compile(r"[^.]*\.0+")  # 61400000001.0, from a spreadsheet: the last 0 is not a digit of the phone number
 
 
 class Outcome(Enum):
-    """What the imitated network does with a number."""
+    """What the simulated network does with a message to a number."""
 
     DELIVERED = auto()
     FREE = auto()  # one of the public test numbers
@@ -63,20 +63,20 @@ _ENDINGS = {
 
 
 def outcome_of(number: str) -> Outcome:
-    """What will become of a message to this E.164 number."""
+    """The outcome of a message to an E.164 number."""
     if number in TEST_NUMBERS:
         return Outcome.FREE
     return _ENDINGS.get(number[-6:], Outcome.DELIVERED)
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED_NUMBERS)
 def country_of(number: str) -> str:
-    """The two-letter country of an E.164 number, "ZZ" when it belongs to none."""
+    """The two-letter country of an E.164 number; "ZZ" if it belongs to none."""
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
         return UNKNOWN_COUNTRY
-    # Where countries share a code, a number that nobody has belongs to the largest of them.
+    # Where countries share a calling code, an unassigned number counts for the largest of them.
     country = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
         parsed.country_code or 0
     )
@@ -84,30 +84,30 @@ def country_of(number: str) -> str:
 
 
 def is_country(code: str) -> bool:
-    """Whether this is a country with a numbering plan, in two capital letters."""
+    """Whether a code is a country with a numbering plan, in two capital letters."""
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED_NUMBERS)
 def normalise(number: str, home: str) -> str | None:
-    """The E.164 form of a number as people type it, by the numbering plans; None when it cannot be one.
+    """The E.164 form of a number as people type it; None if no numbering plan allows it.
 
-    A number without a country code is read as one of the country `home`. It is taken as the number of another country,
-    written without its +, only where it is too long or too short for one of `home`.
+    A number without a country code is national in `home`. Only if its length does not fit there is it read as an
+    international number without its +.
     """
     digits = _digits(number)
     if digits is None:
         return None
     if digits.startswith("+"):
         return _international(digits)
-    if digits.startswith("00") and (found := _international(f"+{digits[2:]}")):
-        return found
+    if digits.startswith("00") and (international := _international(f"+{digits[2:]}")):
+        return international
     national = _parsed(digits, home) if is_country(home) else None
     if national is not None:
-        # The 0 in front says that it is meant as a national one.
-        if phonenumbers.is_valid_number(national) or (digits.startswith("0") and _is_like_others(national)):
+        # A leading 0 marks a national number.
+        if phonenumbers.is_valid_number(national) or (digits.startswith("0") and _has_phone_length(national)):
             return _formatted(national)
-        if _is_like_others(national):
+        if _has_phone_length(national):
             return None
     abroad = _parsed(f"+{digits}")
     return _formatted(abroad) if abroad is not None and phonenumbers.is_valid_number(abroad) else None
@@ -133,11 +133,11 @@ def _international(number: str) -> str | None:
     parsed = _parsed(number)
     if parsed is None:
         return None
-    return _formatted(parsed) if phonenumbers.is_valid_number(parsed) or _is_like_others(parsed) else None
+    return _formatted(parsed) if phonenumbers.is_valid_number(parsed) or _has_phone_length(parsed) else None
 
 
-def _is_like_others(number: PhoneNumber) -> bool:
-    """Whether a number has the length of phones in its country, though perhaps nobody has it: as made-up ones are."""
+def _has_phone_length(number: PhoneNumber) -> bool:
+    """Whether a number is as long as phone numbers of its country, assigned or made up."""
     if _formatted(number).removeprefix(f"+{number.country_code}").startswith("0"):
         return False
     kinds = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE)
@@ -151,23 +151,23 @@ def _formatted(number: PhoneNumber) -> str:
 
 @lru_cache
 def shared_number(country: str) -> str:
-    """The number which messages to this country come from when the sender named none."""
+    """The number that messages to this country come from if no sender is given."""
     code = phonenumbers.country_code_for_region(country) or 1
-    if found := _international(f"+{code}400000999"):
-        return found
+    if number := _international(f"+{code}400000999"):
+        return number
     example = phonenumbers.example_number_for_type(country if is_country(country) else "US", PhoneNumberType.MOBILE)
     return _formatted(example) if example else "+12015550123"
 
 
-def choose_sender(wanted: str, country: str) -> tuple[str, bool] | None:
-    """The sender really used and whether it is a shared number; None for an impossible sender ID.
+def choose_sender(requested: str, country: str) -> tuple[str, bool] | None:
+    """The sender actually used, and whether it is a shared number; None for an invalid sender ID.
 
-    As recorded from the live service, a number of another country gives way to a local one in silence.
+    As recorded from the live service, a foreign number is silently replaced by a local one.
     """
-    if not wanted:
+    if not requested:
         return shared_number(country), True
-    if number := normalise(wanted, country):
+    if number := normalise(requested, country):
         return (number, False) if country_of(number) == country else (shared_number(country), True)
-    if len(wanted) > 11 or any(character.isspace() for character in wanted):
+    if len(requested) > 11 or any(character.isspace() for character in requested):
         return None
-    return wanted, False
+    return requested, False

@@ -1,4 +1,4 @@
-"""The whole state of a sandbox: its clock, its accounts, and what it was told to do wrong."""
+"""The whole state of a sandbox: clock, accounts, recorded calls, ordered faults."""
 
 import itertools
 import secrets
@@ -31,38 +31,38 @@ TEST_USERS: dict[str, Standing] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a sandbox remembers; the oldest goes first."""
+    """How much a sandbox keeps; the oldest is dropped first."""
 
-    messages: int = 50_000  # of each account, texts and pictures together
+    messages: int = 50_000  # per account, texts and pictures together
     calls: int = 10_000
     files: int = 1_000
-    others: int = 10_000  # campaigns, letters, rules and records of each plain resource, of each account
-    lists: int = 2_000  # of each account; more are refused, as the service does
-    contacts: int = 200_000  # of each account; more are refused
-    fetch_seconds: float = 10  # for a file that is imported, redirects included
+    others: int = 10_000  # campaigns, letters, rules and records of each plain resource, per account
+    lists: int = 2_000  # per account; more are refused, as by the service
+    contacts: int = 200_000  # per account; more are refused
+    fetch_seconds: float = 10  # for the file of an import, redirects included
 
 
 @dataclass(slots=True)
 class Window:
-    """The requests one address has made to a rate-limited endpoint in the current minute."""
+    """The requests of one address to a rate-limited endpoint in the current minute."""
 
-    started: int
+    started: int  # Unix seconds
     used: int = 0
 
 
 class World:
-    """Everything a sandbox knows. Handlers change it without awaiting, so each change is atomic."""
+    """The state that all requests share. Handlers change it without awaiting, so each change is atomic."""
 
     def __init__(self, username: str, api_key: str, limits: Limits, may_reach: MayReach | None) -> None:
         self.username = username
         self.api_key = api_key
         self.limits = limits
-        self.may_reach = may_reach  # which addresses imports and webhooks may go to; any where it is None
+        self.may_reach = may_reach  # which addresses imports and webhooks may reach; None allows any
         self.changes = Changes()
         self.reset()
 
     def reset(self) -> None:
-        """Return to the first day: the accounts it began with, the real time, no calls and no faults."""
+        """Restore the initial state: the first accounts, real time, no calls and no faults."""
         self.clock_offset = 0
         self.stopped_at: int | None = None
         self.rate_limit = True
@@ -77,16 +77,16 @@ class World:
             self.add_account(username, "", balance=Decimal(0), standing=standing)
 
     def now(self) -> int:
-        """Unix seconds by the sandbox's clock, which runs ahead or behind, or stands still."""
+        """Unix seconds by the sandbox's clock, which may be ahead, behind or stopped."""
         return int(time.time()) + self.clock_offset if self.stopped_at is None else self.stopped_at
 
     def set_clock(self, moment: int, *, stopped: bool) -> None:
-        """Move the clock to a moment, from where it runs on or stands still."""
+        """Set the clock to a moment, running or stopped."""
         self.clock_offset = moment - int(time.time())
         self.stopped_at = moment if stopped else None
 
     def next_id(self, kind: str) -> int:
-        """The next integer id of a kind of thing; ids grow by one across all accounts."""
+        """The next integer id of a kind of record; ids count up across all accounts."""
         return next(self.counters[kind])
 
     def add_account(
@@ -98,9 +98,9 @@ class World:
         country: str = "AU",
         standing: Standing = "good",
     ) -> Account:
-        """Open an account; it starts with one return address for letters, and an empty opt-out list."""
+        """Open an account, with one return address for letters and an empty opt-out list."""
         user_id = self.next_id("user")
-        # Its id comes before those of all other lists.
+        # Its id is below those of all other lists.
         opt_out_list = ContactList(user_id - 1000, OPT_OUT_LIST, new_email_id())
         account = Account(username, api_key, user_id, country, balance, opt_out_list, standing)
         address = _return_address(self.next_id("return address"), account)
@@ -125,10 +125,10 @@ def _return_address(address_id: int, account: Account) -> dict[str, Any]:
 
 
 def new_message_id() -> str:
-    """A message id as the service makes them: an upper-case UUID."""
+    """A message id in the form of the service: an upper-case UUID."""
     return str(uuid.uuid4()).upper()
 
 
 def new_email_id() -> str:
-    """What a contact list has in the address to which mail for it is sent."""
+    """The part of an email address that names a contact list."""
     return "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(16))
