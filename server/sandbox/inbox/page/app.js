@@ -1,4 +1,4 @@
-/** The page: its frame, where it is (in the address after #), and which view that is. */
+/** The page: its frame, its route (in the URL fragment), and the view for it. */
 
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -21,7 +21,7 @@ const VIEWS = {
   spending: { title: "Spending", view: SpendingView },
   controls: { title: "Controls", view: ControlsView },
 };
-const ON_A_PHONE = 4; // views that a phone's bar has room for; the others are behind "More"
+const ON_A_PHONE = 4; // views that fit the bar on a phone; the others are under "More"
 
 function App() {
   const [place, setPlace] = useState(readPlace());
@@ -46,7 +46,7 @@ function Frame({ place, connected, clock }) {
   const { view: Chosen, title } = VIEWS[name];
   useEffect(() => void (document.title = `${title} · sandbox`), [title]);
   useEffect(() => {
-    // The account may be gone after a reset; the sandbox then tells of the ordinary one.
+    // A reset may remove the account; the sandbox then answers for the ordinary one.
     if (overview && place.account && overview.account !== place.account) go("messages", "", "");
   }, [overview?.account]);
   const skip = (event) => {
@@ -107,7 +107,7 @@ const Brand = () => html`
   </div>
 `;
 
-/** The sandbox's clock, which goes on here between its events. */
+/** The sandbox's clock, which ticks here between its events. */
 function Clock({ clock, connected }) {
   const [, tick] = useState(0);
   useEffect(() => {
@@ -169,7 +169,7 @@ function Navigation({ current, counts, account }) {
   `;
 }
 
-/** Says to a screen reader what has happened. */
+/** Announces events to screen readers. */
 function Announcer() {
   const [text, setText] = useState("");
   useEffect(() => onAnnounce(setText), []);

@@ -40,7 +40,7 @@ const FAULTS = {
   redirect: "redirected",
 };
 
-/** How a call ended, in a few words. */
+/** The result of a call in a few words. */
 function outcome({ status, fault, counts }) {
   if (fault) return `${FAULTS[fault] ?? fault}${status === null ? ", without effect" : ""}`;
   if (counts && counts.accepted < counts.total) return `${counts.accepted} of ${counts.total} accepted`;

@@ -1,4 +1,4 @@
-/** What a person can do to the sandbox: move its clock, order faults, change the balance, start over. */
+/** The controls: move the clock, order faults, change the balance, start over. */
 
 import { useContext, useRef, useState } from "preact/hooks";
 import { AccountName, announce, order, useProblem } from "./live.js";
@@ -9,7 +9,7 @@ import { go } from "./route.js";
 export function ControlsView({ overview }) {
   const [problem, setProblem] = useProblem();
   if (!overview) return null;
-  /** Run an order, and say what came of it. */
+  /** Run a control, and announce its result. */
   const act = async (done, ...what) => {
     try {
       await order(...what);
@@ -95,7 +95,7 @@ const PATHS = {
   "/v3/account": "the account",
 };
 
-/** A fault that is still to come. */
+/** A fault that is not used up. */
 function inWords({ kind, status, seconds, when, method, path }) {
   const detail = { status: ` (${status ?? 500})`, delay: ` (${seconds} s)` }[kind] ?? "";
   const meets = [method, path].filter(Boolean).join(" ");
@@ -108,7 +108,7 @@ function Faults({ faults, act }) {
   const [kind, setKind] = useState("status");
   const title = useRef(null);
   const allOff = () => {
-    title.current.focus(); // the button goes away
+    title.current.focus(); // its button disappears
     act("No call fails any more.", "DELETE", "faults");
   };
   const add = (event) => {

@@ -1,9 +1,9 @@
-/** What the page asks of the sandbox, and how it hears that something has changed. */
+/** Requests to the sandbox, and its events. */
 
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 
-/** Goes up with each change in the sandbox; whoever uses it asks again. */
+/** A counter of changes in the sandbox; components that use it reload. */
 export const Change = createContext(0);
 
 /** The account that the page shows; empty for the ordinary one. */
@@ -12,7 +12,7 @@ export const AccountName = createContext("");
 /**
  * @param {string} path below /_sandbox/
  * @param {RequestInit} [options]
- * @returns {Promise<any>} the JSON of the answer; an Error with the sandbox's own words if it is refused
+ * @returns {Promise<any>} the JSON of the answer; rejects with the sandbox's message if it is refused
  */
 async function request(path, options) {
   const response = await fetch(`/_sandbox/${path}`, options);
@@ -31,13 +31,13 @@ export async function order(method, name, body) {
   try {
     return await request(name, { method, body: body && JSON.stringify(body) });
   } catch (error) {
-    // The browser has its own words for no answer at all.
+    // Browsers word a missing answer differently.
     throw error instanceof TypeError ? Object.assign(new Error("The sandbox did not answer."), { lost: true }) : error;
   }
 }
 
 /**
- * What went wrong with an order; where there was no answer, only until the sandbox is heard again.
+ * The error of a control. A missing answer is shown only until the sandbox is reachable again.
  * @returns {[string, (error?: Error & {lost?: boolean}) => void]}
  */
 export function useProblem() {
@@ -47,15 +47,15 @@ export function useProblem() {
   return [error?.message ?? "", setError];
 }
 
-/** @param {Record<string, string | number | undefined>} values those that are empty are left out */
+/** @param {Record<string, string | number | undefined>} values empty ones are omitted */
 function query(values) {
   const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== "" && value !== 0);
   return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
 }
 
 /**
- * The newest answer to a question about the account; asked again after each change, but never twice at once, so that a
- * busy agent does not make a slow page.
+ * The newest data of an endpoint, reloaded after each change. There is one request at a time, so that a busy agent does
+ * not slow the page down.
  * @param {string} name of an endpoint below /_sandbox/inbox/
  * @param {Record<string, string | number | undefined>} [values]
  * @returns {{data?: any, error?: string}} without data until the first answer
@@ -81,7 +81,7 @@ export function useAnswer(name, values = {}) {
         try {
           next = { data: await request(asked) };
         } catch (error) {
-          // Where there is no answer at all, what is there stays: the page says so elsewhere, and asks again.
+          // Without an answer the old data stays: the page reports the lost connection elsewhere, and retries.
           if (!(error instanceof TypeError)) next = { error: String(error.message) };
         }
         if (next && asked === state.path && !state.gone) setAnswer(next);
@@ -97,8 +97,7 @@ export function useAnswer(name, values = {}) {
 }
 
 /**
- * The sandbox's events. The stream is closed while nobody looks at the page: a browser has only six connections for all
- * its windows.
+ * The sandbox's events. The stream is closed while the page is hidden: browsers allow only six connections per host.
  * @returns {{change: number, connected: boolean, clock?: {now: number, stopped: boolean, heard: number}}}
  */
 export function useEvents() {
@@ -131,8 +130,8 @@ export function useEvents() {
 
 let listener = (/** @type {string} */ _) => {};
 
-/** Say something to those who do not see the page. */
+/** Announce a text to screen readers. */
 export const announce = (/** @type {string} */ text) => listener(text);
 
-/** @param {(text: string) => void} speak is given what is announced */
+/** @param {(text: string) => void} speak receives each announced text */
 export const onAnnounce = (speak) => void (listener = speak);

@@ -1,4 +1,4 @@
-/** Conversations by phone number, each as its phone shows it, and replies from there. */
+/** Conversations by phone number, as the phone would show them, and replies from it. */
 
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { AccountName, announce, order, useAnswer, useProblem } from "./live.js";
@@ -23,9 +23,9 @@ import {
 } from "./parts.js";
 import { go, link } from "./route.js";
 
-const PEOPLE = 40; // conversations on a page
-const STEP = 50; // messages that are shown at first, and added by "Earlier"
-const MOST = 200; // messages that are in the page at once
+const PEOPLE = 40; // conversations per page
+const STEP = 50; // messages shown at first, and added by "Earlier"
+const MOST = 200; // messages in the page at once
 
 /** @param {{item: string}} props the open phone number */
 export function MessagesView({ item }) {
@@ -51,7 +51,7 @@ function People({ open, write }) {
   const answer = useAnswer("conversations", { q: place.q, skip: place.skip, limit: PEOPLE });
   const heading = useFocusOnOpening();
   const list = useRef(null);
-  // The arrows move through the list, besides Tab.
+  // The arrow keys move through the list, as Tab does.
   const onKey = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const links = [...list.current.querySelectorAll("ul a")];
@@ -80,7 +80,7 @@ function People({ open, write }) {
   `;
 }
 
-/** Initials, or the last digits of a number, on a colour that always is the same. */
+/** Initials, or the last digits of a number, on a colour that stays the same. */
 function Avatar({ name, number }) {
   const initials = name
     ? name
@@ -115,7 +115,7 @@ function Person({ row, open }) {
   `;
 }
 
-/** One phone. The newest messages are shown, and kept up to date, unless the person has gone back to earlier ones. */
+/** One phone. It shows the newest messages and follows new ones, unless the person has scrolled back. */
 function Thread({ number }) {
   const [{ skip, limit }, setWindow] = useState({ skip: 0, limit: STEP });
   const { data, error } = useAnswer("conversation", { number, skip, limit });
@@ -128,7 +128,7 @@ function Thread({ number }) {
     const more = known < 0 ? 0 : data.total - known;
     heard.current.total = data.total;
     if (more <= 0) return;
-    // Who looks at earlier messages goes on seeing the same ones.
+    // A person who reads earlier messages keeps seeing the same ones.
     if (skip > 0) setWindow({ skip: skip + more, limit });
     announce(more > 1 || skip > 0 ? plural(more, "new message") : `New message: ${data.rows.at(-1).body}`);
   }, [data?.total]);
@@ -164,11 +164,11 @@ function Thread({ number }) {
   `;
 }
 
-/** Keeps a log at its end while it is there, and at the same message when earlier ones are put before it. */
+/** Keeps a log scrolled to its end if it is there, and at the same message when earlier ones are inserted. */
 function useScrolling(data) {
   const log = useRef(null);
   const before = useRef({ height: 0, first: undefined, atEnd: true });
-  // Rendering has happened when this runs; what was before it is known from the last time.
+  // This runs after rendering; the state before it was stored by the previous run.
   useLayoutEffect(() => {
     const element = log.current;
     if (!element || !data) return;
@@ -183,12 +183,12 @@ function useScrolling(data) {
     if (!element) return undefined;
     let top = element.scrollTop;
     const scrolled = () => {
-      // Only who scrolls back leaves the end; it may also move away by itself, when a picture comes.
+      // Only scrolling back leaves the end: it also moves away when a picture loads.
       if (element.scrollTop + element.clientHeight >= element.scrollHeight - 40) before.current.atEnd = true;
       else if (element.scrollTop < top) before.current.atEnd = false;
       top = element.scrollTop;
     };
-    // A picture that has come, or another size of the window, must not push the end out of sight.
+    // A loaded picture or a resized window must not push the end out of sight.
     const stay = () => {
       if (before.current.atEnd) element.scrollTop = element.scrollHeight;
     };
@@ -258,12 +258,12 @@ function Bubble({ row }) {
   `;
 }
 
-/** A picture: one of the sandbox's own at once, one from elsewhere only when the person asks for it. */
+/** A picture: the sandbox's own at once, a remote one only when the person requests it. */
 function Picture({ id, picture }) {
   const account = useContext(AccountName);
   const [asked, setAsked] = useState(false);
   const frame = useRef(null);
-  useEffect(() => frame.current?.focus(), [asked]); // the button that had it is gone
+  useEffect(() => frame.current?.focus(), [asked]); // its button has disappeared
   const { url, host, path } = picture;
   if (path) return html`<img class="picture" src=${path} alt="Picture of the message" />`;
   if (!host) return html`<p class="picture none">The picture's address cannot be shown: <bdi>${url}</bdi></p>`;
@@ -287,13 +287,13 @@ function Reply({ number, answersTo }) {
   const account = useContext(AccountName);
   const [problem, setProblem] = useProblem();
   const field = useRef(null);
-  // A phone can only answer numbers; what goes to a name would go nowhere.
+  // A phone can reply to numbers only, not to a sender name.
   const to = answersTo?.startsWith("+") ? answersTo : undefined;
   const send = async (event) => {
     event.preventDefault();
     const body = field.current.value;
     if (!body.trim()) return;
-    field.current.value = ""; // at once, for what is typed meanwhile is the next message
+    field.current.value = ""; // at once: anything typed from now on is the next message
     try {
       await order("POST", "inbound", { from: number, body, to, username: account || undefined });
       setProblem(undefined);
@@ -319,7 +319,7 @@ function Reply({ number, answersTo }) {
   `;
 }
 
-/** A message from a phone that nobody has written to. */
+/** A message from a phone without a conversation. */
 function NewMessage({ close }) {
   const account = useContext(AccountName);
   const [problem, setProblem] = useProblem();

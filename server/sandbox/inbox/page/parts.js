@@ -1,4 +1,4 @@
-/** The small parts that all views are made of. Text is always given to Preact as text, never as markup. */
+/** Small components that all views share. Text is always passed to Preact as text, never as markup. */
 
 import { createContext, h } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
@@ -9,7 +9,7 @@ export const html = htm.bind(h);
 /** The prefix of amounts, such as $. */
 export const Currency = createContext("");
 
-/** The sandbox's clock in Unix seconds, by which "today" is told. */
+/** The sandbox's clock in Unix seconds, which decides what "today" is. */
 export const Now = createContext(0);
 
 const ICONS = {
@@ -47,7 +47,7 @@ export function dayOf(at, now) {
   return (day.getFullYear() === today.getFullYear() ? DAY : YEAR).format(day);
 }
 
-/** A moment: the time of day alone if it is today. @param {{at: number, long?: boolean}} props */
+/** A moment: only the time of day if it is today. @param {{at: number, long?: boolean}} props */
 export function Time({ at, long }) {
   const now = useContext(Now);
   const date = new Date(at * 1000);
@@ -57,7 +57,7 @@ export function Time({ at, long }) {
 }
 
 /**
- * An amount, with four places where two would hide something.
+ * An amount, with four decimal places where two would round it.
  * @param {string | number} amount
  * @param {string} prefix
  */
@@ -84,13 +84,13 @@ const TONES = {
   Received: "plain",
 };
 
-/** What became of something; the colour says no more than the word. @param {{status: string, detail?: string}} props */
+/** A status; its colour says no more than its word. @param {{status: string, detail?: string}} props */
 export const Status = ({ status, detail }) => html`
   <span class="status ${TONES[status] ?? "going"}" title=${detail}>${status.replace("Queued:", "")}</span>
 `;
 
 /**
- * A search that waits until the person has stopped typing.
+ * A search field that waits until the person stops typing.
  * @param {{label: string, onSearch: (q: string) => void}} props
  */
 export function Search({ label, onSearch }) {
@@ -104,7 +104,7 @@ export function Search({ label, onSearch }) {
   return html`<input class="search" type="search" aria-label=${label} placeholder=${label} onInput=${type} />`;
 }
 
-/** The words that are looked for, and how many rows come before those that are shown. */
+/** The search text, and the number of rows before those shown. */
 export function usePlace() {
   const [place, setPlace] = useState({ q: "", skip: 0 });
   return { ...place, search: (q) => setPlace({ q, skip: 0 }), go: (skip) => setPlace({ q: place.q, skip }) };
@@ -115,7 +115,7 @@ export function Pager({ answer, limit, go, what }) {
   const { total, skip, rows } = answer;
   if (total <= limit) return null;
   const there = (place) => place >= 0 && place < total;
-  // Not disabled where there is nothing further: a button that is loses the focus.
+  // Not disabled at the ends: a disabled button loses the focus.
   const button = (words, to) => html`
     <button type="button" aria-disabled=${!there(to)} onClick=${() => there(to) && go(to)}>${words}</button>
   `;
@@ -128,7 +128,7 @@ export function Pager({ answer, limit, go, what }) {
   `;
 }
 
-/** What a rule for inbound messages does. */
+/** The actions of rules for inbound messages. */
 export const RULE_ACTIONS = {
   AUTO_REPLY: "Replies",
   EMAIL_USER: "Sends an email to a user",
@@ -151,7 +151,7 @@ export const Run = ({ run }) => html`
   <span><bdi>${run.rule}</bdi>: ${RULE_ACTIONS[run.action] ?? run.action}, ${run.outcome}</span>
 `;
 
-/** What is said where there is nothing. @param {{icon: keyof typeof ICONS, title: string, children?: any}} props */
+/** A placeholder for an empty list. @param {{icon: keyof typeof ICONS, title: string, children?: any}} props */
 export const Empty = ({ icon, title, children }) => html`
   <div class="empty">
     <${Icon} name=${icon} />
@@ -160,7 +160,7 @@ export const Empty = ({ icon, title, children }) => html`
   </div>
 `;
 
-/** A view's frame; the heading takes the focus when the view is opened. */
+/** The frame of a view; its heading takes the focus when the view is opened. */
 export function View({ title, tools, children, name }) {
   const heading = useFocusOnOpening();
   return html`
@@ -176,7 +176,7 @@ export function View({ title, tools, children, name }) {
 
 let opened = false;
 
-/** Give the focus to what is new, but not when the page has just been loaded. */
+/** Focus a newly opened element, but not right after the page has loaded. */
 export function useFocusOnOpening() {
   const element = useRef(null);
   useEffect(() => {
@@ -198,7 +198,7 @@ export function Listing({ answer, place, limit, what, empty, row, list = "cards"
   `;
 }
 
-/** Names and values; those without a value are left out. @param {{facts: [string, any][]}} props */
+/** Names and values; those without a value are omitted. @param {{facts: [string, any][]}} props */
 export const Facts = ({ facts }) => html`
   <dl class="facts">
     ${facts
@@ -208,7 +208,7 @@ export const Facts = ({ facts }) => html`
 `;
 
 /**
- * A dialog that keeps the keyboard inside while it is open.
+ * A modal dialog, which keeps the keyboard focus inside.
  * @param {{title: string, close: () => void, children: any}} props
  */
 export function Dialog({ title, close, children }) {

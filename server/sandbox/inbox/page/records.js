@@ -1,4 +1,4 @@
-/** What an account keeps besides its messages: letters, campaigns, contact lists, rules. */
+/** The records of an account besides messages: letters, campaigns, contact lists, rules. */
 
 import { useAnswer } from "./live.js";
 import {

@@ -1,4 +1,4 @@
-/** Where the page is: #/view/item?account=name. */
+/** The route of the page: #/view/item?account=name. */
 
 /** @returns {{view: string, item: string, account: string}} */
 export function readPlace() {
@@ -22,8 +22,8 @@ function decoded(text) {
 
 /**
  * @param {string} view
- * @param {string | number} [item] what is open in it
- * @param {string} [account] the one that is shown now, unless given
+ * @param {string | number} [item] the open item in it
+ * @param {string} [account] by default the one shown now
  */
 export function link(view, item = "", account = readPlace().account) {
   const place = item ? `${view}/${encodeURIComponent(item)}` : view;

@@ -1,12 +1,12 @@
-/** The balance and what was spent, over time, as a chart and as a table. */
+/** Balance and spending over time, as a chart and as a table. */
 
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { useAnswer } from "./live.js";
 import { clockTime, Currency, dayOf, html, money, Money, Now, View } from "./parts.js";
 
 const KINDS = { sms: "SMS", mms: "MMS", letter: "Letters" };
-const [BALANCE, GAP, BARS] = [120, 30, 140]; // the heights of the two plots and between them
-const LEFT = 64; // where the plots begin
+const [BALANCE, GAP, BARS] = [120, 30, 140]; // heights of the two plots and of the space between them
+const LEFT = 64; // x of the plots
 
 export function SpendingView({ overview }) {
   const { data, error } = useAnswer("spending");
@@ -44,20 +44,20 @@ const LENGTHS = [
   [1, "second"],
 ];
 
-/** A length of time in words: 1800 is "30 minutes". @param {number} seconds */
+/** A duration in words: 1800 is "30 minutes". @param {number} seconds */
 function inWords(seconds) {
   const [unit, name] = LENGTHS.find(([length]) => seconds % length === 0);
   const count = seconds / unit;
   return count === 1 ? name : `${count} ${name}s`;
 }
 
-/** A round number that is not smaller, for the end of an axis. @param {number} amount */
+/** An amount rounded up, for the end of an axis. @param {number} amount */
 function roundUp(amount) {
   const power = 10 ** Math.floor(Math.log10(amount || 1));
   return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((round) => round >= amount);
 }
 
-/** The width that an element has for its content, as it changes. */
+/** The content width of an element, as it changes. */
 function useWidth() {
   const element = useRef(null);
   const [width, setWidth] = useState(0);
@@ -69,7 +69,7 @@ function useWidth() {
   return [element, width];
 }
 
-/** Round numbers around some amounts, for both ends of an axis: beside nothing a balance would hardly move. */
+/** Round numbers around some amounts, for both ends of an axis: from zero, a balance would look almost flat. */
 function range(amounts) {
   const [least, most] = [Math.min(...amounts), Math.max(...amounts)];
   const unit = 10 ** Math.floor(Math.log10(most - least || most || 1));
@@ -91,7 +91,7 @@ function Chart({ rows, step }) {
     .join("");
   const bottom = BALANCE + GAP + BARS;
   const label = (row) => (step >= 86400 ? dayOf(row.from, now) : clockTime(row.from));
-  // The outer ones stay inside.
+  // The outermost labels stay inside.
   const anchor = (place) => (place === 0 ? "start" : place === rows.length - 1 ? "end" : "middle");
   const labelled = [...new Set([0, Math.floor((rows.length - 1) / 2), rows.length - 1])];
   const summary =
