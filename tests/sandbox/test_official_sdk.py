@@ -9,7 +9,7 @@ import pytest
 from clicksend.exceptions import ApiException, ForbiddenException, NotFoundException, UnauthorizedException
 from support.sandbox_client import ANA, HOUR, Sandbox, Web, until
 
-# Fields of real answers which the SDK's models do not know.
+# Fields of real answers that the SDK's models lack.
 UNKNOWN_TO_THE_SDK = {"data._currency", "data.ai_enabled"}
 
 
@@ -44,11 +44,11 @@ def contacts(client: clicksend.ApiClient) -> clicksend.ContactsApi:
 def keys(value: Any, path: str = "") -> set[str]:
     """The paths of everything in a JSON value that is not null."""
     if isinstance(value, dict):
-        found = set()
+        paths = set()
         for name, inner in value.items():
             if inner is not None:
-                found |= {f"{path}.{name}".lstrip(".")} | keys(inner, f"{path}.{name}")
-        return {key.lstrip(".") for key in found}
+                paths |= {f"{path}.{name}".lstrip(".")} | keys(inner, f"{path}.{name}")
+        return {key.lstrip(".") for key in paths}
     if isinstance(value, list):
         return {key for inner in value for key in keys(inner, path)}
     return set()
@@ -59,7 +59,7 @@ def checked(response: Any) -> dict[str, Any]:
     raw = json.loads(response.raw_data)
     assert response.status_code == raw["http_code"] == response.data.http_code == 200
     lost = keys(raw) - keys(response.data.to_dict())
-    assert not {key for key in lost if not any(key.startswith(known) for known in UNKNOWN_TO_THE_SDK)}
+    assert not {key for key in lost if not any(key.startswith(path) for path in UNKNOWN_TO_THE_SDK)}
     data: dict[str, Any] = raw["data"]
     return data
 
@@ -156,9 +156,9 @@ def test_the_history_of_a_failure(sms: clicksend.SmsApi, sandbox: Sandbox) -> No
 def test_receipts(sms: clicksend.SmsApi, sandbox: Sandbox) -> None:
     sent = send(sms)
     sandbox.advance(4)
-    one = checked(sms.view_specific_sms_receipt_with_http_info(sent["message_id"]))
-    assert one["status_code"] == 201
-    assert checked(sms.view_sms_receipts_with_http_info())["data"] == [one]
+    receipt = checked(sms.view_specific_sms_receipt_with_http_info(sent["message_id"]))
+    assert receipt["status_code"] == 201
+    assert checked(sms.view_sms_receipts_with_http_info())["data"] == [receipt]
     assert sms.mark_sms_receipt_as_read().http_code == 200
     assert checked(sms.view_sms_receipts_with_http_info())["data"] == []
 

@@ -1,4 +1,4 @@
-"""Who may ask, how often, and that nobody sees what belongs to somebody else."""
+"""Authentication, the rate limit, and the separation of accounts."""
 
 import base64
 
@@ -38,9 +38,9 @@ def test_what_does_not_exist_is_not_found(sandbox: Sandbox, method: str, path: s
 
 
 def test_the_account_may_be_asked_20_times_a_minute(sandbox: Sandbox) -> None:
-    for left in range(19, -1, -1):
-        headers = sandbox.http.get("/v3/account", auth=("sandbox", "wrong" if left % 2 else "sandbox")).headers
-        assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("20", str(left))
+    for remaining in range(19, -1, -1):
+        headers = sandbox.http.get("/v3/account", auth=("sandbox", "wrong" if remaining % 2 else "sandbox")).headers
+        assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("20", str(remaining))
     sandbox.advance(21)
     response = sandbox.http.get("/v3/account")
     assert (response.status_code, response.json()["response_code"]) == (429, "HTTP_TOO_MANY_REQUESTS")

@@ -1,4 +1,4 @@
-"""Campaigns: only the scheduled ones can be changed or cancelled, and 20,000 recipients are the most."""
+"""Campaigns: only scheduled ones can be changed or cancelled, and 20,000 recipients is the limit."""
 
 from decimal import Decimal
 from typing import Any
@@ -23,8 +23,8 @@ def scheduled(sandbox: Sandbox, **rest: Any) -> dict[str, Any]:
 
 
 def status(sandbox: Sandbox, campaign: dict[str, Any]) -> str:
-    found: str = sandbox.get(f"/v3/sms-campaigns/{campaign['sms_campaign_id']}")["status"]
-    return found
+    status: str = sandbox.get(f"/v3/sms-campaigns/{campaign['sms_campaign_id']}")["status"]
+    return status
 
 
 def fill(sandbox: Sandbox, web: Web, list_id: int, numbers: range) -> None:

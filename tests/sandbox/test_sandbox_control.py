@@ -1,4 +1,4 @@
-"""The control endpoints: state, recorded calls, the clock, settings, faults, reset; and what is forgotten."""
+"""The controls: state, recorded calls, the clock, settings, faults and reset; and the bounds of what is kept."""
 
 import json
 import socket
@@ -99,7 +99,7 @@ def when(request: pytest.FixtureRequest) -> str:
 
 
 def effect(when: str) -> int:
-    """How many lists there are after one request met a fault."""
+    """The number of lists after one request with a fault."""
     return 1 if when == "after" else 0
 
 
@@ -182,7 +182,7 @@ def test_a_delay_ends(sandbox: Sandbox, when: str) -> None:
     assert make_list(sandbox).json()["data"]["list_id"] == 1001
 
 
-def test_a_fault_meets_only_what_it_is_meant_for_and_as_often(sandbox: Sandbox) -> None:
+def test_a_fault_affects_matching_requests_as_often_as_ordered(sandbox: Sandbox) -> None:
     sandbox.fault("status", method="POST", path="/v3/lists", times=2)
     assert sandbox.control("GET", "faults")["faults"][0]["times"] == 2
     assert lists_made(sandbox) == 0
@@ -194,7 +194,7 @@ def test_a_fault_meets_only_what_it_is_meant_for_and_as_often(sandbox: Sandbox) 
 
 
 def raw_answer(sandbox: Sandbox, request: bytes) -> bytes:
-    """Everything a connection gives back until it is closed."""
+    """Everything that a connection returns until it is closed."""
     host, _, port = sandbox.url.removeprefix("http://").partition(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=MAX_WAIT) as connection:
@@ -225,11 +225,11 @@ def test_a_client_that_hangs_up_while_sending_does_no_harm(sandbox: Sandbox) -> 
     assert lists_made(sandbox) == 0
 
 
-# What is forgotten, on an application without a socket
+# Bounds, on an application without a socket
 
 
 def in_process(limits: Limits, *, posts: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The state of a sandbox with these limits after some requests, and the calls it remembers."""
+    """The state of a sandbox with these limits after some requests, and the calls it keeps."""
 
     async def run() -> dict[str, Any]:
         app = build_app("tester", "key", limits=limits)

@@ -1,4 +1,4 @@
-"""What the sandbox fetches: within bounds, and for strangers nothing that only this machine can reach."""
+"""Fetching: bounded, and for strangers from public addresses only."""
 
 import gzip
 import socket
@@ -35,7 +35,7 @@ def sandbox_that(may_reach: MayReach | None, **limits: Any) -> Iterator[Sandbox]
 
 @contextmanager
 def answering(answer: bytes, host: str = "127.0.0.1", more: bytes = b"") -> Iterator[tuple[str, list[str]]]:
-    """A server that gives one answer, then repeats `more` until nobody listens: its address, and who was asked."""
+    """A server that sends one answer, then repeats `more` until the client leaves; its address and the requests."""
     requests: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,8 +77,8 @@ def ended(sandbox: Sandbox, url: str) -> dict[str, Any]:
     list_id = sandbox.new_list()
     sandbox.post(f"/v3/lists/{list_id}/import", {"file_url": url, "field_order": ["phone"]})
     until(lambda: sandbox.get(f"/v3/lists/{list_id}")["_import_in_progress"] == 0)
-    told: dict[str, Any] = sandbox.get(f"/v3/lists/{list_id}")["_last_import"]
-    return told
+    result: dict[str, Any] = sandbox.get(f"/v3/lists/{list_id}")["_last_import"]
+    return result
 
 
 def not_the_other(address: Any) -> bool:
@@ -90,12 +90,12 @@ def not_the_other(address: Any) -> bool:
     ["127.0.0.1", "localhost", "127.1", "2130706433", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::]", "0x7f000001"],
 )
 def test_for_strangers_nothing_is_fetched_from_this_machine(web: Web, host: str) -> None:
-    """M6: what a service inside had answered could be read back from a contact."""
+    """Otherwise a stranger could read the answer of an internal service from a contact (SSRF)."""
     web.serve("/people.csv", ANA)
     with sandbox_that(is_public) as sandbox:
-        told = ended(sandbox, web.url.replace("127.0.0.1", host) + "/people.csv")
-    assert told["status"] == "failed"
-    assert "not on the public internet" in told["error"] or "not known" in told["error"]
+        result = ended(sandbox, web.url.replace("127.0.0.1", host) + "/people.csv")
+    assert result["status"] == "failed"
+    assert "not on the public internet" in result["error"] or "not known" in result["error"]
     assert web.requests == []
 
 
@@ -124,13 +124,13 @@ def test_for_strangers_nothing_is_fetched_from_this_machine(web: Web, host: str)
         ("2002:7f00:1::", False),
     ],
 )
-def test_public_addresses_are_told_from_others(address: str, public: bool) -> None:
-    """M6: also where an IPv6 address has an IPv4 address inside."""
+def test_public_addresses_are_distinguished_from_others(address: str, public: bool) -> None:
+    """Also where an IPv6 address embeds an IPv4 address."""
     assert is_public(ip_address(address)) is public
 
 
-def test_redirects_are_followed_only_where_they_may_lead(web: Web) -> None:
-    """M6: a redirect led to the address that was refused."""
+def test_redirects_are_followed_to_allowed_addresses_only(web: Web) -> None:
+    """A redirect must not lead to an address that would be refused."""
     inside = web.serve("/people.csv", ANA)
     with (
         answering(ok(ANA.encode()), OTHER) as (elsewhere, asked),
@@ -143,17 +143,17 @@ def test_redirects_are_followed_only_where_they_may_lead(web: Web) -> None:
         assert ended(sandbox, good)["rows_taken"] == 1
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_asked(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """M6: a name may stand for another address a moment later."""
-    known = socket.getaddrinfo
+def test_the_address_that_was_checked_is_the_one_connected_to(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may resolve differently a moment later (DNS rebinding)."""
+    resolve = socket.getaddrinfo
     looked_up: list[str] = []
 
     def rebinding(host: Any, *rest: Any, **more: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
         if name != "rebind.example":
-            return known(host, *rest, **more)
+            return resolve(host, *rest, **more)
         looked_up.append(name)
-        return known("127.0.0.1" if len(looked_up) == 1 else OTHER, *rest, **more)
+        return resolve("127.0.0.1" if len(looked_up) == 1 else OTHER, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     web.serve("/people.csv", ANA)
@@ -162,14 +162,14 @@ def test_the_address_that_was_checked_is_the_one_that_is_asked(web: Web, monkeyp
     assert looked_up == ["rebind.example"]
 
 
-def test_a_name_with_one_address_inside_is_not_fetched(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """M6: nor one that has both kinds of addresses."""
-    known = socket.getaddrinfo
+def test_a_name_with_one_internal_address_is_not_fetched(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may have addresses of both kinds."""
+    resolve = socket.getaddrinfo
 
     def both(host: Any, *rest: Any, **more: Any) -> Any:
         if host not in ("both.example", b"both.example"):
-            return known(host, *rest, **more)
-        return known("127.0.0.1", *rest, **more) + known(OTHER, *rest, **more)
+            return resolve(host, *rest, **more)
+        return resolve("127.0.0.1", *rest, **more) + resolve(OTHER, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
     web.serve("/people.csv", ANA)
@@ -178,8 +178,7 @@ def test_a_name_with_one_address_inside_is_not_fetched(web: Web, monkeypatch: py
     assert web.requests == []
 
 
-def test_webhooks_are_bound_by_the_same_rule() -> None:
-    """M6: each other fetch too."""
+def test_webhooks_follow_the_same_rule_as_imports() -> None:
     with answering(ok(b"fine")) as (url, asked), sandbox_that(is_public) as sandbox:
         rule = RULE | {"action": "URL", "action_address": url, "webhook_type": "json"}
         sandbox.post("/v3/automations/sms/inbound", rule)
@@ -191,25 +190,24 @@ def test_webhooks_are_bound_by_the_same_rule() -> None:
 
 @pytest.mark.parametrize("scheme", ["file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x", "http://", "//x"])
 def test_only_web_addresses_are_fetched(sandbox: Sandbox, scheme: str) -> None:
-    """M6: files of this machine were never read, and are not."""
+    """Files of this machine are not read."""
     assert "only http and https" in ended(sandbox, scheme)["error"]
 
 
 def test_a_redirect_to_a_file_is_not_followed(sandbox: Sandbox) -> None:
-    """M6: nor by way of a redirect."""
     with answering(redirect("file:///etc/hostname")) as (url, _):
         assert "only http and https" in ended(sandbox, url)["error"]
 
 
-def test_redirects_without_end_are_given_up(sandbox: Sandbox) -> None:
-    """M6: five are followed."""
+def test_endless_redirects_are_given_up(sandbox: Sandbox) -> None:
+    """Five redirects are followed."""
     with answering(redirect("/people.csv")) as (url, asked):
         assert "more than 5 redirects" in ended(sandbox, url)["error"]
     assert len(asked) == 6
 
 
-def test_a_file_that_never_ends_is_given_up_as_a_whole() -> None:
-    """M6: a byte now and then kept an import running without end."""
+def test_a_file_that_never_ends_is_given_up() -> None:
+    """A byte now and then must not keep an import running for ever (slow read)."""
     held = threading.Event()
 
     class Slow(BaseHTTPRequestHandler):
@@ -229,23 +227,23 @@ def test_a_file_that_never_ends_is_given_up_as_a_whole() -> None:
     thread.start()
     try:
         with sandbox_that(None, fetch_seconds=0.5) as sandbox:
-            told = ended(sandbox, f"http://127.0.0.1:{server.server_port}/")
+            result = ended(sandbox, f"http://127.0.0.1:{server.server_port}/")
     finally:
         held.set()
         server.shutdown()
         server.server_close()
         thread.join()
-    assert told["error"] == "the file took longer than 0.5 seconds"
+    assert result["error"] == "the file took longer than 0.5 seconds"
 
 
-def test_a_file_without_bounds_is_given_up(sandbox: Sandbox) -> None:
-    """M6, M4: no more than 10 MB are taken."""
+def test_a_file_that_is_too_large_is_given_up(sandbox: Sandbox) -> None:
+    """At most 10 MB are read."""
     with answering(ok(b""), more=b"x" * 65_536) as (url, _):
         assert "larger than 10 MB" in ended(sandbox, url)["error"]
 
 
-def test_one_layer_of_compression_is_taken_off(sandbox: Sandbox) -> None:
-    """M4: web servers compress unasked."""
+def test_one_layer_of_compression_is_removed(sandbox: Sandbox) -> None:
+    """Web servers compress without being asked."""
     for encoding, content in ((b"gzip", gzip.compress(ANA.encode())), (b"deflate", zlib.compress(ANA.encode()))):
         with answering(ok(content, b"Content-Encoding: " + encoding)) as (url, _):
             assert ended(sandbox, url)["rows_taken"] == 1
@@ -262,7 +260,9 @@ def test_one_layer_of_compression_is_taken_off(sandbox: Sandbox) -> None:
     ],
     ids=["two layers", "br", "a bomb", "cut off", "not compressed"],
 )
-def test_a_bomb_does_not_go_off(sandbox: Sandbox, encoding: bytes, content: Callable[[], bytes], reason: str) -> None:
-    """M4: a few kB in two layers became 2 GB."""
+def test_a_decompression_bomb_is_refused(
+    sandbox: Sandbox, encoding: bytes, content: Callable[[], bytes], reason: str
+) -> None:
+    """A few kB in two layers of compression can unpack to 2 GB."""
     with answering(ok(content(), b"Content-Encoding: " + encoding)) as (url, _):
         assert reason in ended(sandbox, url)["error"]

@@ -1,4 +1,4 @@
-"""Letters: charged by the page, which is always one, and posted to complete addresses only."""
+"""Letters: charged as one page, and posted to complete addresses only."""
 
 from decimal import Decimal
 from typing import Any

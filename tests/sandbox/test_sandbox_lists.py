@@ -1,4 +1,4 @@
-"""Contact lists and contacts, importing them from a CSV file and exporting them to one."""
+"""Contact lists and contacts, their import from a CSV file and their export to one."""
 
 import csv
 import io
@@ -43,7 +43,10 @@ def test_2000_lists_are_the_most(sandbox: Sandbox) -> None:
         sandbox.new_list()
     assert sandbox.refused("POST", "/v3/lists", {"list_name": "One more"}) == (400, "BAD_REQUEST")
     page = sandbox.get("/v3/lists", page=20, limit=100)
-    assert (len(page["data"]), page["last_page"]) == (100, 21)  # the last has one, the opt-out list being there too
+    assert (len(page["data"]), page["last_page"]) == (
+        100,
+        21,
+    )  # the last page has one list, as the opt-out list counts too
 
 
 def test_the_pages_of_lists_carry_links(sandbox: Sandbox) -> None:

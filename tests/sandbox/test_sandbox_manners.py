@@ -1,4 +1,4 @@
-"""What the controls say to people, and how a browser finds the inbox."""
+"""The error messages of the controls, and how a browser finds the inbox."""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ PAGE = "/_sandbox/inbox"
 
 
 @pytest.mark.parametrize("path", ["/", "/inbox", "/inbox/", "/_sandbox", "/_sandbox/"])
-def test_a_browser_is_led_to_the_inbox_and_a_program_is_not(sandbox: Sandbox, path: str) -> None:
-    """N9: people who opened the address saw JSON."""
+def test_a_browser_is_redirected_to_the_inbox_and_a_program_is_not(sandbox: Sandbox, path: str) -> None:
+    """People open the address of the sandbox itself."""
     browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     led = httpx.get(sandbox.url + path, headers=browser, trust_env=False)
     assert (led.status_code, led.headers["location"]) == (307, PAGE)
@@ -22,8 +22,8 @@ def test_a_browser_is_led_to_the_inbox_and_a_program_is_not(sandbox: Sandbox, pa
     assert httpx.post(sandbox.url + path, headers=browser, trust_env=False).status_code in (404, 405)
 
 
-def test_other_places_are_still_not_there_for_a_browser(sandbox: Sandbox) -> None:
-    """N9: a wrong path is told, not hidden."""
+def test_a_browser_gets_a_404_for_other_paths(sandbox: Sandbox) -> None:
+    """A wrong path is reported, not hidden."""
     answer = httpx.get(f"{sandbox.url}/v3/nothing", headers={"accept": "text/html"}, trust_env=False)
     assert answer.status_code == 404
 
@@ -58,28 +58,26 @@ def refused(sandbox: Sandbox, method: str, name: str, content: str) -> str:
 def test_the_controls_say_in_plain_words_what_is_wrong(
     sandbox: Sandbox, method: str, name: str, body: Any, words: str
 ) -> None:
-    """N26: raw text of a library, with links to its site."""
+    """Not in the words of pydantic, with links to its site."""
     error = refused(sandbox, method, name, json.dumps(body))
     assert error.startswith(words)
     assert not [word for word in ("pydantic", "http", "Input", "\n") if word in error]
 
 
 @pytest.mark.parametrize("content", ["", "{", "\xff", '{"advance": NaN}'])
-def test_what_is_no_json_is_told_as_such(sandbox: Sandbox, content: str) -> None:
-    """N26: the same."""
+def test_a_body_that_is_not_json_is_refused_as_such(sandbox: Sandbox, content: str) -> None:
     assert refused(sandbox, "POST", "clock", content) in ("the body is not JSON", "advance must be a number")
 
 
 @pytest.mark.parametrize("sender", ["", " ", "12", "Amazon", "+6140000000", "61400000001.0", "<b>"])
-def test_only_phones_write(sandbox: Sandbox, sender: str) -> None:
-    """N26: `"from": ""` and "12" wrote messages."""
+def test_an_inbound_message_needs_a_phone_number(sandbox: Sandbox, sender: str) -> None:
     error = refused(sandbox, "POST", "inbound", json.dumps({"from": sender, "body": "Hello"}))
     assert error == "from must be a phone number, such as +61400000999"
     assert sandbox.history() == []
 
 
-def test_a_phone_writes_under_its_international_number(sandbox: Sandbox) -> None:
-    """N26: as people type it."""
+def test_an_inbound_message_has_the_international_number_of_its_sender(sandbox: Sandbox) -> None:
+    """The number is given as people type it."""
     assert sandbox.control("POST", "inbound", {"from": "0400 000 001", "body": "Hello"})["from"] == ANA
 
 
@@ -87,14 +85,13 @@ def test_a_phone_writes_under_its_international_number(sandbox: Sandbox) -> None
     "order", [{"advance": -1}, {"advance": -(10**30)}, {"advance": 10**30}, {"now": -1}, {"now": 10**12}]
 )
 def test_the_clock_goes_neither_back_nor_out_of_bounds(sandbox: Sandbox, order: dict[str, int]) -> None:
-    """N26: time went back."""
     now = sandbox.now()
     assert refused(sandbox, "POST", "clock", json.dumps(order))
     assert sandbox.now() == now
 
 
 def test_the_clock_is_set_to_any_day_only_while_nothing_has_happened(sandbox: Sandbox) -> None:
-    """N26: tests begin on a day of their own."""
+    """Tests choose their own first day."""
     assert sandbox.control("POST", "clock", {"now": 1_000_000})["now"] == 1_000_000
     sandbox.send_one()
     assert "cannot go back" in refused(sandbox, "POST", "clock", json.dumps({"now": 999_999}))

@@ -101,7 +101,7 @@ def test_the_limit_stays_between_1_and_100(sandbox: Sandbox, limit: str, used: i
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "bodies"),
     [
         ({"q": f"to:{ANA}"}, ["Pizza one", "pizza, two"]),
         ({"q": "body:PIZZA"}, ["Pizza one", "pizza, two"]),
@@ -120,12 +120,12 @@ def test_the_limit_stays_between_1_and_100(sandbox: Sandbox, limit: str, used: i
         ({"date_from": 1_000_010, "date_to": 1_000_010}, ["pizza, two"]),
     ],
 )
-def test_the_history_is_searched_and_sorted(sandbox: Sandbox, query: dict[str, Any], found: list[str]) -> None:
+def test_the_history_is_searched_and_sorted(sandbox: Sandbox, query: dict[str, Any], bodies: list[str]) -> None:
     sandbox.control("POST", "clock", {"now": 1_000_000})
     for to, body, schedule in ((ANA, "Pizza one", 0), (ANA, "pizza, two", 0), (BEN, "Other", 2_000_000)):
         sandbox.send_one(to, body, schedule=schedule)
         sandbox.advance(10)
-    assert [row["body"] for row in sandbox.history(**query)] == found
+    assert [row["body"] for row in sandbox.history(**query)] == bodies
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Serving a sandbox on a socket: it is ready at once, leaves signals and output alone, and ends quickly."""
+"""Serving a sandbox on a socket: it is ready at once, does not touch signals or output, and ends quickly."""
 
 import signal
 import socket
