@@ -199,7 +199,7 @@ def _misspelt(name: str) -> str | None:
     """A sentence on a variable that is meant for this program and is none of its; None for those of others."""
     bare = _bare(name)
     for right in VARIABLES:
-        if bare in (_bare(right.name), _bare(right.former or "")):
+        if bare in map(_bare, filter(None, (right.name, right.former))):
             return f"{name} is not a setting: write {right.name}"
     if not bare.startswith(_bare(PREFIX)):
         return None

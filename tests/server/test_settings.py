@@ -228,6 +228,11 @@ def test_other_machines_are_recognized(host: str) -> None:
     assert not is_loopback(host)
 
 
+@pytest.mark.parametrize("name", ["_", "PATH", "CLICK", "MCP_ATTEMPTS"])
+def test_variables_of_others_are_none_of_ours(name: str) -> None:
+    assert problem(**{name: "1"}) == ""
+
+
 @pytest.mark.parametrize(("former", "name"), [("LOOKUPS", "RECONCILE_AFTER"), ("WITHOUT_TOOLS", "EXCLUDE_TOOLS")])
 def test_a_former_name_of_a_setting_tells_the_present_one(former: str, name: str) -> None:
     told = problem(**{f"CLICKSEND_MCP_{former}": "1"})
