@@ -1,10 +1,10 @@
-"""What the stand-in for ClickSend answers: the shapes and sizes of the real answers, with invented people."""
+"""The answers of the stand-in for ClickSend: shapes and sizes of the real ones, with invented people."""
 
 import json
 from typing import Any
 
 NOW = 1_795_000_000
-REFUSED = "+61400990404"  # ClickSend takes this number for invalid; it answers HTTP 200 all the same
+REFUSED = "+61400990404"  # ClickSend rejects this number as invalid, with HTTP 200
 _CURRENCY = {
     "currency_name_short": "AUD",
     "currency_prefix_d": "$",
@@ -31,7 +31,7 @@ def _envelope(message: str, data: Any) -> bytes:
 
 
 def sent(body: bytes) -> bytes:
-    """The answer to a send: a row for each message, as large as ClickSend's."""
+    """The answer to a send: one row per message, as large as ClickSend's."""
     rows = [_sent_row(number, message) for number, message in enumerate(json.loads(body)["messages"])]
     accepted = sum(row["status"] == "SUCCESS" for row in rows)
     data = {

@@ -1,6 +1,6 @@
-"""No MCP at all: httpx against the upstream, with its own pool or with our connections below it.
+"""Calls the upstream without MCP: httpx with its own pool, or over our connections.
 
-`python bare.py own|ours`; reads orders as JSON lines from stdin and answers each with what `load.run` measured.
+`python bare.py own|ours` reads work as JSON lines from stdin, and answers each with what `load.run` measured.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from server.clicksend.transport import ACCOUNT, network
 
 
 def client(kind: str) -> httpx.AsyncClient:
-    """A client of httpx, with 100 connections at most in both cases."""
+    """An httpx client with at most 100 connections, of either kind."""
     account = (os.environ["CLICKSEND_USERNAME"], os.environ["CLICKSEND_API_KEY"])
     transport = network(100, httpx.create_ssl_context(), proxies=False) if kind == "ours" else None
     return httpx.AsyncClient(
@@ -26,7 +26,7 @@ def client(kind: str) -> httpx.AsyncClient:
 
 
 async def main(kind: str) -> None:
-    """Do what is ordered until stdin ends."""
+    """Do the work from stdin until it ends."""
     async with client(kind) as http:
 
         async def call(slug: str, arguments: dict[str, Any]) -> None:

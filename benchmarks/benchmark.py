@@ -1,6 +1,6 @@
-"""Measures our server beside its peers, and writes docs/benchmark.md and docs/benchmark.svg. Linux only.
+"""Compares our server with its peers, and writes docs/benchmark.md and docs/benchmark.svg. Linux only.
 
-`make bench` sets up what this needs. Any call that fails ends it, and nothing is written.
+`make bench` installs what this needs. A failed call ends the run, and nothing is written.
 """
 
 import argparse
@@ -37,10 +37,12 @@ SECTIONS = {
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="tiny rounds, to see that all works")
+    parser.add_argument("--quick", action="store_true", help="tiny rounds, as a smoke test")
     parser.add_argument("--only", choices=SECTIONS, action="append", metavar="NAME", help=", ".join(SECTIONS))
-    parser.add_argument("--rounds", type=int, help="rounds of each section")
-    parser.add_argument("--out", type=Path, help="folder for both files; docs, or .bench of a quick or partial run")
+    parser.add_argument("--rounds", type=int, help="rounds per section")
+    parser.add_argument(
+        "--out", type=Path, help="folder for both files; else docs, or .bench for a quick or partial run"
+    )
     return parser.parse_args()
 
 
@@ -64,7 +66,7 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure, and write the page and the chart."""
     options = _options()
     scale = QUICK if options.quick else Scale()
     if options.rounds:
@@ -76,7 +78,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     page = report.write(parts, scale, machine, date, quick=options.quick, picture="benchmark.svg")
     (out / "benchmark.md").write_text(page, "utf-8")
-    note = f"{date}; {machine}{'; a quick run, which means nothing' if options.quick else ''}"
+    note = f"{date}; {machine}{'; a quick run: the figures mean nothing' if options.quick else ''}"
     (out / "benchmark.svg").write_text(chart.draw([bars for part in parts for bars in part.bars], note), "utf-8")
     _say(f"Written: {out / 'benchmark.md'} and benchmark.svg")
 

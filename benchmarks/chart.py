@@ -1,4 +1,4 @@
-"""The picture: bars as SVG, written by hand."""
+"""The chart: bars as SVG, without a plotting library."""
 
 from collections.abc import Sequence
 from html import escape
@@ -15,7 +15,7 @@ _FONT = "font-family='system-ui, sans-serif'"
 
 
 def draw(groups: Sequence[Bars], note: str) -> str:
-    """All groups in two columns on a white ground; every group has its own scale."""
+    """All groups in two columns on a white background; each group has its own scale."""
     columns: list[list[str]] = [[], []]
     heights = [56, 56]
     for group in groups:
@@ -25,9 +25,9 @@ def draw(groups: Sequence[Bars], note: str) -> str:
     width, height = 2 * _COLUMN + 56, max(heights) + 8
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>",
-        f"<title>{escape('clicksend-mcp beside its peers')}</title>",
+        f"<title>{escape('clicksend-mcp compared with its peers')}</title>",
         f"<rect width='{width}' height='{height}' fill='#ffffff'/>",
-        _text(16, 26, "clicksend-mcp beside its peers", size=17, weight=600),
+        _text(16, 26, "clicksend-mcp compared with its peers", size=17, weight=600),
         _text(16, 44, note, size=11, colour="#475569"),
         *columns[0],
         *columns[1],

@@ -1,4 +1,4 @@
-"""Our catalogue as the peers need it: a table of tools for the floor, an OpenAPI document for FastMCP."""
+"""Our catalogue in the peers' formats: a table of tools for the floor, an OpenAPI document for FastMCP."""
 
 import json
 from pathlib import Path

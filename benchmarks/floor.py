@@ -1,6 +1,6 @@
-"""The floor: the least that an MCP server for ClickSend can be on the SDK's low-level API.
+"""The floor: the smallest possible MCP server for ClickSend on the SDK's low-level API.
 
-The same tools, read from a file; a call is one httpx call, and its answer is handed on as text. Nothing is checked,
+The same tools, read from a file. A call is one httpx call, and its answer is returned as text. Nothing is checked,
 guarded, recorded or shortened. `python floor.py stdio|http TOOLS.json`.
 """
 
@@ -73,7 +73,7 @@ async def stdio(server: Server[httpx.AsyncClient]) -> None:
 
 
 async def http(server: Server[httpx.AsyncClient]) -> None:
-    """Serve at /mcp on the port that the environment names."""
+    """Serve at /mcp on the port in the environment."""
     app = server.streamable_http_app()
     await uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, port=int(os.environ["PORT"]))).serve()
 

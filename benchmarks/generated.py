@@ -1,4 +1,4 @@
-"""FastMCP's server out of an OpenAPI document, with the httpx2 that it brings; runs in `.bench/`.
+"""A FastMCP server generated from an OpenAPI document, over the httpx2 that it requires; runs in `.bench/`.
 
 `python generated.py stdio|http OPENAPI.json`.
 """

@@ -1,4 +1,4 @@
-"""What of a call's processor time is whose: the SDK's and the wire's, the client's, and the rest."""
+"""Splits the processor time of a call: SDK and wire, client, and the rest."""
 
 from collections import defaultdict
 from statistics import median
@@ -12,7 +12,7 @@ _CLIENT = "httpx on our connections"
 
 
 async def layers(place: Place, scale: Scale) -> Part:
-    """Calls that are refused at once, bare calls to the upstream, and whole calls."""
+    """Measure calls refused at once, bare calls to the upstream, and complete calls."""
     found: dict[tuple[str, Way, str], Series] = defaultdict(Series)
     async with everybody(place, peers=(OURS,)) as subjects:
         await place.control(f"PUT /_latency/{SLOW}")
@@ -23,7 +23,7 @@ async def layers(place: Place, scale: Scale) -> Part:
                     if name == OURS.name or (name == _CLIENT and kind in KINDS):
                         await measure(place, subject, work, found[name, way, kind])
     taken = {key: median(series.processor) for key, series in found.items()}
-    table = Table(("Way", "Call", "CPU ms", "refused at once", _CLIENT, "the rest"))
+    table = Table(("Transport", "Call", "CPU ms", "refused at once", _CLIENT, "rest"))
     for way in WAYS:
         refused = taken[OURS.name, way, "wrong"]
         for kind in KINDS:
@@ -31,10 +31,9 @@ async def layers(place: Place, scale: Scale) -> Part:
             figures = (whole, refused, called, whole - refused - called)
             table.rows.append((" ".join(way), kind, *map(number, figures)))
     text = (
-        f"Processor time of our server for a call, {AT_ONCE} at once, with an upstream of {SLOW} ms. A call that is "
-        "refused at once has a wrong argument: it goes all the way through the transport, the SDK and our checks, and "
-        "never comes to the client. The rest is what the guard, the ledger with its threads, the answer's size and the "
-        f"waiting of {AT_ONCE} tasks add. The goal for {SLOW} ms, {SHARE} of the ceiling, leaves a call "
-        f"{BUDGET:.2f} ms in all."
+        f"Processor time of our server per call, with {AT_ONCE} calls in flight and an upstream of {SLOW} ms. A call "
+        "that is refused at once has a wrong argument: it passes the transport, the SDK and our checks, and never "
+        "reaches the client. The rest comes from the guard, the ledger with its threads, the size of the answer and "
+        f"{AT_ONCE} waiting tasks. The goal for {SLOW} ms, {SHARE} of the ceiling, leaves {BUDGET:.2f} ms per call."
     )
-    return Part("What a call is made of", text, [table])
+    return Part("CPU time per call", text, [table])

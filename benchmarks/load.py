@@ -1,4 +1,4 @@
-"""Load: the calls that are made, and the loop that makes them one at a time or many at once."""
+"""The load: which calls are made, and the loop that makes them, one at a time or concurrently."""
 
 import asyncio
 import time
@@ -20,9 +20,9 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Work:
-    """What to do: `kind` is read, send, mixed, batch or wrong; either `calls` in all, or as many as fit into `seconds`.
+    """What to do: `kind` is read, send, mixed, batch or wrong; either `calls` in total, or as many as `seconds` allow.
 
-    A wrong call is refused by the server itself, and never comes to the upstream.
+    The server itself refuses a wrong call, which never reaches the upstream.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Work:
 
 @dataclass
 class Measured:
-    """What came of it: how long each call took, how many were answered in how many seconds, how many were made."""
+    """The result: the seconds each call took, how many were answered in how many seconds, how many were made."""
 
     latencies: list[float] = field(default_factory=list)
     answered: int = 0
@@ -42,7 +42,7 @@ class Measured:
 
 
 def message(number: int) -> Arguments:
-    """An SMS like no other; an equal one would be a repeat, which our server does not send."""
+    """A unique SMS: our server would not send a duplicate."""
     return {
         "to": f"+614{number % 10_000_000:08d}",
         "body": f"Hi Ana, your parcel {number} is ready at the front desk until 6 pm.",
@@ -51,7 +51,7 @@ def message(number: int) -> Arguments:
 
 
 def calls_of(kind: str) -> Calls:
-    """Tools and arguments without end."""
+    """Tools and arguments, endlessly."""
     for turn in count():
         if kind == "wrong":
             yield READ, {"limit": 15, "oder_by": "date"}
@@ -62,10 +62,10 @@ def calls_of(kind: str) -> Calls:
 
 
 async def run(call: Call, calls: Calls, work: Work) -> Measured:
-    """Keep `in_flight` calls under way.
+    """Keep `in_flight` calls running.
 
-    With `seconds`, what is answered in the first half second is not counted, nor after the end; which is put off
-    until every place has had an answer.
+    With `seconds`, answers in the first half second do not count, nor answers after the end. The end is postponed until
+    `in_flight` answers have come.
     """
     measured = Measured()
     begin = time.perf_counter()

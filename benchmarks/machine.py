@@ -1,4 +1,4 @@
-"""What Linux tells of processes and of the machine."""
+"""Figures of processes and of the machine, from Linux."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time of a process and of all its threads."""
+    """Processor seconds of a process and all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
 
@@ -22,7 +22,7 @@ def resident(pid: int) -> float:
 
 
 def description() -> str:
-    """The machine in a line."""
+    """The machine in one line."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     model = models[0].partition(":")[2].strip() if models else platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -1,4 +1,4 @@
-"""What a section of the benchmark hands to the page: tables, goals and bars; and the sums behind them."""
+"""What a section of the benchmark contributes to the page: tables, goals and bars, and the arithmetic behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ class Scale:
 
     rounds: int = 5
     starts: int = 11
-    calls: int = 100  # of a kind, in a round, one at a time
-    seconds: float = 2.0  # of a round with many calls at once
-    batches: int = 5  # in a round
+    calls: int = 100  # per kind and round, one at a time
+    seconds: float = 2.0  # of a round with concurrent calls
+    batches: int = 5  # per round
     soak: int = 100_000
-    warm_up: int = 2_000  # calls before the soak's first look at the memory
+    warm_up: int = 2_000  # calls before the soak's first memory reading
 
 
 QUICK = Scale(rounds=2, starts=2, calls=15, seconds=0.4, batches=1, soak=600, warm_up=200)
@@ -23,7 +23,7 @@ QUICK = Scale(rounds=2, starts=2, calls=15, seconds=0.4, batches=1, soak=600, wa
 
 @dataclass(frozen=True)
 class Goal:
-    """A goal, the figure, what it is compared with, and whether it was met; `why` it is hard to meet."""
+    """A goal: the figure, what it is compared with, and whether it was met; `why` it is hard to meet."""
 
     what: str
     figure: str
@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Bars:
-    """A group of bars in the picture."""
+    """A group of bars in the chart."""
 
     title: str
     unit: str
@@ -63,7 +63,7 @@ class Part:
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Ours over theirs, round by round, since what disturbs a round disturbs both."""
+    """Ours divided by theirs, round by round: what disturbs a round disturbs both."""
     return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
@@ -90,7 +90,7 @@ def compared(
     why: str,
     least: bool = False,
 ) -> Goal:
-    """A goal on the ratio of two series; `least`: it has to reach the limit rather than keep below it."""
+    """A goal on the ratio of two series; with `least` the ratio must reach the limit, otherwise stay below it."""
     ratio = median(ratios(ours, theirs))
     return Goal(
         what,
@@ -104,14 +104,14 @@ def compared(
 
 
 def bounded(what: str, figure: float, limit: float, unit: str) -> Goal:
-    """A goal on a figure by itself."""
+    """A goal on a single figure."""
     return Goal(
         what, f"{number(figure)} {unit}", "", f"≤ {number(limit)} {unit}", f"{figure / limit:.2f}", figure <= limit
     )
 
 
 def number(value: float) -> str:
-    """A number with as many digits as mean something."""
+    """A number without insignificant digits."""
     if value >= 1000 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 100 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started: every server a process of its own with a state directory of its own."""
+"""The peers, and how each is started: every server in its own process with its own state directory."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ STDIO, HTTP = "stdio", "HTTP"
 
 @dataclass(frozen=True)
 class Peer:
-    """A server; `{}` in its command is the way, and the file stands in the benchmark's own folder of documents."""
+    """A server to measure. `document` names the file in the benchmark's folder that it reads; ours reads none."""
 
     name: str
     command: tuple[str, ...]
@@ -45,17 +45,17 @@ BARE = {"httpx": "own", "httpx on our connections": "ours"}
 
 
 class Subject(Protocol):
-    """Whatever does work and can be measured at it."""
+    """A process that does work and can be measured meanwhile."""
 
     pid: int
 
     async def measure(self, work: Work) -> Measured:
-        """Do it."""
+        """Do the work."""
         ...
 
 
 class Server:
-    """A running server and a client's way to it."""
+    """A running server and a client's connection to it."""
 
     def __init__(self, process: Process, wire: Pipes | Web, errors: IO[bytes]) -> None:
         self.pid = process.pid
@@ -70,11 +70,11 @@ class Server:
         return list(listed)
 
     async def result(self, slug: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The whole result of a call, whatever it is."""
+        """The whole result of a call, successful or not."""
         return result_of(await self._wire.ask("tools/call", {"name": slug, "arguments": arguments}))
 
     async def measure(self, work: Work) -> Measured:
-        """Make calls; each has to end as it should."""
+        """Make calls. Raises CallFailed if one does not end as expected."""
 
         async def call(slug: str, arguments: dict[str, Any]) -> None:
             answer = await self._wire.ask("tools/call", {"name": slug, "arguments": arguments})
@@ -89,14 +89,14 @@ class Server:
 
 
 class Place:
-    """Where everything is: the upstream, a temporary folder and the documents in it."""
+    """The upstream, and a temporary folder with the documents."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         self.folder = folder
         self.upstream = upstream
 
     async def control(self, line: str) -> int:
-        """Ask the upstream, which answers with how many calls it has served."""
+        """Send the upstream a control request; how many calls it has served."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         writer.write(f"{line} HTTP/1.1\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
@@ -105,7 +105,7 @@ class Place:
         return int(answer)
 
     async def measure(self, subject: Subject, work: Work) -> Measured:
-        """Have work done, and look whether the upstream was called once for each call that is right."""
+        """Have work done. Raises CallFailed unless each valid call has reached the upstream exactly once."""
         before = await self.control("GET /_served")
         measured = await subject.measure(work)
         served = await self.control("GET /_served") - before
@@ -114,7 +114,7 @@ class Place:
         return measured
 
     def environment(self, port: int) -> dict[str, str]:
-        """What a host passes on, the account, and no limits that only a load test meets."""
+        """What a host passes on, the account, and rate limits that are too high for a load test to hit."""
         state = tempfile.mkdtemp(dir=self.folder)
         return {
             "PATH": os.environ["PATH"],
@@ -131,7 +131,7 @@ class Place:
 
 @asynccontextmanager
 async def upstream(folder: Path) -> AsyncIterator[Place]:
-    """The stand-in for ClickSend, and all that servers need."""
+    """The stand-in for ClickSend, running, and everything that servers need."""
     process = await asyncio.create_subprocess_exec(sys.executable, str(HERE / "upstream.py"), stdout=PIPE)
     assert process.stdout
     try:
@@ -143,7 +143,7 @@ async def upstream(folder: Path) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def server(place: Place, peer: Peer, way: str, era: str) -> AsyncIterator[Server]:
-    """A server that has been greeted."""
+    """A running server, after the handshake."""
     port = _free_port()
     with tempfile.TemporaryFile(dir=place.folder) as errors:
         process = await asyncio.create_subprocess_exec(
@@ -171,20 +171,20 @@ async def server(place: Place, peer: Peer, way: str, era: str) -> AsyncIterator[
 
 
 class Bare:
-    """A process that calls the upstream without any MCP."""
+    """A process that calls the upstream without MCP."""
 
     def __init__(self, process: Process) -> None:
         self.pid = process.pid
         self._process = process
 
     async def measure(self, work: Work) -> Measured:
-        """Pass the order on."""
+        """Pass the work on. Raises CallFailed."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(vars(work)).encode() + b"\n")
         line = await self._process.stdout.readline()
         if not line:
-            raise CallFailed("bare httpx failed; what it said stands above")
+            raise CallFailed("bare httpx failed; its error is above")
         return Measured(**json.loads(line))
 
 
@@ -215,7 +215,7 @@ def _free_port() -> int:
 
 
 async def _listening(port: int, process: Process) -> None:
-    """Wait until a server listens."""
+    """Wait until a server listens. Raises CallFailed."""
     patience = time.monotonic() + 30
     while process.returncode is None and time.monotonic() < patience:
         try:

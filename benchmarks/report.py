@@ -1,4 +1,4 @@
-"""The page docs/benchmark.md."""
+"""Writes the page docs/benchmark.md."""
 
 import subprocess
 from collections.abc import Sequence
@@ -15,27 +15,27 @@ def write(parts: Sequence[Part], scale: Scale, machine: str, date: str, *, quick
     """The whole page."""
     goals = [goal for part in parts for goal in part.goals]
     met = sum(goal.met for goal in goals)
-    warning = "**A quick run, to see that all works: the figures mean nothing.**\n\n" if quick else ""
-    return f"""# The benchmark
+    warning = "**A quick run, as a smoke test: the figures mean nothing.**\n\n" if quick else ""
+    return f"""# Benchmark
 
-{warning}Written by `make bench`, {date}. How it measures stands in `benchmarks/`.
+{warning}Written by `make bench`, {date}. The code that measures is in `benchmarks/`.
 
 {_filled(f"Machine: {machine}. Versions: {_versions()}.")}
 
-![The figures as bars]({picture})
+![The figures as a bar chart]({picture})
 
-- **clicksend-mcp** is the program as it is installed, with default settings: checks, guard and ledger on, log off.
-- **floor** is the least that an MCP server can be on the SDK's low-level API: the same 26 definitions, one httpx call
-  for each tool call, and ClickSend's answer as text. It checks, guards and records nothing.
-- **FastMCP** is `FastMCP.from_openapi` over the same operations, with the httpx2 it brings.
-- **httpx** is no server: calls to the upstream with httpx and its own pool, and with our connections below it. The
+- **clicksend-mcp** is the installed program with default settings: checks, guard and ledger on, log off.
+- **floor** is the smallest possible MCP server on the SDK's low-level API: the same 26 definitions, one httpx call for
+  each tool call, and ClickSend's answer as text. It checks, guards and records nothing.
+- **FastMCP** is `FastMCP.from_openapi` over the same operations, with the httpx2 that it requires.
+- **httpx** is not a server: it calls the upstream directly, with its own pool or over our connections. This is the
   physical limit here.
 
-All of them call the same stand-in for ClickSend on this machine, which answers at once or after 50 ms. The load comes
-from a process of its own that writes JSON-RPC by hand. The peers take turns in every round, of which there are
-{scale.rounds} (cold start: {scale.starts}). Figures are medians over the rounds; a ratio is the median of the rounds'
-ratios, with the lowest and the highest. A call that failed, or that did not reach the upstream exactly once, would have
-stopped the benchmark.
+All of them call the same stand-in for ClickSend on this machine, which answers at once or after 50 ms. A separate
+process with a minimal JSON-RPC client generates the load. The peers take turns in each of {scale.rounds} rounds
+(cold start: {scale.starts}). Figures are medians over the rounds; a ratio is the median of the rounds' ratios, with the
+lowest and the highest. A call that failed, or did not reach the upstream exactly once, would have stopped the
+benchmark.
 
 ## Goals
 
@@ -56,7 +56,7 @@ def _versions() -> str:
 
 
 def _goals(parts: Sequence[Part]) -> str:
-    table = Table(("Goal", "clicksend-mcp", "beside", "ratio", "goal", ""))
+    table = Table(("Goal", "clicksend-mcp", "compared with", "ratio", "goal", ""))
     for part in parts:
         for goal in part.goals:
             met = "met" if goal.met else "**not met**"
@@ -73,7 +73,7 @@ def _reasons(goals: Sequence[Goal]) -> str:
     if not missed:
         return ""
     items = [fill(f"- {'; '.join(names)}. {why}", 120, subsequent_indent="  ") for why, names in missed.items()]
-    return "\n".join(["What was not met, and why:\n", *items, ""])
+    return "\n".join(["Missed goals, and why:\n", *items, ""])
 
 
 def _part(part: Part) -> str:

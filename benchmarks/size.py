@@ -1,4 +1,4 @@
-"""How much: memory at rest and over a hundred thousand calls, and what of a model's context the tools take."""
+"""Sizes: memory at rest and over 100,000 calls, and how much of a model's context the tools take."""
 
 import asyncio
 import json
@@ -14,17 +14,17 @@ from parts import Bars, Goal, Part, Scale, Table, bounded, compared, number, sho
 from peers import FASTMCP, FLOOR, HERE, HTTP, OURS, PEERS, ROOT, STDIO, Place, Server, server
 from wire import MODERN
 
-STEPS = 5  # looks at the memory during the soak
+STEPS = 5  # memory readings during the soak
 MOST_GROWTH = 0.02
 AT_ONCE = 16
 _LOADED_LATER = (
-    'The first call loads httpx with aiohttp\'s connections, the first send the ledger; the section "Where it goes" '
-    "shows what each takes. The floor has httpx alone, from its start."
+    "The first call loads httpx with aiohttp's connections, the first send loads the ledger; the section \"Cost of "
+    'each step" shows how much each takes. The floor has only httpx, from its start.'
 )
 _HEAP = (
-    "What is kept does not grow: the figures on the way show how the heap finds its size and stays there. Over stdio "
-    "large buffers are kept out of it (server/runtime/tuning.py); over HTTP that would take more time than it saves "
-    "memory."
+    "Live data does not grow: the readings in between show that the heap reaches its size and stays there. Over stdio "
+    "large buffers are kept out of the heap (server/runtime/tuning.py); over HTTP that would cost more time than it "
+    "saves memory."
 )
 CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
 
@@ -41,7 +41,7 @@ async def memory(place: Place, scale: Scale) -> Part:
                     found[way, moments[0], peer.name].append(resident(started.pid))
                     await place.measure(started, Work("mixed", calls=100))
                     found[way, moments[1], peer.name].append(resident(started.pid))
-    table = Table(("Server", "Way", "When", "MiB", "of the floor"))
+    table = Table(("Server", "Transport", "When", "MiB", "vs. floor"))
     goals = []
     for (way, moment, name), own in found.items():
         floor = found[way, moment, FLOOR.name]
@@ -58,16 +58,17 @@ async def memory(place: Place, scale: Scale) -> Part:
         for way in (STDIO, HTTP)
     ]
     text = (
-        "Resident memory (VmRSS) of a fresh server; the 100 calls are reads and sends in turn. The floor has loaded "
-        "all it ever needs before its first answer; ours loads the client with the first call, and the ledger, which "
-        "the floor has not, with the first send: the last section shows what each takes."
+        "Resident memory (VmRSS) of a fresh server. The 100 calls alternate between reads and sends. The floor has "
+        "loaded everything before its first answer; ours loads the client with the first call, and the ledger, which "
+        "the floor lacks, with the first send. The last section shows how much each takes."
     )
     return Part("Memory", text, [table], goals, bars)
 
 
 async def soak(place: Place, scale: Scale) -> Part:
-    """Many calls on one server, and whether it grows."""
-    table = Table(("Way", "calls", *(f"{part * 100 // STEPS} %" for part in range(STEPS + 1)), "growth", "calls/s"))
+    """Many calls on one server, and how much its memory grows."""
+    shares = (f"{part * 100 // STEPS} %" for part in range(STEPS + 1))
+    table = Table(("Transport", "calls", *shares, "growth", "calls/s"))
     goals = []
     for way in (STDIO, HTTP):
         async with server(place, OURS, way, MODERN) as started:
@@ -92,8 +93,8 @@ async def soak(place: Place, scale: Scale) -> Part:
             )
         )
     text = (
-        f"Our server only, {AT_ONCE} calls at once, reads and sends in turn and every send different, after "
-        f"{scale.warm_up:,} calls to warm up; resident memory on the way."
+        f"Our server only, with {AT_ONCE} calls in flight, alternately reads and sends, every send different, after "
+        f"{scale.warm_up:,} warm-up calls. The table has readings of resident memory."
     )
     return Part("Soak", text, [table], goals)
 
@@ -143,9 +144,9 @@ async def context(place: Place, _: Scale) -> Part:
     ]
     bars = [Bars("Definitions of all tools", "tokens", [(peer, float(total[peer][1])) for peer in total])]
     text = (
-        "What a model is given: of a definition its name, description and input schema as compact JSON; of a result "
-        "the text, escapes included. Tokens are those of o200k_base. FastMCP's definitions are made from our "
-        "descriptions and schemas, without some words of the schemas. The last columns are ClickSend's own answers, "
+        "What a model receives: of a definition its name, description and input schema as compact JSON; of a result "
+        "the text, escapes included. Tokens are those of o200k_base. FastMCP's definitions are generated from our "
+        "descriptions and schemas, without some keywords of the schemas. The last columns are ClickSend's own answers, "
         "without MCP."
     )
     return Part("Context", text, [results, tools], goals, bars)
@@ -180,7 +181,7 @@ def _both(
 
 
 async def _tokens(texts: dict[str, dict[str, str]]) -> dict[str, dict[str, int]]:
-    """Count them in the other environment."""
+    """Count tokens in the other environment."""
     command = (str(ROOT / ".bench/bin/python"), str(HERE / "tokens.py"))
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     counted, _ = await process.communicate(json.dumps(texts).encode())

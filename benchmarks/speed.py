@@ -1,4 +1,4 @@
-"""How fast: the start, one call at a time, many at once, and a batch of a thousand messages."""
+"""Speed: the cold start, one call at a time, concurrent calls, and a batch of 1,000 messages."""
 
 import time
 from collections import defaultdict
@@ -19,38 +19,38 @@ KINDS = ("read", "send")
 AT_ONCE = 64
 SLOW = 50  # milliseconds
 CEILING = AT_ONCE / (SLOW / 1000)
-SHARE = 0.8  # of the ceiling, to be reached
+SHARE = 0.8  # of the ceiling; the goal
 MILLI = 1000
-BUDGET = MILLI / CEILING / SHARE  # milliseconds of processor time that leaves a call
-_STARTING = "Both load the SDK, which is nearly all of it; ours makes the definitions from its models besides."
+BUDGET = MILLI / CEILING / SHARE  # milliseconds of processor time that this leaves per call
+_STARTING = "Both load the SDK, which takes nearly all of it; ours also builds the definitions from its models."
 _REASONS = {
-    "read": "Ours checks, cleans and shortens what the floor hands on as it is.",
+    "read": "Ours checks, sanitizes and shortens what the floor passes on unchanged.",
     "send": (
-        "A send of ours is written to the ledger, and the disk waited for in a thread, before it leaves; the floor "
-        'writes nothing. The section "Where it goes" shows what that takes.'
+        "Ours writes a send to the ledger, and waits for the disk in a thread, before it leaves; the floor writes "
+        'nothing. The section "Cost of each step" shows how much that takes.'
     ),
 }
 _STREAM = (
-    'Over HTTP the SDK answers the older protocol with an event stream, ours and the floor alike: the section "What a '
-    'call is made of" shows how much a call takes that is refused at once, in either protocol.'
+    "Over HTTP the SDK answers the older protocol with an event stream, in ours and in the floor alike. The section "
+    '"CPU time per call" shows how much a call that is refused at once takes in either protocol.'
 )
 _ONE_CORE = (
-    f"A server of one process has one core, and a call has to do with {BUDGET:.2f} ms of it; the "
-    'section "What a call is made of" shows what takes how much. Sends that were written together leave together and, '
-    "as the upstream takes exactly 50 ms, come back together, with nothing to do in between."
+    f"A server of one process has one core, which leaves {BUDGET:.2f} ms per call; the section "
+    '"CPU time per call" shows what takes how much. Sends that were written together leave together and, because the '
+    "upstream takes exactly 50 ms, return together, with nothing to do in between."
 )
 _LOOKED_AT = (
-    "Bare httpx looks at nothing. A server takes 1,000 messages in and hands 1,000 answers on, which is what the floor "
-    'takes; ours checks, records and shortens them besides: the section "Where it goes" has each step.'
+    "Bare httpx inspects nothing. A server takes in 1,000 messages and passes on 1,000 answers, which is what the "
+    'floor takes; ours also checks, records and shortens them. The section "Cost of each step" has each step.'
 )
 
 
 class Series:
-    """What was measured of one subject at one kind of work, round by round."""
+    """Measurements of one subject at one kind of work, round by round."""
 
     def __init__(self) -> None:
         self.rounds: list[Measured] = []
-        self.processor: list[float] = []  # milliseconds a call
+        self.processor: list[float] = []  # milliseconds per call
 
     @property
     def halves(self) -> list[float]:
@@ -59,7 +59,7 @@ class Series:
 
     @property
     def rates(self) -> list[float]:
-        """Calls a second of each round."""
+        """Calls per second in each round."""
         return [one.answered / one.seconds for one in self.rounds]
 
     def at(self, part: float) -> float:
@@ -79,7 +79,7 @@ async def measure(place: Place, subject: Subject, work: Work, series: Series) ->
 async def everybody(
     place: Place, ways: tuple[Way, ...] = WAYS, peers: tuple[Peer, ...] = PEERS
 ) -> AsyncIterator[Mapping[tuple[str, Way], Subject]]:
-    """All servers in all ways and bare httpx, running and warm."""
+    """All servers over all transports, and bare httpx, running and warmed up."""
     async with AsyncExitStack() as stack:
         subjects: dict[tuple[str, Way], Subject] = {}
         for way in ways:
@@ -101,9 +101,9 @@ async def start(place: Place, scale: Scale) -> Part:
                 begin = time.perf_counter()
                 async with server(place, peer, STDIO, era) as started:
                     await started.tools()
-                    if turn:  # the first one compiles
+                    if turn:  # the first start compiles bytecode
                         taken[peer.name, era].append((time.perf_counter() - begin) * MILLI)
-    table = Table(("Server", "Protocol", "p50 ms", "fastest", "slowest", "of the floor"))
+    table = Table(("Server", "Protocol", "p50 ms", "fastest", "slowest", "vs. floor"))
     for era in ERAS:
         for peer in PEERS:
             own = taken[peer.name, era]
@@ -122,7 +122,7 @@ async def start(place: Place, scale: Scale) -> Part:
         for era in ERAS
     ]
     bars = [Bars("Cold start", "ms", [(peer.name, median(taken[peer.name, MODERN])) for peer in PEERS])]
-    text = "From the start of the process until `tools/list` is answered over stdio, the client's greeting included."
+    text = "From the start of the process until `tools/list` is answered over stdio, including the handshake."
     return Part("Cold start", text, [table], goals, bars)
 
 
@@ -134,7 +134,7 @@ async def latency(place: Place, scale: Scale) -> Part:
             for kind in KINDS:
                 for (name, way), subject in subjects.items():
                     await measure(place, subject, Work(kind, calls=scale.calls), found[name, way, kind])
-    table = Table(("", "Way", "Call", "p50 ms", "p95", "p99", "CPU ms", "p50, of the floor"))
+    table = Table(("", "Transport", "Call", "p50 ms", "p95", "p99", "CPU ms", "p50 vs. floor"))
     goals, bars = [], []
     for kind in KINDS:
         for (name, way, which), series in found.items():
@@ -155,15 +155,15 @@ async def latency(place: Place, scale: Scale) -> Part:
             )
     text = (
         "One call after another; the upstream answers at once. A read is a page of 15 of the history, a send is one "
-        "SMS. p95 and p99 are over all rounds. CPU is the server's processor time a call. A send of ours is written to "
-        "the ledger, and the disk waited for, before it leaves, which is most of what it takes beyond a read: the last "
+        "SMS. p95 and p99 are over all rounds. CPU is the server's processor time per call. Ours writes a send to the "
+        "ledger, and waits for the disk, before it leaves, which is most of what a send takes beyond a read. The last "
         "section shows the parts."
     )
     return Part("One call at a time", text, [table], goals, bars)
 
 
 def _pictured(way: Way, of: str, transport: str, kind: str) -> bool:
-    """The newer protocol stands in the picture, and bare httpx beside it."""
+    """The chart shows the newer protocol, and bare httpx beside it."""
     return of == kind and way in ((transport, MODERN), NO_MCP)
 
 
@@ -172,7 +172,7 @@ def _mean(values: list[float]) -> float:
 
 
 async def throughput(place: Place, scale: Scale) -> Part:
-    """Many calls at once, with an upstream that answers at once and with one that takes its time."""
+    """Concurrent calls, with an upstream that answers at once and with a slow one."""
     found: dict[tuple[int, str, Way, str], Series] = defaultdict(Series)
     async with everybody(place) as subjects:
         try:
@@ -187,8 +187,8 @@ async def throughput(place: Place, scale: Scale) -> Part:
             await place.control("PUT /_latency/0")
     tables, goals, bars = [], [], []
     for wait, upstream in ((0, "immediate upstream"), (SLOW, f"upstream of {SLOW} ms")):
-        compare = "of the floor" if wait == 0 else "of the ceiling"
-        table = Table((upstream.capitalize(), "Way", "Call", "calls/s", "p50 ms", "p99", "CPU ms", compare))
+        compare = "vs. floor" if wait == 0 else "vs. ceiling"
+        table = Table((upstream.capitalize(), "Transport", "Call", "calls/s", "p50 ms", "p99", "CPU ms", compare))
         for (waited, name, way, kind), series in sorted(found.items(), key=lambda item: KINDS.index(item[0][3])):
             if waited == wait:
                 against = _against(found.get((wait, FLOOR.name, way, kind)), wait, series)
@@ -200,7 +200,7 @@ async def throughput(place: Place, scale: Scale) -> Part:
             for way in WAYS:
                 series = found[wait, OURS.name, way, kind]
                 against = _against(found[wait, FLOOR.name, way, kind], wait, series)
-                what = f"{kind.capitalize()}s a second, {upstream}, {' '.join(way)}"
+                what = f"{kind.capitalize()}s per second, {upstream}, {' '.join(way)}"
                 limit, whom = (1.5, FLOOR.name) if wait == 0 else (SHARE, "ceiling")
                 why = _ONE_CORE if wait else _STREAM if way == (HTTP, LEGACY) else _REASONS[kind]
                 goals.append(compared(what, series.rates, against, limit, "/s", against=whom, why=why, least=True))
@@ -210,15 +210,15 @@ async def throughput(place: Place, scale: Scale) -> Part:
                     for (at, name, way, of), one in found.items()
                     if at == wait and _pictured(way, of, transport, kind)
                 ]
-                title = f"{kind.capitalize()}s a second, {AT_ONCE} at once, {upstream}, {transport}"
+                title = f"{kind.capitalize()}s per second, {AT_ONCE} at once, {upstream}, {transport}"
                 bars.append(Bars(title, "/s", [(name, median(one.rates)) for name, one in shown]))
     text = (
-        f"{AT_ONCE} calls under way at any time. With an upstream that takes {SLOW} ms no more than "
-        f"{CEILING:,.0f} calls a second are possible: the ceiling. A server of one process comes near it only if a "
-        f"call takes it less than {MILLI / CEILING:.2f} ms of processor time; the floor and bare httpx show how much "
-        "of that the SDK and the client take by themselves."
+        f"{AT_ONCE} calls are in flight at any time. With an upstream that takes {SLOW} ms, at most {CEILING:,.0f} "
+        "calls per second are possible: the ceiling. A server of one process comes near it only if a call takes less "
+        f"than {MILLI / CEILING:.2f} ms of processor time. The floor and bare httpx show how much of that the SDK and "
+        "the client take."
     )
-    return Part("Many calls at once", text, tables, goals, bars)
+    return Part("Concurrent calls", text, tables, goals, bars)
 
 
 def _against(floor: Series | None, wait: int, series: Series) -> list[float]:
@@ -236,7 +236,7 @@ async def batch(place: Place, scale: Scale) -> Part:
                 series = found[key] if turn else Series()  # the first one warms up
                 await measure(place, subject, Work("batch", calls=scale.batches), series)
     (limit,) = (series.halves for (name, _), series in found.items() if name == "httpx")
-    table = Table(("", "Way", "p50 ms", "p99", "CPU ms", "of bare httpx"))
+    table = Table(("", "Transport", "p50 ms", "p99", "CPU ms", "vs. bare httpx"))
     for (name, way), series in found.items():
         figures = (median(series.halves), series.at(0.99), _mean(series.processor))
         table.rows.append((name, " ".join(way).strip(), *map(number, figures), shown_ratio(series.halves, limit)))
@@ -249,8 +249,8 @@ async def batch(place: Place, scale: Scale) -> Part:
     ]
     shown = [(f"{name}, {way[0]}".removesuffix(", no MCP"), median(one.halves)) for (name, way), one in found.items()]
     text = (
-        "One call with 1,000 messages, all different. Bare httpx posts the same bytes and reads the answer without "
-        "looking at it; a server also takes the call in, checks it, and hands the answer on. The last section shows "
-        "what each step of ours takes."
+        "One call with 1,000 different messages. Bare httpx posts the same bytes and reads the answer without "
+        "inspecting it; a server also takes in the call, checks it, and passes on the answer. The last section shows "
+        "how long each of our steps takes."
     )
     return Part("A send of 1,000 messages", text, [table], goals, [Bars("A send of 1,000 messages", "ms", shown)])

@@ -1,6 +1,6 @@
-"""Where it goes: the steps of our server one by one in a process of their own, and what the first calls load.
+"""Measures the steps of our server one by one in a separate process, and the memory that the first calls load.
 
-`python stages.py` prints what was measured as JSON: milliseconds of each step, and MiB of what is imported.
+`python stages.py` prints the figures as JSON: milliseconds of each step, and MiB of what is imported.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ MANY = 1_000
 _TIMES = 30
 _SENDS = 200
 _LOADED = {
-    "the client: httpx with aiohttp's connections": "import server.client",
-    "the ledger, with SQLite": "import server.guard.gate",
+    "the client: httpx with aiohttp's connections": "import server.clicksend.client",
+    "the ledger, with SQLite": "import server.guard.guard",
 }
 
 
 async def stages(_: Place, __: Scale) -> Part:
-    """Our own steps."""
+    """The steps of our server."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(HERE / "stages.py"), stdout=PIPE, env={"PYTHONPATH": str(ROOT)}
     )
@@ -44,12 +44,12 @@ async def stages(_: Place, __: Scale) -> Part:
         table.rows += [(name, number(value)) for name, value in rows.items()]
         tables.append(table)
     text = (
-        "Medians, each step by itself in a process that does nothing else, so that they do not add up to a call; the "
-        "SDK's part, the wire and the way to the upstream are not among them. The ledger is SQLite: what is written "
-        "before a send leaves waits for the disk, in a thread; what is written afterwards does neither. A hop is an "
-        "empty piece of work that a thread does for the event loop."
+        "Medians. Each step runs alone in a process that does nothing else, so the steps do not add up to a call; they "
+        "leave out the SDK, the wire and the upstream. The ledger is SQLite: the write before a send leaves waits for "
+        "the disk, in a thread; the write afterwards does neither. A hop is an empty task that a thread runs for the "
+        "event loop."
     )
-    return Part("Where it goes", text, tables)
+    return Part("Cost of each step", text, tables)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
@@ -79,11 +79,11 @@ def _batch() -> dict[str, float]:
     text = sent(json.dumps(given).encode()).decode()
     answer = Answer(json.loads(text))
     steps: dict[str, Callable[[], object]] = {
-        "check the input": lambda: action.input.model_validate(given),
-        "make the request's body of it": lambda: action.request(valid),
+        "validate the input": lambda: action.input.model_validate(given),
+        "build the request body": lambda: action.request(valid),
         "encode it": lambda: json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
-        "recognise the same call": lambda: fingerprint(request),
-        "mark each message for a search": lambda: [digest("", *mark) for mark in sent_to(body)],
+        "take the fingerprint": lambda: fingerprint(request),
+        "make each message's record key": lambda: [digest("", *mark) for mark in sent_to(body)],
         "parse the answer": lambda: json.loads(text, object_hook=redact_fields),
         "judge it": lambda: action.outcome(valid, answer),
         "shorten it for the model": lambda: render(answer, action, valid, 20_000),
@@ -92,7 +92,7 @@ def _batch() -> dict[str, float]:
 
 
 async def _ledger() -> dict[str, float]:
-    """What the ledger takes of a send, as the event loop sees it."""
+    """What the ledger adds to a send, as the event loop sees it."""
     import anyio.to_thread
 
     from server.ledger.ledger import Entry, Ledger, new_id
@@ -109,22 +109,23 @@ async def _ledger() -> dict[str, float]:
         for _ in range(_SENDS):
             key = new_id()
             entry = Entry(account="", caller="", action=SEND, fingerprint=key, recipients=1, marks=(key,), id=key)
-            await timed("written before it leaves", ledger.start(entry, window=600, budget=None, lasts=90))
+            await timed("write before it leaves", ledger.start(entry, window=600, budget=None, lasts=90))
             ending = ledger.finish(key, "accepted", message_ids=[key], cost=Decimal("0.0792"))
-            await timed("written afterwards", ending)
+            await timed("write afterwards", ending)
             await timed("a hop to a thread and back", anyio.to_thread.run_sync(int))
         ledger.close()
     return {what: median(all_of_them) for what, all_of_them in taken.items()}
 
 
 def _loaded() -> dict[str, float]:
-    """What imports add to a server that has listed its tools."""
+    """The MiB that imports add to a server that has listed its tools."""
     before = _resident("")
     return {what: _resident(code) - before for what, code in _LOADED.items()}
 
 
 def _resident(code: str) -> float:
-    program = f"import server.protocol\n{code}\nfrom machine import resident\nimport os\nprint(resident(os.getpid()))"
+    lines = ("import server.protocol.server", code, "import os", "from machine import resident")
+    program = "\n".join([*lines, "print(resident(os.getpid()))"])
     told = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=True)
     return float(told.stdout)
 

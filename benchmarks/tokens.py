@@ -1,4 +1,4 @@
-"""Counts tokens of o200k_base: texts by name as JSON from stdin, counts by name to stdout. Runs in `.bench/`."""
+"""Counts tokens of o200k_base: JSON of texts by name on stdin, of counts by name on stdout. Runs in `.bench/`."""
 
 import json
 import sys

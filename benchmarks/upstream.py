@@ -1,7 +1,7 @@
-"""A stand-in for ClickSend in a process of its own, as fast as can be: asyncio's bare protocol.
+"""A stand-in for ClickSend in its own process, as fast as possible: a bare asyncio protocol.
 
-Not the sandbox: that keeps every message, checks and prices it, and runs on Starlette; with it, the upstream would be
-what is measured. `PUT /_latency/50` makes all later answers wait 50 ms; `GET /_served` tells how many there were.
+The sandbox would be too slow: it keeps, checks and prices every message and runs on Starlette, so the benchmark would
+measure the upstream. `PUT /_latency/50` delays all later answers by 50 ms; `GET /_served` returns how many there were.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ from answers import PAGES, sent
 
 
 class Stand:
-    """What all connections share."""
+    """State that all connections share."""
 
     latency = 0.0  # seconds
     served = 0
 
     def answer(self, line: str, body: bytes) -> tuple[int, bytes, float]:
-        """Status, body and how long the answer waits."""
+        """Status, body and delay in seconds."""
         method, target, _ = line.split(" ", 2)
         path = target.partition("?")[0]
         if path.startswith("/_"):
@@ -33,7 +33,7 @@ class Stand:
 
 
 class Connection(asyncio.Protocol):
-    """One connection, kept open; requests come one after the other."""
+    """One persistent connection; requests come one after the other."""
 
     def __init__(self, stand: Stand) -> None:
         self._stand = stand
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Listen on a free port, tell it on stdout, and stay until killed."""
+    """Listen on a free port, print it on stdout, and serve until killed."""
     stand = Stand()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(stand), "127.0.0.1", 0, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")

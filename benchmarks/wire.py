@@ -1,4 +1,4 @@
-"""MCP by hand, so that the load costs little: JSON-RPC over pipes and over HTTP, in both eras of the protocol."""
+"""A minimal MCP client, to keep the load cheap: JSON-RPC over pipes and over HTTP, in both protocol eras."""
 
 import asyncio
 import json
@@ -20,18 +20,18 @@ _META = {
 
 
 class CallFailed(Exception):
-    """A call was not answered with success: nothing that was measured is worth anything."""
+    """A call did not end as expected, which makes all measurements worthless."""
 
 
 class Wire(Protocol):
-    """A way to a server; `ask` gives the whole answer as bytes of JSON."""
+    """A connection to a server."""
 
     async def ask(self, method: str, params: dict[str, Any]) -> bytes:
-        """Ask and wait for the answer."""
+        """Send a request and wait for the answer; the whole message as JSON."""
         ...
 
     async def tell(self, method: str) -> None:
-        """Notify."""
+        """Send a notification."""
         ...
 
 
@@ -44,7 +44,7 @@ def _message(era: str, number: int | None, method: str, params: dict[str, Any]) 
 
 
 async def greet(wire: Wire, era: str) -> None:
-    """What a client says first."""
+    """Do the handshake of a client."""
     if era == MODERN:
         result_of(await wire.ask("server/discover", {}))
     else:
@@ -63,7 +63,7 @@ def result_of(answer: bytes) -> dict[str, Any]:
 
 
 def insist(answer: bytes, *, refused: bool = False) -> None:
-    """Look whether a call succeeded, or was refused for what it was, without reading all of the answer."""
+    """Raise CallFailed unless a call succeeded, or was refused for the wrong argument; does not parse the answer."""
     failed = b'"isError":true' in answer
     as_it_should = failed and b"oder_by" in answer if refused else not failed and b"SUCCESS" in answer
     if b'"result":' not in answer or not as_it_should:
@@ -71,7 +71,7 @@ def insist(answer: bytes, *, refused: bool = False) -> None:
 
 
 class Pipes:
-    """Over stdio: many requests under way, answers matched by their ids."""
+    """Over stdio: many requests in flight, answers matched by their ids."""
 
     def __init__(self, process: Process, era: str) -> None:
         assert process.stdin
@@ -111,7 +111,7 @@ class Pipes:
 
 
 class Web:
-    """Over Streamable HTTP: a connection for each request under way, kept for the next."""
+    """Over Streamable HTTP: one connection for each request in flight, reused for the next."""
 
     def __init__(self, port: int, era: str) -> None:
         self._port = port
@@ -121,7 +121,7 @@ class Web:
         self._idle: list[_Connection] = []
 
     async def ask(self, method: str, params: dict[str, Any]) -> bytes:
-        """Post a request; the answer's JSON, out of an event stream or not."""
+        """Post a request; the answer's JSON, from an event stream or not."""
         number = next(self._numbers)
         status, head, body = await self._post(method, params, _message(self._era, number, method, params))
         if status != 200:
@@ -175,7 +175,7 @@ async def _connect(port: int) -> "_Connection":
 
 
 class _Connection(asyncio.Protocol):
-    """One HTTP connection with at most one request under way."""
+    """One HTTP connection with at most one request in flight."""
 
     closed = False
 

@@ -1,4 +1,4 @@
-"""Packs the bundle for Claude Desktop: our source and a manifest, which the official tool checks and packs."""
+"""Packs the bundle for Claude Desktop: our source and a manifest, validated and packed by the official tool."""
 
 import json
 import shutil
@@ -8,17 +8,17 @@ import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.catalog import CATALOG
+from server.config.surface import Surface
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("server", "tools", "schemas")
 ENTRY = "clicksend_mcp.py"
 MCPB = "@anthropic-ai/mcpb@2.1.2"
-PYTHON = "3.11"  # the one that all tests run on; uv finds or downloads it
+PYTHON = "3.11"  # the version that all tests run on; uv finds or downloads it
 
 
 def main(target: Path) -> None:
-    """Write the bundle. Exits with a message if npx is not there, or the tool refuses."""
+    """Write the bundle. Exits with a message if npx is missing or the tool fails."""
     if shutil.which("npx") is None:
         sys.exit("npx is needed: install Node.js")
     with TemporaryDirectory() as folder:
@@ -29,22 +29,22 @@ def main(target: Path) -> None:
 
 
 def lay_out(folder: Path) -> None:
-    """Fill a folder with what is packed."""
+    """Fill a folder with the files to pack."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("README.md", "LICENSE", ENTRY):
         shutil.copy(ROOT / name, folder)
     manifest = json.loads((ROOT / "bundle" / "manifest.json").read_text(encoding="utf-8"))
-    manifest["tools"] = [{"name": slug, "description": action.title} for slug, action in CATALOG.items()]
+    manifest["tools"] = [{"name": action.slug, "description": action.title} for action in Surface().actions]
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     (folder / ".python-version").write_text(f"{PYTHON}\n", encoding="utf-8")
     (folder / "pyproject.toml").write_text(_project(), encoding="utf-8")
 
 
 def _project() -> str:
-    """Our pyproject.toml without what is for development, and with the versions that were tested.
+    """Our pyproject.toml without the development parts, and with the tested versions.
 
-    On the user's machine uv installs from it; without bounds it would take versions that nobody has tried.
+    On the user's machine uv installs from it; without bounds it would install untested versions.
     """
     ours = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -56,7 +56,7 @@ def _project() -> str:
         "tool.hatch.build.targets.wheel": {"packages": [*PACKAGES, ENTRY]},
         "tool.uv": {"constraint-dependencies": tested, "build-constraint-dependencies": tested},
     }
-    # Texts and lists of texts are written in TOML as in JSON.
+    # TOML writes strings and lists of strings like JSON.
     tables = (
         [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items()), ""]
         for name, table in kept.items()

@@ -1,4 +1,4 @@
-"""A real OpenTelemetry collector, Rotel, that takes OTLP on this machine and prints all that arrives.
+"""Runs a real OpenTelemetry collector, Rotel, which accepts OTLP on this machine and prints everything it receives.
 
 python collector.py [port for HTTP] [port for gRPC]
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Become the collector. To pass on what arrives, replace `blackhole`: https://rotel.dev has the exporters."""
+    """Become the collector. To forward the data, replace `blackhole`: https://rotel.dev lists the exporters."""
     package = find_spec("rotel")
     if package is None or package.origin is None:
         sys.exit("Rotel is not installed: make collector")

@@ -1,4 +1,4 @@
-"""Writes docs/clients.md from what the clients and the conformance suite really did."""
+"""Writes docs/clients.md from real runs of the clients and of the conformance suite."""
 
 import json
 from collections import Counter
@@ -15,32 +15,31 @@ NO = "NO"
 NOT_SCORED = "(not scored)"
 SKIPPED = f"skipped by the suite {NOT_SCORED}"
 
-_TEXT = """# Real clients
+_TEXT = """# Client compatibility
 
-Written by `make clients` from real runs; how, stands in `tests/clients/`. Versions are pinned there too.
+Written by `make clients` from real runs. The code and the pinned versions are in `tests/clients/`.
 
-## Other people's clients
+## Third-party clients
 
-Each starts the server over stdio, or talks to `clicksend-mcp http`, with the sandbox as ClickSend and
-`CLICKSEND_MCP_APPROVAL=always`. **List**: how many tools it has seen. **Call**: a price reaches the agent. **Failure**:
-a refusal of ClickSend and a misspelt field both reach the agent, with the words of `error`. **Approval**: a person
-approves one text and declines another; the sandbox counts what was sent. Where a client cannot ask anybody, the text is
-refused, and the agent is told why. Agents of the frameworks are real, and their models are scripts.
+Each client starts the server over stdio, or connects to `clicksend-mcp http`, with the sandbox as ClickSend and
+`CLICKSEND_MCP_APPROVAL=always`. **List**: how many tools it sees. **Call**: a price reaches the agent. **Failure**: a
+refusal by ClickSend and a misspelt field both reach the agent, with the words of `error`. **Approval**: a person
+approves one text and declines another; the sandbox counts what was sent. If a client cannot ask anybody, the text is
+refused, and the agent is told why. The frameworks' agents are real; their models are scripts.
 
 {clients}
 
 ## The conformance suite
 
-`@modelcontextprotocol/conformance` {suite}, all scenarios for servers that a revision lists, against
-`clicksend-mcp http`. Of those that count:
+`@modelcontextprotocol/conformance` {suite}, all scenarios that a revision lists for servers, against
+`clicksend-mcp http`. Of the scored scenarios:
 
 {passed}
 
-**Not offered**: the server does not have the feature, and does not declare it. **Needs fixtures**: the scenario uses
-what only the suite's own test server has. A test fails if a scenario fails for another reason than the one given, and
-if one that is excused passes.
-`input-required-result-validate-input` passes without saying much: it calls such a tool too, and is content that an
-unknown one is refused.
+**Not offered**: the server lacks the feature, and does not declare it. **Needs fixtures**: the scenario uses features
+of the suite's own test server. A test fails if a scenario fails for any other reason than the one given, or if an
+excused one passes. `input-required-result-validate-input` passes but proves little: it also calls a tool of that test
+server, and accepts that an unknown tool is refused.
 
 {scenarios}
 """
@@ -88,7 +87,7 @@ def _approval(run: Run) -> str:
 
 
 def _sum(suite: Suite, revision: str) -> str:
-    """How many of the scenarios that count pass, and why others do not."""
+    """How many of the scored scenarios pass, and why others do not."""
     not_scored = suite.on(revision).not_scored
     counted = Counter[str]()
     for name, checks in _by_scenario(suite, revision).items():
@@ -117,7 +116,7 @@ def _scenarios(suite: Suite) -> Iterator[tuple[str, ...]]:
 
 
 def _verdict(checks: Sequence[Check]) -> str:
-    """What a scenario comes to, in a few words."""
+    """The outcome of a scenario, in a few words."""
     failing = [check for check in checks if not check.passes]
     passed = sum(check.status == "SUCCESS" for check in checks)
     if not failing:

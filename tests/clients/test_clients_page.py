@@ -30,7 +30,7 @@ def test_the_page_is_what_the_runs_come_to(runs: Runs, suite: Suite) -> None:
 
 
 def test_the_page_has_every_client_on_both_transports() -> None:
-    table = rows("Other people's clients")
+    table = rows("Third-party clients")
 
     assert [(row[0].partition(":")[0], row[2]) for row in table] == [
         (client.name, transport) for client in CLIENTS for transport in TRANSPORTS

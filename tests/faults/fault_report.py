@@ -1,4 +1,4 @@
-"""The tables of the matrix for docs/faults.md."""
+"""Writes docs/faults.md: the results of the fault matrix."""
 
 import platform
 from collections import Counter
@@ -12,14 +12,14 @@ from fault_run import Result
 _TOLD = ("accepted", "partly", "refused", "unknown", "repeat", "none")
 _COLUMNS = (
     "runs",
-    "fault came about",
+    "fault occurred",
     "calls sent",
-    "told accepted",
-    "told in part",
-    "told refused",
-    "told unknown",
+    "reported accepted",
+    "reported partial",
+    "reported refused",
+    "reported unknown",
     "repeats stopped",
-    "nobody to tell",
+    "nobody to report to",
     "violations",
 )
 
@@ -36,33 +36,34 @@ class Part:
 def write(parts: Sequence[Part], seed: int, date: str, database: str) -> str:
     """The whole page."""
     tables = "\n\n".join(_part(part) for part in parts)
-    return f"""# The fault matrix
+    return f"""# Fault matrix
 
-Written by `make faults`; seed {seed}, {date}. What a run is, and what is checked after it, stands in
-`tests/faults/`: `fault_plan.py` and `fault_checks.py`.
+Written by `make faults`; seed {seed}, {date}. In `tests/faults/`, `fault_plan.py` defines a run and
+`fault_checks.py` what is checked after it.
 
-Every run makes a paid call against the sandbox while something goes wrong, lets the agent call again, at once, from a
-second server or after a restart, lets abandoned sends be looked up as they are some minutes later, and then compares
-what everybody was told, and what the ledger says, with what the sandbox really sent and charged. Violations are:
-anything sent twice; a false report; a sum beyond the day's budget; a row of the ledger that says refused of something
-sent, or accepted of something not sent; a number, text or secret in the log or ledger. A fault does not come about
-where the call ended before it, mostly for want of budget, or where a server gets over it: one whose connections to
-PostgreSQL are cut opens others.
+Every run makes a paid call against the sandbox while a fault is injected. The agent then calls again, at once, from a
+second server or after a restart, and abandoned sends are reconciled as they would be some minutes later. Finally the
+run compares what everybody was told, and what the ledger says, with what the sandbox really sent and charged.
+Violations are: anything sent twice; a false report; spending beyond the day's budget; a row of the ledger that says
+refused for something sent, or accepted for something not sent; a number, text or secret in the log or ledger. A fault
+does not occur if the call ended before it, mostly because the budget was spent, or if the server recovers from it: one
+whose connections to PostgreSQL are cut opens new ones.
 
 {_machine(database)}
 
 {tables}
 
-## What is not in it
+## Limitations
 
-- A full disk is imitated by `RLIMIT_FSIZE` in the server's process, on SQLite only: the disk of PostgreSQL's server
-  is not the matrix's to fill.
-- A server is a Dispatcher; the protocol in front of it has its own tests. A process of its own is forked with the
-  product's modules loaded, rather than started from the command line:
+- A full disk is simulated with `RLIMIT_FSIZE` in the server's process, on SQLite only: the matrix cannot fill the disk
+  of PostgreSQL's server.
+- A server is a Dispatcher; the protocol in front of it has its own tests. A separate process is forked with the
+  product's modules loaded, instead of being started from the command line:
   {_processes(parts)}.
-- "The same MCP request delivered twice" is two calls at once to one Dispatcher.
+- "The same MCP request delivered twice" is two concurrent calls to one Dispatcher.
 - The moment of a cancellation or kill follows from the seed only as closely as the machine's load allows.
-- A ledger that is deleted for good, or restored from an older copy: nothing can then know what was sent.
+- A ledger that is deleted for good, or restored from an older copy, is not covered: nothing could then know what was
+  sent.
 - `CLICKSEND_MCP_DUPLICATE_WINDOW` is 600 seconds throughout; after it, or with 0, a repeat is sent on purpose.
 """
 
@@ -84,7 +85,7 @@ def _part(part: Part) -> str:
     bad = sum(bool(one.violations) for one in part.results)
     return f"""## {part.ledger}
 
-{len(part.results):,} runs in {part.seconds:.0f} seconds, {budgets:,} of them with a budget for the day. Runs with
+{len(part.results):,} runs in {part.seconds:.0f} seconds, {budgets:,} of them with a daily budget. Runs with
 violations: {bad}.
 
 By fault:
@@ -97,7 +98,7 @@ By action:
 
 
 def table(results: Sequence[Result], names: Iterable[str], of: Callable[[Result], str]) -> str:
-    """A Markdown table, a row for each name that has runs, and one for all."""
+    """A Markdown table: one row for each name that has runs, and one for all."""
     lines = [f"| | {' | '.join(_COLUMNS)} |", f"|---|{'--:|' * len(_COLUMNS)}"]
     groups = [(name, [one for one in results if of(one) == name]) for name in names]
     lines += [_row(name, group) for name, group in groups if group]

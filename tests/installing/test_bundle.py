@@ -95,8 +95,8 @@ async def test_it_starts_with_the_two_required_entries_and_answers(
         assert username(await call(client, "GET_ACCOUNT")) == sandbox.username
     # It ran the bundle's own code, with the packages of these tests.
     python = installed.folder / ".venv" / "bin" / "python"
-    where = machine.run(python, "-c", "import server.cli; print(server.cli.__file__)", cwd="/")
-    assert where.strip() == str(installed.folder / "server" / "cli.py")
+    where = machine.run(python, "-c", "import server.cli.main; print(server.cli.main.__file__)", cwd="/")
+    assert where.strip() == str(installed.folder / "server" / "cli" / "main.py")
     tested = set((ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines())
     frozen = machine.run("uv", "pip", "freeze", "--python", python, "--exclude-editable")
     assert len(frozen.splitlines()) > 20

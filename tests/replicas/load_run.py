@@ -1,4 +1,4 @@
-"""The load run: 64 callers on three accounts, all at once, against replicas behind nginx; writes docs/load.md.
+"""The load run: 64 concurrent callers on three accounts, against replicas behind nginx; writes docs/load.md.
 
 PYTHONPATH=tests python tests/replicas/load_run.py --seconds 300 --replicas 2
 """
@@ -30,13 +30,13 @@ LIMITS = {"CLICKSEND_MCP_HTTP_CALLS_AT_ONCE": "64", "CLICKSEND_MCP_HTTP_CALLS_PE
 
 @dataclass
 class Run:
-    """What a run has shown."""
+    """The results of a run."""
 
     replicas: int
     callers: int
     seconds: float
     tally: Tally
-    not_once: list[str]  # texts that were not sent exactly once, or sent and not told
+    not_once: list[str]  # texts that were not sent exactly once, or not reported
     before: list[float]  # memory of each replica in MiB
     after: list[float] = field(default_factory=list)
     served: list[int] = field(default_factory=list)  # calls of each replica
@@ -48,12 +48,12 @@ class Run:
 
 
 async def load(folder: Path, place: Place, *, replicas: int, callers: int, seconds: float) -> Run:
-    """Let callers call as fast as they are answered."""
+    """Let callers call as fast as they get answers."""
     async with fleet(folder, place, replicas, **LIMITS) as running, AsyncExitStack() as stack:
         tally = Tally()
         agents = []
         for number in range(callers):
-            # Half of each account's callers are of either era.
+            # Half of each account's callers use each era.
             caller = Caller(running.url, ACCOUNTS[number % 3], ERAS[number // 3 % 2])
             agents.append(Agent(await stack.enter_async_context(caller), number, tally))
         await asyncio.gather(*(agent.begin() for agent in agents))
@@ -73,7 +73,7 @@ async def load(folder: Path, place: Place, *, replicas: int, callers: int, secon
 
 
 def _not_once(running: Fleet, tally: Tally) -> list[str]:
-    """What the sandbox has sent, against what the callers were told."""
+    """Texts whose sends in the sandbox differ from what the callers were told."""
     told = dict(tally.sent)
     really: dict[tuple[str, str], int] = {}
     for entry in running.sent():
@@ -89,7 +89,7 @@ def _once(key: tuple[str, str], *counts: dict[tuple[str, str], int]) -> bool:
 
 
 def page(run: Run, smaller: Sequence[Run]) -> str:
-    """docs/load.md."""
+    """The page docs/load.md."""
     every = sorted(second for seconds in run.tally.took.values() for second in seconds)
     rows = "\n".join(_row(tool, sorted(seconds)) for tool, seconds in sorted(run.tally.took.items()))
     replicas = "\n".join(
@@ -99,24 +99,24 @@ def page(run: Run, smaller: Sequence[Run]) -> str:
     growth = "\n".join(
         f"| {one.replicas} | {one.tally.calls / one.seconds:.0f} | {_bad(one)} |" for one in (*smaller, run)
     )
-    return f"""# The load run
+    return f"""# Load run
 
 Written by `make load`, {datetime.now(UTC):%Y-%m-%d}. {run.callers} callers on three ClickSend accounts (HTTP Basic),
 half of each account's in the newer era and half in the older one, call {run.replicas} replicas through nginx for
-{run.seconds:.0f} seconds, each as fast as it is answered. Every answer is checked to be its caller's: texts, names and
-references in it are the caller's own, rows of histories and lists are of its account. In the end every message has
-to have been sent exactly once, and none that nobody was told of.
+{run.seconds:.0f} seconds, each as fast as it gets answers. The run checks that every answer belongs to its caller:
+texts, names and references in it are the caller's own, rows of histories and lists are from its account. In the end
+every message must have been sent exactly once, and reported to its caller.
 
 {_machine()}
 
 | | |
 |---|--:|
 | calls | {run.tally.calls:,} |
-| calls a second | {run.tally.calls / run.seconds:.0f} |
+| calls per second | {run.tally.calls / run.seconds:.0f} |
 | messages sent, each once | {sum(run.tally.sent.values()):,} |
 | errors | {sum(run.tally.errors.values())} |
-| answers of somebody else | {len(run.tally.mixed_up)} |
-| sent twice, or without being told | {len(run.not_once)} |
+| answers of another caller | {len(run.tally.mixed_up)} |
+| sent twice, or not reported | {len(run.not_once)} |
 
 | Tool | calls | p50 ms | p95 ms | p99 ms |
 |---|--:|--:|--:|--:|
@@ -127,17 +127,17 @@ to have been sent exactly once, and none that nobody was told of.
 |---|--:|--:|--:|
 {replicas}
 
-## How the load grows
+## Scaling
 
-Each for {smaller[0].seconds if smaller else run.seconds:.0f} seconds, the last for {run.seconds:.0f}:
+Each ran for {smaller[0].seconds if smaller else run.seconds:.0f} seconds, the last for {run.seconds:.0f}:
 
-| Replicas | calls a second | errors, mix-ups, not once |
+| Replicas | calls per second | errors, mix-ups, not once |
 |--:|--:|--:|
 {growth}
 
 The callers, nginx, PostgreSQL, the simulated ClickSend and the replicas share this machine's {os.cpu_count()} cores, so
-these numbers say what one machine does with everything on it. They do not say what more replicas on machines of their
-own do; and how long a call takes is how long it waits for a core among {run.callers} that are under way.
+these numbers show what one machine with everything on it achieves. They do not show what more replicas on their own
+machines would. A call's latency is its wait for a core among {run.callers} calls in flight.
 """
 
 
@@ -171,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--replicas", type=int, default=3)
-    parser.add_argument("--growth", type=float, default=30, help="seconds for each smaller number of replicas first")
+    parser.add_argument("--growth", type=float, default=30, help="seconds per smaller number of replicas; 0 for none")
     arguments = parser.parse_args(argv)
     if problem := nginx_problem():
         sys.stderr.write(f"{problem}\n")
