@@ -1,18 +1,24 @@
-"""The same thing to the same person twice in one call, which is a slip unless a reference says that it is meant."""
+"""Duplicates in one call: the same thing to the same person twice is a slip, unless a reference makes it deliberate.
+
+Our rule throughout: ClickSend may send and charge both.
+"""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
-from schemas.base import Problem
 from schemas.explain import positions
 from schemas.phone import phone_key
+from schemas.problem import Problem
 
-_LONGEST = 80  # characters
-_TOLD = 15  # positions
+_LONGEST = 80  # characters of positions in a message; our rule
+_MOST_SCATTERED = 15  # positions that are listed where they join into no runs; our rule
 
 
 def same_messages(messages: Iterable[Any], *texts: str) -> Iterator[Problem]:
-    """For messages by phone: one phone, in whichever spelling, and the same in all fields named by `texts`."""
+    """Messages to one phone, however its number is spelled, that agree in every field named by `texts`.
+
+    Each must have `to`, in E.164, and `custom_string`.
+    """
 
     def key(message: Any) -> Hashable:
         return (phone_key(message.to), message.custom_string, *(_words(getattr(message, text)) for text in texts))
@@ -21,7 +27,7 @@ def same_messages(messages: Iterable[Any], *texts: str) -> Iterator[Problem]:
 
 
 def same_letters(recipients: Iterable[Any]) -> Iterator[Problem]:
-    """For letters, which all have one file: one address, whichever way it is written."""
+    """Letters to one address, whatever the case and the layout of its lines; one call has one file for all."""
     lines = ("name", "line_1", "line_2", "city", "state", "postal_code", "country")
 
     def key(recipient: Any) -> Hashable:
@@ -31,22 +37,22 @@ def same_letters(recipients: Iterable[Any]) -> Iterator[Problem]:
     return _repeated("recipients", recipients, key, "go to the same address")
 
 
-def _repeated(field: str, items: Iterable[Any], key: Callable[[Any], Hashable], what: str) -> Iterator[Problem]:
+def _repeated(field: str, items: Iterable[Any], key: Callable[[Any], Hashable], complaint: str) -> Iterator[Problem]:
     groups: dict[Hashable, list[int]] = {}
     for position, item in enumerate(items):
         groups.setdefault(key(item), []).append(position)
-    for at in groups.values():
-        if len(at) > 1:
-            reason = f"{what}: keep one of them, or give each its own custom_string if all are meant"
-            yield Problem((f"{field}{_first(at)}",), reason)
+    for group in groups.values():
+        if len(group) > 1:
+            reason = f"{complaint}: keep one of them, or give each its own custom_string if all are meant"
+            yield Problem((f"{field}{_bounded(group)}",), reason)
 
 
-def _first(at: list[int]) -> str:
-    """Positions as they are told elsewhere; of many that are scattered, the first."""
-    told = positions(at)
-    return told if len(told) <= _LONGEST else f"{positions(at[:_TOLD])[:-1]},...]"
+def _bounded(group: list[int]) -> str:
+    """The positions of a group; if they are many and scattered, the first of them."""
+    joined = positions(group)
+    return joined if len(joined) <= _LONGEST else f"{positions(group[:_MOST_SCATTERED])[:-1]},...]"
 
 
 def _words(text: str) -> str:
-    """A text without what its layout adds: a blank at its end makes no other text."""
+    """A text with each run of white space as one blank: layout does not make another text."""
     return " ".join(text.split())

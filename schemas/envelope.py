@@ -1,12 +1,15 @@
-"""The envelope: what every action returns, whether it went well or not."""
+"""The envelope: what every action returns, on success and on failure."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.base import portable_schema
+from schemas.portable import portable_schema
 
 
 class Envelope(BaseModel):
-    """The result of one action; `successful` only if ClickSend accepted all of what was asked."""
+    """The result of one action; `successful` only if ClickSend accepted all of what was asked.
+
+    Its three names and their types are our rule: they are the same for every action, and hosts rely on them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -16,12 +19,12 @@ class Envelope(BaseModel):
 
     @classmethod
     def success(cls, data: str) -> "Envelope":
-        """All that was asked was accepted."""
+        """ClickSend accepted everything; `data` is its answer as JSON text."""
         return cls(data=data, successful=True)
 
     @classmethod
     def failure(cls, error: str, data: str = "") -> "Envelope":
-        """Something was refused, failed or is unknown; `data` is ClickSend's answer if there was one."""
+        """Something was refused, failed or is unknown; `data` is ClickSend's answer as JSON text, "" if none came."""
         return cls(data=data, error=error, successful=False)
 
 

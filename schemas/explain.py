@@ -1,4 +1,4 @@
-"""Turns a failed validation into one message for the model: every wrong field, and what would be right."""
+"""Turns a failed validation into one message for the model: every invalid field, and what would be valid."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,9 +7,9 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.base import Arguments, told_names
+from schemas.base import Arguments, inputs_of
 
-# What models call an input whose name nothing resembles.
+# Names that models invent, and the inputs they mean; no likeness leads from one to the other. Our rule.
 _ALSO_CALLED = {
     "content": ("body",),
     "message": ("body", "messages"),
@@ -25,32 +25,32 @@ _ALSO_CALLED = {
     "text": ("body",),
     "url": ("file_url", "media_file", "url_to_shorten"),
 }
-_LONGEST_NAME = 100  # characters of an unknown name that are repeated
-_LINES = 40  # distinct problems that are spelt out; equal ones in many items are one
+_LONGEST_NAME = 100  # characters of an unknown name that the message repeats; our rule
+_MOST_PROBLEMS = 40  # that are spelled out; one that many items share counts once; our rule
 
 
 def explain(error: ValidationError, model: type[Arguments]) -> str:
-    """Name every wrong field of a rejected input and what to send instead, without repeating the values.
+    """Name every invalid field of an input and what to send instead, in one line that repeats no value.
 
-    The same problem in many items of a list is told once, with the items' positions.
+    A problem that many items of a list share is named once, with their positions. `model`: the one that raised.
     """
-    found: dict[tuple[str, str | None], tuple[Any, list[int]]] = {}
-    for problem in error.errors(include_url=False, include_input=False):
-        field, at = _field(problem["loc"])
-        # What an unknown name may have been is looked for below, for those that are told.
-        reason = None if problem["type"] == "extra_forbidden" else _reason(problem)
-        found.setdefault((field, reason), (problem["loc"], []))[1].extend(at)
-    lines = [
-        f"{field.replace('[]', positions(at))} {_unknown_name(location, model) if reason is None else reason}"
-        for (field, reason), (location, at) in islice(found.items(), _LINES)
+    problems: dict[tuple[str, str | None], tuple[Any, list[int]]] = {}
+    for detail in error.errors(include_url=False, include_input=False):
+        field, items = _field(detail["loc"])
+        # The likeness of an unknown name is costly, and needed only for the problems that are spelled out below.
+        reason = None if detail["type"] == "extra_forbidden" else _reason(detail)
+        problems.setdefault((field, reason), (detail["loc"], []))[1].extend(items)
+    sentences = [
+        f"{field.replace('[]', positions(items))} {_unknown_name(location, model) if reason is None else reason}"
+        for (field, reason), (location, items) in islice(problems.items(), _MOST_PROBLEMS)
     ]
-    if len(found) > _LINES:
-        lines.append(f"and {len(found) - _LINES} more problems like these")
-    return " ".join("; ".join(lines).split())  # an unknown name may hold line breaks
+    if len(problems) > _MOST_PROBLEMS:
+        sentences.append(f"and {len(problems) - _MOST_PROBLEMS} more problems like these")
+    return " ".join("; ".join(sentences).split())  # an unknown name may hold line breaks
 
 
 def _field(location: tuple[int | str, ...]) -> tuple[str, list[int]]:
-    """A dotted name with [] for an item of a list, and the item's position."""
+    """A dotted name with [] for each item of a list, and the positions of these items."""
     name = ""
     for step in location:
         step = step if isinstance(step, int) else step[:_LONGEST_NAME]
@@ -59,21 +59,21 @@ def _field(location: tuple[int | str, ...]) -> tuple[str, list[int]]:
 
 
 def positions(numbers: Iterable[int]) -> str:
-    """Positions in a list, runs joined: [0-2,7]."""
+    """Positions in a list, sorted and with runs joined: [0-2,7]."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][1] + 1:
             runs[-1][1] = number
         else:
             runs.append([number, number])
-    return f"[{','.join(str(a) if a == b else f'{a}-{b}' for a, b in runs)}]"
+    return f"[{','.join(str(first) if first == last else f'{first}-{last}' for first, last in runs)}]"
 
 
-def _reason(problem: Any) -> str:
-    limits = problem.get("ctx", {})
-    match problem["type"]:
+def _reason(detail: Any) -> str:
+    limits = detail.get("ctx", {})
+    match detail["type"]:
         case "refused":
-            return str(problem["msg"])
+            return str(detail["msg"])
         case "missing":
             return "is missing"
         case "greater_than_equal":
@@ -96,20 +96,20 @@ def _reason(problem: Any) -> str:
             return "must be an object with the fields of the tool's schema"
 
 
-def _unknown_name(location: tuple[int | str, ...], arguments: type[Arguments]) -> str:
-    name, model = str(location[-1])[:_LONGEST_NAME].lower(), _model_at(location[:-1], arguments)
-    known = [field.alias or key for key, field in model.model_fields.items()]
-    if not known:
+def _unknown_name(location: tuple[int | str, ...], root: type[Arguments]) -> str:
+    name, model = str(location[-1])[:_LONGEST_NAME].lower(), _model_at(location[:-1], root)
+    inputs = [field.alias or key for key, field in model.model_fields.items()]
+    if not inputs:
         return "is not an input: there are none"
-    meant = [other for other in _ALSO_CALLED.get(name, ()) if other in known]
-    nearest = meant or get_close_matches(name, known, n=1)
+    meant = [candidate for candidate in _ALSO_CALLED.get(name, ()) if candidate in inputs]
+    nearest = meant or get_close_matches(name, inputs, n=1)
     if nearest:
         return f"is not an input here; did you mean {nearest[0]}?"
-    return f"is not an input here; {told_names(model)}"
+    return f"is not an input here; {inputs_of(model)}"
 
 
 def _model_at(location: tuple[int | str, ...], model: type[BaseModel]) -> type[BaseModel]:
-    """The model of the object that a location points into."""
+    """The model of the object that a location leads to."""
     for step in location:
         if isinstance(step, str):
             model = _item_model(model.model_fields[step].annotation)

@@ -1,6 +1,6 @@
-"""How long a text is for a phone network: GSM or Unicode, in how many parts.
+"""The length of a text on the phone network: GSM or Unicode, and in how many parts.
 
-Source: GSM 03.38, and ClickSend's table of message lengths (160/153 for GSM, 70/67 for Unicode).
+The lengths are documented by ClickSend, the alphabet is that of GSM 03.38.
 """
 
 import re
@@ -9,20 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-GSM_BASIC = frozenset(
+GSM_BASIC = frozenset(  # GSM 03.38
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-GSM_EXTENDED = frozenset("\f^{}\\[~]|€")  # sent as two units each
+GSM_EXTENDED = frozenset("\f^{}\\[~]|€")  # sent as two units each; GSM 03.38
 _GSM_TEXT = re.compile(f"[{re.escape(''.join(sorted(GSM_BASIC | GSM_EXTENDED)))}]*")
 
-_UTF_16 = f"utf-16-{sys.byteorder[0]}e"  # as this machine has numbers of two bytes
-MAX_PARTS = 8  # ClickSend cuts what is longer, in silence
-_JOINED_GSM = 153  # units of a part where there are several
-_JOINED_UNICODE = 67
-_HIGH, _LOW = range(0xD800, 0xDC00), range(0xDC00, 0xE000)  # the halves of a surrogate pair
-_MOST_UNITS = 2  # of one character, whichever it is
-NEVER_CUT = MAX_PARTS * (_JOINED_UNICODE // _MOST_UNITS)  # characters that fit into the parts, whichever they are
+_UTF_16 = f"utf-16-{sys.byteorder[0]}e"  # native byte order, which memoryview.cast reads
+MAX_PARTS = 8  # ClickSend silently cuts a longer text; documented
+_SINGLE_GSM = 160  # units of a text of one part; documented
+_SINGLE_UNICODE = 70  # documented
+_JOINED_GSM = 153  # units of each of several parts; documented
+_JOINED_UNICODE = 67  # documented
+_HIGH, _LOW = range(0xD800, 0xDC00), range(0xDC00, 0xE000)  # the halves of a surrogate pair; UTF-16
+_MOST_UNITS = 2  # of any one character; GSM 03.38 and UTF-16
+NEVER_CUT = MAX_PARTS * (_JOINED_UNICODE // _MOST_UNITS)  # characters of any kind that always fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +33,23 @@ class TextLength:
 
     unicode: bool  # True if a character outside GSM 03.38 forces UCS-2
     units: int  # GSM septets, or UCS-2 code units
-    parts: int  # messages that are sent, and paid for
+    parts: int  # messages sent, each of which is paid for
 
 
 def measure(text: str) -> TextLength:
     """Measure a text as it would be sent by SMS; an empty text has 0 units and 1 part."""
     if _GSM_TEXT.fullmatch(text):
         units = _septets(text)
-        return TextLength(unicode=False, units=len(units), parts=_parts(units, 160, _JOINED_GSM, _splits_septets))
+        return TextLength(
+            unicode=False, units=len(units), parts=_parts(units, _SINGLE_GSM, _JOINED_GSM, _splits_septets)
+        )
     code_units = _code_units(text)
-    parts = _parts(code_units, 70, _JOINED_UNICODE, _splits_surrogates)
+    parts = _parts(code_units, _SINGLE_UNICODE, _JOINED_UNICODE, _splits_surrogates)
     return TextLength(unicode=True, units=len(code_units), parts=parts)
 
 
 def first_parts(text: str, parts: int = MAX_PARTS) -> str:
-    """As much of a text of several parts as that many parts hold."""
+    """The beginning of a text that fits into so many parts; the text has more than one part."""
     if _GSM_TEXT.fullmatch(text):
         units = _septets(text)
         return units[: _border(units, parts, _JOINED_GSM, _splits_septets)].replace("\x1b", "")
@@ -55,7 +59,7 @@ def first_parts(text: str, parts: int = MAX_PARTS) -> str:
 
 
 def _septets(text: str) -> str:
-    """A GSM text with a character for each septet: an extended character has an escape before it."""
+    """A GSM text with one character for each septet: an escape precedes each extended character."""
     for character in GSM_EXTENDED:
         text = text.replace(character, f"\x1b{character}")
     return text
@@ -84,7 +88,7 @@ def _parts(units: Sequence[Any], single: int, joined: int, splits: Callable[[Any
 
 
 def _border(units: Sequence[Any], parts: int, joined: int, splits: Callable[[Any, int], bool]) -> int:
-    """How many units lie in the first parts."""
+    """How many units the first parts hold."""
     at = 0
     for _ in range(parts):
         at = _next_border(units, at, joined, splits)
@@ -92,6 +96,6 @@ def _border(units: Sequence[Any], parts: int, joined: int, splits: Callable[[Any
 
 
 def _next_border(units: Sequence[Any], at: int, joined: int, splits: Callable[[Any, int], bool]) -> int:
-    """Where the part ends that begins at a unit: what takes two units and would lie across goes into the next."""
+    """The end of the part that begins at unit `at`: a character of two units is never split between parts."""
     end = at + joined
     return end - 1 if end < len(units) and splits(units, end) else min(end, len(units))

@@ -1,6 +1,7 @@
-"""URLs: whether a text is one, and whether ClickSend could fetch what it names.
+"""URLs: whether a text is one, and whether ClickSend could fetch it.
 
-Nothing is looked up: what is judged is the address as it is written.
+Nothing is resolved or requested: the address is judged as written. That ClickSend takes http and https is documented.
+Which addresses are refused is our rule, because ClickSend could not fetch them.
 """
 
 import re
@@ -10,30 +11,33 @@ from typing import Any, Final, NamedTuple
 from unicodedata import normalize
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-# Without it a validation is as strict as ClickSend itself needs it to be.
+# The validation context that allows private addresses, which ClickSend itself cannot reach.
 ON_THIS_MACHINE: Final = {"clicksend_on_this_machine": True}
 
-LONGEST_URL: Final = 4_000  # characters; signed links to a cloud's storage have up to 3,000
+LONGEST_URL: Final = 4_000  # characters; signed links to cloud storage have up to 3,000; our rule
 
-_NOT_IN_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")  # programs disagree on where a host ends before a backslash
-_PART_OF_IPV4 = re.compile(r"0x[0-9a-f]{0,8}|[0-9]{1,11}")
-# Names that mean something inside one network only, and those that the DNS is never to know.
+_NOT_IN_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")  # our rule: programs disagree on where a host ends before a backslash
+_PART_OF_IPV4 = re.compile(r"0x[0-9a-f]{0,8}|[0-9]{1,11}")  # our rule: what inet_aton takes
+# Names that resolve inside one network only, and names that the DNS reserves. Our rule.
 _INSIDE = re.compile(
     r"(?:.*\.)?(?:localhost|local|localdomain|internal|intranet|lan|home|corp|private|home\.arpa|test|invalid|onion)"
 )
 
 
 class _Page(NamedTuple):
-    """A page that shows a file: its host, its path, what in its query makes it the file, and what to use instead."""
+    """A kind of link that leads to a page about a file rather than to the file.
 
-    of: str
+    `unless`: query values, one of which makes it a link to the file. `instead`: what to send.
+    """
+
+    site: str
     host: re.Pattern[str]
     path: re.Pattern[str]
     unless: Mapping[str, str]
     instead: str
 
 
-_PAGES: Final = (
+_PAGES: Final = (  # our rule
     _Page(
         "Google Drive",
         re.compile(r"drive\.google\.com"),
@@ -73,7 +77,7 @@ _PAGES: Final = (
 
 
 def context_of(base_url: str) -> dict[str, bool] | None:
-    """The context of a validation: a sandbox on this machine can fetch what only this machine can."""
+    """The validation context for a ClickSend at `base_url`: a sandbox on this machine reaches private addresses too."""
     host = (urlsplit(base_url).hostname or "").lower()
     address = _ip(host)
     return ON_THIS_MACHINE if host == "localhost" or (address is not None and address.is_loopback) else None
@@ -85,7 +89,7 @@ def is_web_address(value: str) -> bool:
         return False
     try:
         parts = urlsplit(value)
-        # The port is checked only when it is asked for.
+        # Reading `port` is what validates it.
         plausible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         return bool(plausible) and not _NOT_IN_URL.search(value)
     except ValueError:
@@ -93,10 +97,10 @@ def is_web_address(value: str) -> bool:
 
 
 def out_of_reach(url: str, context: Mapping[str, Any] | None) -> str | None:
-    """Why ClickSend cannot reach the host of a URL, as the end of a sentence; None if it may."""
+    """Why ClickSend cannot reach the host of a URL, as a sentence that begins with the field's name; None if it can."""
     if context is not None and context.items() >= ON_THIS_MACHINE.items():
         return None
-    host = _as_looked_up(urlsplit(url).hostname or "")
+    host = _as_resolved(urlsplit(url).hostname or "")
     address = _ip(host)
     if address is None and not _INSIDE.fullmatch(host) and "." in host:
         return None
@@ -106,35 +110,35 @@ def out_of_reach(url: str, context: Mapping[str, Any] | None) -> str | None:
 
 
 def page_instead_of_file(url: str, context: Mapping[str, Any] | None) -> str | None:
-    """Why a URL leads to a page that shows a file, not to the file, as the end of a sentence; None if it may not."""
+    """Why a URL leads to a page about a file, as a sentence that begins with the field's name; None if it does not."""
     if context is not None and context.items() >= ON_THIS_MACHINE.items():
         return None
     parts = urlsplit(url)
     host = (parts.hostname or "").lower().rstrip(".")
     for page in _PAGES:
         if page.host.fullmatch(host) and page.path.fullmatch(parts.path) and not _asks_for_file(parts, page):
-            return f"is a page of {page.of}, not the file: use the direct download link, {page.instead}"
+            return f"is a page of {page.site}, not the file: use the direct download link, {page.instead}"
     return None
 
 
 def ending(url: str) -> str:
-    """The ending of the file that a URL names, in small letters; "" where it has none."""
+    """The extension of the file that a URL names, in lower case and without the dot; "" if there is none."""
     name = urlsplit(url).path.rpartition("/")[2]
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
-def _as_looked_up(host: str) -> str:
-    """A host as programs read it that take percent signs, wide letters and the full stops of other scripts."""
+def _as_resolved(host: str) -> str:
+    """A host as lenient resolvers read it: percent-encoding, full-width letters and foreign full stops decoded."""
     return normalize("NFKC", unquote(host)).replace("\u3002", ".").lower().rstrip(".")
 
 
 def _asks_for_file(parts: SplitResult, page: _Page) -> bool:
-    asked = parse_qs(parts.query)
-    return any(asked.get(name) == [value] for name, value in page.unless.items())
+    query = parse_qs(parts.query)
+    return any(query.get(name) == [value] for name, value in page.unless.items())
 
 
 def _ip(host: str) -> IPv4Address | IPv6Address | None:
-    """The address a host is, in any of the spellings that programs take: 127.1, 0x7f000001, 0177.0.0.1, 2130706433."""
+    """A host as an IP address, in any spelling that resolvers take: 127.1, 0x7f000001, 0177.0.0.1, 2130706433."""
     try:
         return ip_address(host)
     except ValueError:
@@ -148,7 +152,7 @@ def _ip(host: str) -> IPv4Address | IPv6Address | None:
         fits = all(byte < 256 for byte in first) and last < 256 ** (4 - len(first))
         return IPv4Address(number) if fits else IPv4Address(0)
     except ValueError:
-        return IPv4Address(0)  # digits and dots, and no address: nobody reaches it
+        return IPv4Address(0)  # digits and dots but no address: unreachable
 
 
 def _base(part: str) -> int:

@@ -14,6 +14,7 @@ LAYERS = ("schemas", "tools", "server")  # each may import itself and those befo
 # The packages in the order of a call, read from its end: each may import itself and those before it.
 PACKAGES = (
     "schemas",
+    "schemas.fields",
     "schemas.inputs",
     "tools",
     "tools.actions",

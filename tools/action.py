@@ -6,7 +6,8 @@ from functools import cached_property
 from inspect import cleandoc
 from typing import Any, Literal
 
-from schemas.base import Arguments, portable_schema
+from schemas.base import Arguments
+from schemas.portable import portable_schema
 from tools.audience import AudienceOf
 from tools.evidence import Evidence
 from tools.outcome import Outcome, all_or_nothing

@@ -1,16 +1,18 @@
-"""Automations: what ClickSend does by itself with an inbound SMS."""
+"""Automations: rules for what ClickSend does with an inbound SMS."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from schemas.addresses import is_email_address, phone_number
-from schemas.base import CrossFieldArguments, Problem, invalid
-from schemas.fields import Choice, Flag, FreeText, Text, is_list_id, sendable
+from schemas.cross_field import CrossFieldArguments
+from schemas.fields.addresses import is_email_address, phone_number
+from schemas.fields.numbers import Choice, Flag, is_list_id
+from schemas.fields.texts import FreeText, Text, sendable
+from schemas.problem import Problem, invalid
 from schemas.web import is_web_address, out_of_reach
 
-InboundAction = Literal[
+InboundAction = Literal[  # documented
     "AUTO_REPLY",
     "EMAIL_USER",
     "EMAIL_FIXED",
@@ -29,7 +31,7 @@ InboundAction = Literal[
 
 _DedicatedNumber = Annotated[
     str,
-    BeforeValidator(lambda value: value if value == "*" else phone_number(value)),
+    BeforeValidator(lambda value: value if value == "*" else phone_number(value)),  # documented
     Field(description="E.164, or * for all"),
 ]
 
@@ -45,14 +47,19 @@ class CreateInboundRule(CrossFieldArguments):
         "CONTACT actions a list id as text; else may be empty"
     )
     dedicated_number: _DedicatedNumber
-    message_search_type: Choice = Field(le=3, description="0 any, 1 starts with, 2 contains, 3 does not contain")
-    # ClickSend wants this field always, also where there is nothing to search for.
+    message_search_type: Choice = Field(  # documented
+        le=3, description="0 any, 1 starts with, 2 contains, 3 does not contain"
+    )
+    # Required even if there is nothing to search for: documented; "" in that case: recorded.
     message_search_term: FreeText = Field(default="", description="Needed unless message_search_type is 0")
-    webhook_type: Literal["post", "get", "json"] | None = Field(default=None, description="For URL; post if left out")
+    webhook_type: Literal["post", "get", "json"] | None = Field(  # documented
+        default=None, description="For URL; post if left out"
+    )
 
     @field_validator("action_address")
     @classmethod
     def _fits_the_action(cls, address: str, info: ValidationInfo) -> str:
+        """What each action needs is documented. The checks are our rule."""
         action = (info.data or {}).get("action", "")
         match action:
             case "SMS":
@@ -72,6 +79,6 @@ class CreateInboundRule(CrossFieldArguments):
 
     @classmethod
     def cross_field_errors(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
-        """A search has a term."""
+        """A search needs a term: documented."""
         if sound.get("message_search_type") and not sound.get("message_search_term", "unknown").strip():
             yield "need message_search_term, because message_search_type is not 0"

@@ -5,15 +5,22 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.addresses import Sender, Url
-from schemas.base import Arguments, CrossFieldArguments, Narrows, Problem, Query
-from schemas.fields import CampaignLimit, CampaignSchedule, Id, PageNumber, SmsText, Text, search_by
+from schemas.absent import Narrows
+from schemas.base import Arguments, Query
+from schemas.cross_field import CrossFieldArguments
+from schemas.fields.addresses import Sender
+from schemas.fields.numbers import CampaignLimit, Id, PageNumber
+from schemas.fields.queries import search_by
+from schemas.fields.texts import SmsText, Text
+from schemas.fields.times import CampaignSchedule
+from schemas.fields.urls import Url
+from schemas.problem import Problem
 
-_SHORT_LINKS = ("smsg.io/xxxxx", "smsg.us/xxxxx")
+_SHORT_LINKS = ("smsg.io/xxxxx", "smsg.us/xxxxx")  # the first recorded, the second documented
 
 
 class Campaign(CrossFieldArguments):
-    """What a campaign consists of."""
+    """The content of a campaign."""
 
     body: SmsText = Field(
         description="(First Name) comes from the contact; marketing needs an opt-out: StopMsg.me/xxxxx"
@@ -26,7 +33,7 @@ class Campaign(CrossFieldArguments):
 
     @classmethod
     def cross_field_errors(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
-        """A short link has its place in the text."""
+        """The text has a place for the short link: documented."""
         if sound.get("url_to_shorten") and "body" in sound and not any(link in sound["body"] for link in _SHORT_LINKS):
             yield "need smsg.io/xxxxx in body, where the short link of url_to_shorten goes"
 
@@ -44,7 +51,7 @@ class UpdateCampaign(Campaign):
     """Replace a campaign that is still scheduled. WITHOUT schedule, or with 0, IT IS SENT AT ONCE to the whole
     list, paid, and cannot be changed again: repeat the old schedule to keep it."""
 
-    # A time that was lost on its way must not send at once what was to wait.
+    # A host that loses the time must not cause an immediate send: that it would is documented.
     schedule: Annotated[CampaignSchedule | None, Narrows("its time", "to send it AT ONCE")] = None
     sms_campaign_id: Id
 
@@ -55,7 +62,7 @@ class CancelCampaign(Arguments):
     sms_campaign_id: Id
 
 
-_SEARCHED = (
+_SEARCHED = (  # recorded
     *("status", "name", "sms_campaign_id", "list_id", "from", "body", "schedule", "date_added", "custom_string"),
     *("url_to_shorten", "unsubscribe_link", "source", "user_id", "subaccount_id"),
 )

@@ -5,16 +5,20 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.addresses import ContactNumber, Country, Email
-from schemas.base import Arguments, CrossFieldArguments, Problem, Query
-from schemas.fields import Detail, Id, Limit, PageNumber, UnixTime
+from schemas.base import Arguments, Query
+from schemas.cross_field import CrossFieldArguments
+from schemas.fields.addresses import ContactNumber, Country, Email
+from schemas.fields.numbers import Id, Limit, PageNumber
+from schemas.fields.texts import Detail
+from schemas.fields.times import UnixTime
+from schemas.problem import Problem
 
 
 class Contact(Arguments):
-    """What is kept of a person."""
+    """The fields of a contact."""
 
     list_id: Id
-    # The two numbers look at it: they may be national numbers of that country.
+    # Declared before the two numbers, which may be national numbers of that country (our rule).
     address_country: Country | None = Field(default=None, description="2 capital letters, e.g. AU")
     phone_number: ContactNumber | None = Field(default=None, description="E.164, e.g. +61411111111")
     email: Email | None = None
@@ -37,7 +41,7 @@ class CreateContact(Contact, CrossFieldArguments):
 
     @classmethod
     def cross_field_errors(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
-        """A contact can be reached; an address that is wrong is told of as such."""
+        """A contact has an address: documented. An invalid address is reported as invalid, not as missing."""
         addresses = ("phone_number", "email", "fax_number")
         if all(sound.get(name, name) is None for name in addresses):
             yield "need at least one of phone_number, email and fax_number"

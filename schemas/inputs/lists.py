@@ -4,19 +4,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from schemas.addresses import FileUrl
-from schemas.base import Arguments, Query, invalid
-from schemas.fields import (
-    SKIPPED,
-    ArrayFromText,
-    CsvName,
-    Id,
-    ImportColumn,
-    Limit,
-    ListName,
-    PageNumber,
-    clicksend_column,
-)
+from schemas.base import Arguments, Query
+from schemas.fields.files import SKIPPED, CsvName, ImportColumn, clicksend_column
+from schemas.fields.numbers import Id, Limit, PageNumber
+from schemas.fields.texts import ListName
+from schemas.fields.urls import FileUrl
+from schemas.json_text import ArrayFromText
+from schemas.problem import invalid
 
 
 class CreateList(Arguments):
@@ -39,10 +33,11 @@ class DeleteList(Arguments):
 
 
 def _each_once(columns: list[str]) -> list[str]:
-    named = [clicksend_column(column) for column in columns if column != SKIPPED]
-    if not named:
+    """Our rule: no column is named twice, and at least one is imported."""
+    imported = [clicksend_column(column) for column in columns if column != SKIPPED]
+    if not imported:
         raise invalid("skips every column: name those to be imported")
-    if len(set(named)) < len(named):
+    if len(set(imported)) < len(imported):
         raise invalid("names a column twice")
     return columns
 
@@ -55,7 +50,7 @@ class ImportList(Arguments):
     file_url: FileUrl = Field(description="Public URL")
     field_order: Annotated[
         list[ImportColumn],
-        Field(min_length=1, max_length=200, description="The file's columns, left to right"),
+        Field(min_length=1, max_length=200, description="The file's columns, left to right"),  # our rule
         AfterValidator(_each_once),
         ArrayFromText,
     ]

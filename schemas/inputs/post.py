@@ -5,10 +5,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.addresses import Country, LetterUrl
-from schemas.base import Arguments, CrossFieldArguments, Problem
+from schemas.base import Arguments
+from schemas.cross_field import CrossFieldArguments
 from schemas.duplicates import same_letters
-from schemas.fields import ArrayFromText, Detail, Flag, Id, NeededDetail, Reference, Schedule, Source
+from schemas.fields.addresses import Country
+from schemas.fields.numbers import Flag, Id
+from schemas.fields.texts import Detail, NeededDetail, Reference, Source
+from schemas.fields.times import Schedule
+from schemas.fields.urls import LetterUrl
+from schemas.json_text import ArrayFromText
+from schemas.problem import Problem
 
 
 class LetterRecipient(Arguments):
@@ -31,7 +37,9 @@ class SendLetters(CrossFieldArguments):
 
     file_url: LetterUrl
     recipients: Annotated[
-        list[LetterRecipient], Field(min_length=1, max_length=1000, description="1 to 1,000"), ArrayFromText
+        list[LetterRecipient],
+        Field(min_length=1, max_length=1000, description="1 to 1,000"),  # our rule
+        ArrayFromText,
     ]
     colour: Flag | None = Field(default=None, description="1 colour, 0 black and white")
     duplex: Flag | None = Field(default=None, description="1 both sides")
@@ -41,5 +49,5 @@ class SendLetters(CrossFieldArguments):
 
     @classmethod
     def cross_field_errors(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
-        """Nobody gets the same letter twice."""
+        """Nobody gets the same letter twice: our rule."""
         yield from same_letters(sound.get("recipients", ()))

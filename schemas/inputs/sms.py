@@ -1,33 +1,29 @@
-"""SMS: send, price, cancel what is scheduled, history, receipts, inbound, statistics."""
+"""SMS: send, price, cancel scheduled ones, history, receipts, inbound, statistics."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.addresses import Country, Email, Recipient, Sender
-from schemas.base import Arguments, CrossFieldArguments, Narrows, Problem, Query
+from schemas.absent import Narrows
+from schemas.base import Arguments, Query
+from schemas.cross_field import CrossFieldArguments
 from schemas.duplicates import same_messages
-from schemas.fields import (
-    ArrayFromText,
-    Limit,
-    MessageId,
-    PageNumber,
-    Reference,
-    Schedule,
-    SmsText,
-    Source,
-    UnixTime,
-    format_utc,
-    search_by,
-    sorted_by,
-)
+from schemas.fields.addresses import Country, Email, Recipient, Sender
+from schemas.fields.numbers import Limit, PageNumber
+from schemas.fields.queries import search_by, sorted_by
+from schemas.fields.texts import MessageId, Reference, SmsText, Source
+from schemas.fields.times import Schedule, UnixTime, format_utc
+from schemas.json_text import ArrayFromText
+from schemas.problem import Problem
 
 
 class SmsMessage(Arguments):
     """One SMS to one recipient."""
 
-    country: Country | None = Field(default=None, description="e.g. AU")  # `to` looks at it
+    country: Country | None = Field(
+        default=None, description="e.g. AU"
+    )  # before `to`, which may be national: documented
     to: Recipient
     body: SmsText
     sender: Sender | None = Field(default=None, alias="from")
@@ -37,7 +33,11 @@ class SmsMessage(Arguments):
     from_email: Email | None = Field(default=None, description="Gets the replies")
 
 
-SmsMessages = Annotated[list[SmsMessage], Field(min_length=1, max_length=1000, description="1 to 1,000"), ArrayFromText]
+SmsMessages = Annotated[
+    list[SmsMessage],
+    Field(min_length=1, max_length=1000, description="1 to 1,000"),  # documented
+    ArrayFromText,
+]
 
 
 class SendSms(CrossFieldArguments):
@@ -48,7 +48,7 @@ class SendSms(CrossFieldArguments):
 
     @classmethod
     def cross_field_errors(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
-        """Nobody gets the same text twice."""
+        """Nobody gets the same text twice: our rule."""
         yield from same_messages(sound.get("messages", ()), "body")
 
 
@@ -73,6 +73,7 @@ class SmsHistory(Query, CrossFieldArguments):
     q: (
         Annotated[
             str,
+            # recorded
             search_by("status", "to", "from", "message_id", "status_code", "subaccount_id", example="status:Completed"),
         ]
         | None
@@ -84,13 +85,13 @@ class SmsHistory(Query, CrossFieldArguments):
     limit: Limit | None = None
     date_from: UnixTime | None = None
     date_to: UnixTime | None = None
-    order_by: Annotated[str, sorted_by("date", "to", "from", "status", "body", "username")] | None = Field(
+    order_by: Annotated[str, sorted_by("date", "to", "from", "status", "body", "username")] | None = Field(  # recorded
         default=None, description="date, to, from, status or body, with :asc or :desc"
     )
 
     @classmethod
     def cross_field_errors(cls, sound: Mapping[str, Any]) -> Iterator[str | Problem]:
-        """The period is in order."""
+        """A period starts before it ends: our rule."""
         start, end = sound.get("date_from"), sound.get("date_to")
         if start is not None and end is not None and start > end:
             yield f"have date_from {format_utc(start)} after date_to {format_utc(end)}"
@@ -110,7 +111,7 @@ class SmsReceipt(Arguments):
     message_id: MessageId
 
 
-# ClickSend does not say what inbound SMS are searched and sorted by: these are what it tells of one.
+# Our rule: ClickSend does not document what inbound SMS are searched and sorted by. Their fields are recorded.
 _OF_INBOUND = ("from", "to", "body", "message_id", "custom_string", "original_body", "original_message_id", "timestamp")
 
 
@@ -123,7 +124,7 @@ class SmsInbound(Query):
     )
     page: PageNumber | None = None
     limit: Limit | None = None
-    order_by: Annotated[str, sorted_by("timestamp", *_OF_INBOUND[:-1])] | None = Field(
+    order_by: Annotated[str, sorted_by("timestamp", *_OF_INBOUND[:-1])] | None = Field(  # our rule
         default=None, description="field:asc or field:desc"
     )
 

@@ -45,7 +45,7 @@ class Approval:
 
 
 def _countries(text: str) -> frozenset[str]:
-    from schemas.addresses import country_problem
+    from schemas.fields.addresses import country_problem
 
     found = frozenset(word.upper() if word.isascii() else word for word in comma_separated(text))
     if not all(re.fullmatch("[A-Z]{2}", country) for country in found):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from schemas.fields import format_utc
+from schemas.fields.times import format_utc
 from schemas.sms_length import GSM_BASIC, GSM_EXTENDED, measure
 from server.clicksend.sanitize import strip_invisible
 from tools.action import Action

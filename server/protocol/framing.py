@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from schemas.base import JSON_STRING, MOST_DIGITS, has_long_number
+from schemas.json_text import JSON_STRING, MOST_DIGITS, has_long_number
 
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
 _PIECE = re.compile(rf"{JSON_STRING}|[\[\]{{}}]", re.DOTALL)

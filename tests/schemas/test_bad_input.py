@@ -1,4 +1,4 @@
-"""Bad input is refused before anything leaves, in one line that names each wrong field and what would be right."""
+"""Bad input is refused before a request departs, in one line that names each invalid field and what would be valid."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from schemas.explain import explain
 from server.sandbox.serve import RunningSandbox
 from tools.catalog import catalog
 
-SECRET = "meet me at nine"  # stands for whatever people write to each other: no refusal may repeat it
+SECRET = "meet me at nine"  # a private text, which no refusal may repeat
 NUMBER = "+61411111111"
 NOW = int(time.time())
 
@@ -46,20 +46,20 @@ CANCEL_ALL = "CLICKSEND_SMS_CANCEL_ALL_PUT"
 
 @dataclass(frozen=True)
 class Case:
-    """Wrong arguments of an action, and what the refusal has to say."""
+    """Invalid arguments of an action, and fragments that the refusal must have."""
 
     id: str
     slug: str
     arguments: Any = field(repr=False)
-    says: tuple[str, ...]
+    fragments: tuple[str, ...]
 
 
-def case(name: str, slug: str, arguments: Any, *says: str) -> Case:
-    return Case(name, slug, arguments, says)
+def case(name: str, slug: str, arguments: Any, *fragments: str) -> Case:
+    return Case(name, slug, arguments, fragments)
 
 
 def sms(**changes: Any) -> dict[str, Any]:
-    """One good SMS, changed; `from_` stands for `from`."""
+    """One valid SMS with changes; `from_` is `from`."""
     message = {"to": NUMBER, "body": SECRET, **changes}
     return {"messages": [{name.rstrip("_"): value for name, value in message.items()}]}
 
@@ -120,7 +120,7 @@ CASES = (
     case("a bad phone number of a contact", CONTACT, contact(phone_number="0411"), "phone_number must be an intern"),
     case("a bad fax number", CONTACT, contact(fax_number="fax"), "fax_number must be an international number"),
     case("a bad dedicated number", RULE, rule(dedicated_number="all"), "dedicated_number must be an international"),
-    # Lists of things.
+    # Lists.
     case("no messages", SMS, {"messages": []}, "messages must have at least 1 item"),
     case("1,001 messages", SMS, {"messages": GOOD * 1001}, "messages has 1001 items", "at most 1000"),
     case("no recipients", LETTER, {**letter(), "recipients": []}, "recipients must have at least 1 item"),
@@ -243,7 +243,7 @@ CASES = (
     ),
     case("MOVE_CONTACT without a list", RULE, rule(action="MOVE_CONTACT"), "action_address must be a list id as text"),
     case("CREATE_CONTACT with a name", RULE, rule(action="CREATE_CONTACT", action_address="VIP"), "list id as text"),
-    # Nothing that would cancel more than was meant.
+    # A lost reference must not cancel more than was meant.
     case(
         "an empty reference",
         CANCEL_ALL,
@@ -306,7 +306,7 @@ CASES = (
         "media_file must be",
     ),
     case("a sender of spaces", SMS, sms(from_="  "), "messages[0].from must be a number of yours, or a name"),
-    # Several at once.
+    # Several problems at once.
     case("two fields of a message", SMS, sms(to="x", country="x"), "messages[0].country must", "; messages[0].to must"),
     case(
         "two fields of a query",
@@ -330,38 +330,40 @@ def refusal(case: Case) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_bad_input_is_refused_and_the_refusal_says_what_is_wrong(case: Case) -> None:
-    told = refusal(case)
+def test_bad_input_is_refused_with_what_is_wrong(case: Case) -> None:
+    explanation = refusal(case)
 
-    assert [fragment for fragment in case.says if fragment not in told] == [], told
+    assert [fragment for fragment in case.fragments if fragment not in explanation] == [], explanation
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_a_refusal_is_one_line_for_the_model_and_repeats_no_text(case: Case) -> None:
-    told = refusal(case)
+def test_a_refusal_is_one_line_and_repeats_no_private_text(case: Case) -> None:
+    explanation = refusal(case)
 
-    assert told.encode().decode().splitlines() == [told]
-    assert SECRET not in told
+    assert explanation.encode().decode().splitlines() == [explanation]
+    assert SECRET not in explanation
     assert not [
-        word for word in ("Traceback", "pydantic", "https://errors", "ValidationError", "input_type") if word in told
+        word
+        for word in ("Traceback", "pydantic", "https://errors", "ValidationError", "input_type")
+        if word in explanation
     ]
 
 
-def test_a_fault_in_many_messages_is_told_once() -> None:
-    (told,) = [refusal(case) for case in CASES if case.id == "a fault in many messages"]
+def test_a_problem_of_many_messages_is_named_once() -> None:
+    (explanation,) = [refusal(case) for case in CASES if case.id == "a fault in many messages"]
 
-    assert told.count("must be an international number") == 1
+    assert explanation.count("must be an international number") == 1
 
 
-def test_a_refusal_stays_short_however_many_messages_are_wrong() -> None:
-    told = refusal(case("a thousand", SMS, {"messages": BAD * 1000}))
+def test_a_refusal_stays_short_when_every_message_is_invalid() -> None:
+    explanation = refusal(case("a thousand", SMS, {"messages": BAD * 1000}))
 
-    assert told.startswith("messages[0-999].to must be")
-    assert len(told) < 200
+    assert explanation.startswith("messages[0-999].to must be")
+    assert len(explanation) < 200
 
 
 def crosses_a_wire(arguments: Any) -> bool:
-    """Whether a host can send this: NaN and half a surrogate pair are no JSON."""
+    """Whether JSON can carry this: it has no NaN and no half of a surrogate pair."""
     try:
         json.dumps(arguments, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
@@ -370,7 +372,7 @@ def crosses_a_wire(arguments: Any) -> bool:
 
 
 @pytest.mark.anyio
-async def test_no_bad_input_makes_the_real_server_send_a_request(sandbox: RunningSandbox) -> None:
+async def test_the_real_server_sends_no_request_for_bad_input(sandbox: RunningSandbox) -> None:
     environment = {
         "CLICKSEND_USERNAME": sandbox.username,
         "CLICKSEND_API_KEY": sandbox.api_key,
@@ -386,11 +388,11 @@ async def test_no_bad_input_makes_the_real_server_send_a_request(sandbox: Runnin
             assert (result.is_error, envelope.successful, envelope.data) == (True, False, "")
             assert envelope.error
             assert envelope.error.startswith("Wrong input: ")
-            assert [fragment for fragment in case.says if fragment not in envelope.error] == []
+            assert [fragment for fragment in case.fragments if fragment not in envelope.error] == []
 
     async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as world:
         assert (await world.get("/_sandbox/calls")).json() == {"calls": []}
 
 
-def test_every_case_has_a_name_of_its_own() -> None:
+def test_every_case_has_a_unique_name() -> None:
     assert len({case.id for case in CASES}) == len(CASES)

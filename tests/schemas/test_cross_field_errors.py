@@ -1,4 +1,4 @@
-"""What is wrong with fields together is told in one message with what is wrong with each of them."""
+"""Problems of several fields are named in one message with the problems of single fields."""
 
 import json
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ COUNTRY = "address_country must be a country code of 2 capital letters, such as 
 
 @dataclass(frozen=True)
 class Case:
-    """Wrong arguments, and all that is told of them."""
+    """Invalid arguments, and every problem that the refusal names, in order."""
 
     id: str
     slug: str
     arguments: dict[str, Any] = field(repr=False)
-    told: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def rule(**changes: Any) -> dict[str, Any]:
@@ -87,20 +87,20 @@ def refusal(slug: str, arguments: Any) -> str:
 
 @pytest.mark.parametrize("as_text", [False, True], ids=["object", "text"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_all_is_told_in_one_message(case: Case, as_text: bool) -> None:
-    told = refusal(case.slug, json.dumps(case.arguments) if as_text else case.arguments)
+def test_every_problem_is_named_in_one_message(case: Case, as_text: bool) -> None:
+    explanation = refusal(case.slug, json.dumps(case.arguments) if as_text else case.arguments)
 
-    at = [told.find(words) for words in case.told]
-    assert -1 not in at, told
-    assert at == sorted(at)
-    separators = sum(words.count("; ") for words in case.told)
-    assert told.count("; ") == len(case.told) - 1 + separators, told
+    places = [explanation.find(problem) for problem in case.problems]
+    assert -1 not in places, explanation
+    assert places == sorted(places)
+    separators = sum(problem.count("; ") for problem in case.problems)
+    assert explanation.count("; ") == len(case.problems) - 1 + separators, explanation
 
 
-def test_nothing_is_told_twice() -> None:
-    told = refusal(RULE, rule(action="URL", enabled=2, message_search_type=1))
+def test_no_problem_is_named_twice() -> None:
+    explanation = refusal(RULE, rule(action="URL", enabled=2, message_search_type=1))
 
-    assert told == f"enabled must be 0 or 1; {NO_URL}; {NO_TERM}"
+    assert explanation == f"enabled must be 0 or 1; {NO_URL}; {NO_TERM}"
 
 
 @pytest.mark.parametrize(
@@ -120,5 +120,5 @@ def test_nothing_is_told_twice() -> None:
     ],
     ids=lambda value: "" if isinstance(value, str) else json.dumps(value)[:60],
 )
-def test_fields_that_fit_each_other_are_taken(slug: str, arguments: dict[str, Any]) -> None:
+def test_fields_that_fit_each_other_are_accepted(slug: str, arguments: dict[str, Any]) -> None:
     assert catalog()[slug].input.model_validate(arguments)

@@ -1,4 +1,4 @@
-"""The envelope is the agreed result of every action: data, error if there was one, and successful."""
+"""The envelope is the result of every action: data, successful, and error if there was one."""
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -20,18 +20,18 @@ def test_a_success_has_no_error() -> None:
     assert envelope.model_dump(exclude_none=True) == {"data": '{"a":1}', "successful": True}
 
 
-def test_a_failure_says_why_and_has_data_even_if_there_was_no_answer() -> None:
+def test_a_failure_has_a_reason_and_empty_data_if_there_was_no_answer() -> None:
     envelope = Envelope.failure("ClickSend refused")
 
     assert envelope.model_dump(exclude_none=True) == {"data": "", "error": "ClickSend refused", "successful": False}
 
 
-def test_a_failure_keeps_the_answer_that_came_with_it() -> None:
+def test_a_failure_keeps_the_answer_it_came_with() -> None:
     assert Envelope.failure("some were refused", '{"a":1}').data == '{"a":1}'
 
 
 @pytest.mark.parametrize("envelope", [Envelope.success(""), Envelope.success("{}"), Envelope.failure("no", "{}")])
-def test_an_envelope_as_it_is_sent_keeps_to_the_published_schema(envelope: Envelope) -> None:
+def test_a_serialized_envelope_matches_the_published_schema(envelope: Envelope) -> None:
     Draft202012Validator(ENVELOPE_SCHEMA).validate(envelope.model_dump(exclude_none=True))
 
 

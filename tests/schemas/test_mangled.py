@@ -1,4 +1,4 @@
-"""Arguments that were mangled on their way never ask for more than was meant."""
+"""Arguments that a host mangled never do more than was meant."""
 
 import json
 from typing import Any
@@ -57,79 +57,75 @@ BOTH_WAYS = "custom_string must not be empty or null: name a reference, or leave
     ids=lambda value: "" if isinstance(value, dict) else str(value)[:40],
 )
 def test_null_under_an_unknown_name_is_refused(slug: str, arguments: Any, name: str) -> None:
-    """W2: a name that is not known says that something was lost, whatever stands under it."""
+    """An unknown name is a sign that something was lost, whatever its value."""
     assert f"{name} is not an input here" in refusal(slug, arguments)
 
 
 @pytest.mark.parametrize("slug", [slug for slug in catalog() if catalog()[slug].input.model_fields])
-def test_no_action_takes_an_unknown_name_for_its_null(slug: str) -> None:
-    """W2."""
+def test_no_action_accepts_an_unknown_name_because_its_value_is_null(slug: str) -> None:
     assert "no_such_name is not an input here" in refusal(slug, {"no_such_name": None})
 
 
 @pytest.mark.parametrize("slug", [SMS, HISTORY, CONTACT, RULE])
 def test_null_under_a_known_name_is_left_out(slug: str) -> None:
-    """W2: hosts send null for every optional field."""
+    """Hosts send null for every optional field."""
     good = {SMS: sms(), HISTORY: {}, CONTACT: contact(), RULE: rule()}[slug]
     nulls = {name: None for name in catalog()[slug].input_schema["properties"] if name not in good}
     inner = dict.fromkeys(("from", "schedule", "custom_string", "source", "country", "from_email"))
-    given = sms(**inner) if slug == SMS else {**good, **nulls}
+    with_nulls = sms(**inner) if slug == SMS else {**good, **nulls}
 
-    assert request(slug, given) == request(slug, good)
+    assert request(slug, with_nulls) == request(slug, good)
 
 
 @pytest.mark.parametrize(
     "value", [None, "", " ", "\n", "null", "None", "NULL", "undefined", " Undefined ", "nil", "NaN"], ids=repr
 )
-def test_the_only_filter_of_something_destructive_is_never_taken_for_left_out(value: str | None) -> None:
-    """D1, W6."""
+def test_an_empty_filter_of_a_destructive_action_never_counts_as_left_out(value: str | None) -> None:
     assert refusal(CANCEL_ALL, {"custom_string": value}) == BOTH_WAYS
     assert refusal(CANCEL_ALL, json.dumps({"custom_string": value})) == BOTH_WAYS
 
 
-def test_without_its_filter_all_is_meant_and_with_one_only_that() -> None:
-    """D1: nothing given means all, and every other reference means itself."""
+def test_cancelling_without_a_reference_means_all_and_with_one_only_that() -> None:
+    """Leaving it out means all; any reference means itself."""
     assert request(CANCEL_ALL, {}).body is None
     assert request(CANCEL_ALL, {"custom_string": "0"}).body == {"custom_string": "0"}
     assert request(CANCEL_ALL, {"custom_string": "nullified"}).body == {"custom_string": "nullified"}
 
 
-def test_a_lost_time_does_not_send_a_campaign_that_was_to_wait() -> None:
-    """D1: an update without its schedule is sent at once."""
-    told = refusal(UPDATE, campaign(sms_campaign_id=7, schedule=None))
+def test_a_lost_schedule_does_not_send_a_scheduled_campaign_at_once() -> None:
+    """An update without its schedule is sent at once."""
+    explanation = refusal(UPDATE, campaign(sms_campaign_id=7, schedule=None))
 
-    assert told == "schedule must not be empty or null: name its time, or leave it out to send it AT ONCE"
+    assert explanation == "schedule must not be empty or null: name its time, or leave it out to send it AT ONCE"
     assert "schedule" not in (request(UPDATE, campaign(sms_campaign_id=7)).body or {})
 
 
 @pytest.mark.parametrize("word", ["null", "None", "undefined", "NULL", "Undefined", "nil", "NaN", " null "])
 @pytest.mark.parametrize(("slug", "make"), [(SMS, sms), (MMS, mms), (CAMPAIGN, campaign)])
-def test_a_word_for_nothing_is_no_sender(slug: str, make: Any, word: str) -> None:
-    """W6: people would get a message from "null"."""
-    told = refusal(slug, make(from_=word))
+def test_a_word_for_null_is_not_a_sender(slug: str, make: Any, word: str) -> None:
+    """People would get a message from "null"."""
+    explanation = refusal(slug, make(from_=word))
 
-    assert f'from is "{word.strip()}", which programs write for nothing: leave it out' in told
-    assert "shared number" in told
+    assert f'from is "{word.strip()}", which programs write for nothing: leave it out' in explanation
+    assert "shared number" in explanation
 
 
 @pytest.mark.parametrize("name", ["custom_string", "source"])
-def test_a_word_for_nothing_is_no_reference(name: str) -> None:
-    """W6."""
-    told = refusal(SMS, sms(**{name: "Null"}))
+def test_a_word_for_null_is_not_a_reference(name: str) -> None:
+    explanation = refusal(SMS, sms(**{name: "Null"}))
 
-    assert told == f'messages[0].{name} is "Null", which programs write for nothing: leave it out'
+    assert explanation == f'messages[0].{name} is "Null", which programs write for nothing: leave it out'
 
 
 @pytest.mark.parametrize("name", ["country", "from_email", "schedule"])
-def test_a_word_for_nothing_is_refused_by_the_name_of_its_field(name: str) -> None:
-    """W6."""
+def test_a_word_for_null_is_refused_under_the_name_of_its_field(name: str) -> None:
     assert refusal(SMS, sms(**{name: "null"})).startswith(f"messages[0].{name} must be ")
 
 
 @pytest.mark.parametrize("word", ["null", "None", "undefined", "nil", "NaN"])
 @pytest.mark.parametrize("name", ["first_name", "organization_name", "address_city", "custom_4"])
-def test_what_programs_write_for_nothing_is_kept_of_nobody(name: str, word: str) -> None:
-    """W6: contacts would be greeted as "Hi null"."""
+def test_a_word_for_null_is_not_a_detail_of_a_person(name: str, word: str) -> None:
+    """Contacts would be greeted as "Hi null"."""
     assert refusal(CHANGE, {"list_id": 1, "contact_id": 2, name: word}).startswith(
         f'{name} is "{word}", which programs'
     )
@@ -138,7 +134,7 @@ def test_what_programs_write_for_nothing_is_kept_of_nobody(name: str, word: str)
 
 @pytest.mark.parametrize("name", ["Null", "NULL", "Nan", "Nil", "none of the above", "Undefined Ltd"])
 def test_a_person_may_be_called_null(name: str) -> None:
-    """W6: there are such people, and capitals tell them from programs."""
+    """People have such names, and capitals distinguish them from what programs write."""
     assert request(CONTACT, contact(last_name=name)).body == {"phone_number": "+61411111111", "last_name": name}
     recipients = (request(LETTER, letter(address_name=name)).body or {})["recipients"]
     assert recipients[0]["address_name"] == name

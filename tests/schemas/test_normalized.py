@@ -1,4 +1,4 @@
-"""What hosts and models do to good input on its way is forgiven, and never more than that: texts stay as they are."""
+"""What hosts and models do to valid input is forgiven, and nothing more: texts stay unchanged."""
 
 import json
 import time
@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.addresses import phone_number
 from schemas.explain import explain
+from schemas.fields.addresses import phone_number
 from tools.catalog import catalog
 from tools.route import Request
 
@@ -54,16 +54,16 @@ TOMORROW = int(time.time()) + 86_400
 
 @dataclass(frozen=True)
 class Case:
-    """Arguments as they may arrive, and the plain arguments that they mean."""
+    """Arguments as a host may send them, and the plain arguments that they mean."""
 
     id: str
     slug: str
-    given: Any = field(repr=False)
+    sent: Any = field(repr=False)
     meant: dict[str, Any] = field(repr=False)
 
 
 def sms(**changes: Any) -> dict[str, Any]:
-    """One SMS; `from_` stands for `from`."""
+    """One SMS; `from_` is `from`."""
     return {"messages": [{name.rstrip("_"): value for name, value in {**MESSAGE, **changes}.items()}]}
 
 
@@ -181,27 +181,27 @@ def request(slug: str, arguments: Any) -> Request:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_input_that_arrives_like_this_is_taken_for_what_it_means(case: Case) -> None:
-    assert request(case.slug, case.given) == request(case.slug, case.meant)
+def test_input_changed_by_a_host_makes_the_request_that_was_meant(case: Case) -> None:
+    assert request(case.slug, case.sent) == request(case.slug, case.meant)
 
 
 @given(st.from_regex(r"\A\+[1-9][0-9]{6,14}\Z"), st.text(" -\n\u00a0\u2011", min_size=1, max_size=3), st.data())
 @settings(deadline=None, derandomize=True)
-def test_a_number_is_the_same_with_and_without_separators(plain: str, between: str, data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(plain)))
+def test_separators_do_not_change_a_number(digits: str, separators: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(digits)))
 
-    assert phone_number(plain[:at] + between + plain[at:]) == phone_number(plain)
+    assert phone_number(digits[:place] + separators + digits[place:]) == phone_number(digits)
 
 
-def test_what_is_meant_stands_in_the_request_as_it_was_written() -> None:
-    meant = [case for case in CASES if case.slug == SMS]
+def test_the_request_has_what_was_meant() -> None:
+    cases = [case for case in CASES if case.slug == SMS]
 
-    assert [request(SMS, case.given).body for case in meant] == [case.meant for case in meant]
+    assert [request(SMS, case.sent).body for case in cases] == [case.meant for case in cases]
 
 
 @pytest.mark.parametrize("slug", ["CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND", "CLICKSEND_CALCULATE_SMS_CAMPAIGNS_PRICE"])
 @pytest.mark.parametrize("schedule", [0, "0", TOMORROW], ids=["now", "now as text", "tomorrow"])
-def test_a_campaign_may_go_now_or_later(slug: str, schedule: int | str) -> None:
+def test_a_campaign_is_sent_now_or_scheduled(slug: str, schedule: int | str) -> None:
     body = request(slug, {"body": "Hi", "name": "Spring", "list_id": 88, "schedule": schedule}).body
 
     assert body is not None
@@ -216,7 +216,7 @@ def test_a_text_that_looks_like_json_stays_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("sender", ["Shop", "Abc123+", "ACME", "+61422222222", "0422222222", "61422222222", "12345"])
-def test_a_sender_of_any_kind_is_taken(sender: str) -> None:
+def test_a_sender_of_any_kind_is_accepted(sender: str) -> None:
     assert request(SMS, sms(from_=sender)).body == sms(from_=sender)
 
 
@@ -250,18 +250,18 @@ def test_a_sender_of_any_kind_is_taken(sender: str) -> None:
     ],
 )
 @pytest.mark.parametrize("slug", [SMS, MMS, LETTER, IMPORT])
-def test_json_text_that_cannot_be_read_is_refused_in_words(slug: str, text: str) -> None:
+def test_json_text_that_cannot_be_decoded_is_refused_with_a_reason(slug: str, text: str) -> None:
     model = catalog()[slug].input
     name = next(name for name in model.model_fields if name in ("messages", "recipients", "field_order"))
     with pytest.raises(ValidationError) as refused:
         model.model_validate({name: text})
 
-    told = explain(refused.value, model)
-    assert told.encode()
-    assert name in told
+    explanation = explain(refused.value, model)
+    assert explanation.encode()
+    assert name in explanation
 
 
-def test_an_object_nested_too_deeply_in_a_text_is_refused_in_words() -> None:
+def test_a_deeply_nested_object_in_json_text_is_refused_with_a_reason() -> None:
     model = catalog()[CAMPAIGN].input
     with pytest.raises(ValidationError) as refused:
         model.model_validate('{"body":' * 10_000)

@@ -1,4 +1,4 @@
-"""What holds for any input of any action: accepted, it makes a sound request; refused, it is refused in words."""
+"""Properties of any input of any action: it makes a valid request, or it is refused with a reason."""
 
 import json
 import re
@@ -28,7 +28,7 @@ rules = settings(
 )
 
 
-# --- ClickSend's rules, written down once more and apart from the models -----------------------------
+# --- ClickSend's rules, stated independently of the models -------------------------------------------
 
 
 def is_number(value: Any) -> bool:
@@ -65,7 +65,7 @@ COLUMNS = {
     "address_country",
 }
 
-SOUND: dict[str, Callable[[Any], bool]] = {
+VALID: dict[str, Callable[[Any], bool]] = {
     "messages": lambda value: 1 <= len(value) <= 1000,
     "recipients": lambda value: len(value) >= 1,
     "field_order": lambda value: {""} < {*value, ""} <= {*COLUMNS, ""} and max(map(value.count, {*value} - {""})) == 1,
@@ -107,7 +107,7 @@ SOUND: dict[str, Callable[[Any], bool]] = {
 
 
 def named_values(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every name in a request and what stands under it, at any depth."""
+    """Every name in a request with its value, at any depth."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield name, inner
@@ -118,7 +118,7 @@ def named_values(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def as_arguments(value: Any) -> Any:
-    """What an action understood, as the arguments that say so."""
+    """Validated arguments, as the input that would say the same."""
     if isinstance(value, Arguments):
         fields = {field.alias or name: getattr(value, name) for name, field in type(value).model_fields.items()}
         return {name: as_arguments(inner) for name, inner in fields.items() if inner is not None}
@@ -126,36 +126,38 @@ def as_arguments(value: Any) -> Any:
 
 
 def accepted(action: Action, given_arguments: Any) -> Arguments | None:
-    """The arguments as a model, or None if they are refused; nothing else may happen, and a refusal has words."""
+    """The arguments as a model, or None if they are refused with a reason; nothing else may happen."""
     try:
         return action.input.model_validate(given_arguments)
     except ValidationError as refused:
-        told = explain(refused, action.input)
-        assert told.strip()
-        assert told.encode("utf-8").decode().splitlines() == [told]
+        explanation = explain(refused, action.input)
+        assert explanation.strip()
+        assert explanation.encode("utf-8").decode().splitlines() == [explanation]
         return None
 
 
 def for_accepted(action: Action, check: Callable[[Arguments], None]) -> None:
-    """Check whatever the action accepts of arguments that fit its schema; most must not be refused."""
-    tried = seen = 0
+    """Check each input that the action accepts, out of arguments that fit its schema; an eighth must be accepted."""
+    generated_count = accepted_count = 0
 
     @rules
     @given(arguments(action.input_schema))
     def run(given_arguments: Any) -> None:
-        nonlocal tried, seen
-        tried += 1
+        nonlocal generated_count, accepted_count
+        generated_count += 1
         model = accepted(action, given_arguments)
         if model is not None:
-            seen += 1
+            accepted_count += 1
             check(model)
 
     run()
-    assert seen >= tried / 4, f"only {seen} of {tried} examples were accepted, so little was checked"
+    assert accepted_count >= generated_count / 8, (
+        f"only {accepted_count} of {generated_count} examples were accepted, so little was checked"
+    )
 
 
 @each_action
-def test_accepted_input_makes_a_request_that_clicksend_can_take(action: Action) -> None:
+def test_accepted_input_makes_a_request_that_keeps_clicksends_rules(action: Action) -> None:
     own_path = re.sub(r"{\w+}", "[0-9A-Za-z-]+", action.route.path)
 
     def check(model: Arguments) -> None:
@@ -168,13 +170,13 @@ def test_accepted_input_makes_a_request_that_clicksend_can_take(action: Action) 
         assert all(type(value) in (str, int) for value in request.query.values())
         values = list(named_values({**request.query, **(request.body or {})}))
         assert not [name for name, value in values if value is None]
-        assert not [(name, value) for name, value in values if name in SOUND and not SOUND[name](value)]
+        assert not [(name, value) for name, value in values if name in VALID and not VALID[name](value)]
 
     for_accepted(action, check)
 
 
 @each_action
-def test_what_was_understood_is_accepted_again_and_makes_the_same_request(action: Action) -> None:
+def test_validated_arguments_are_accepted_again_and_make_the_same_request(action: Action) -> None:
     def check(model: Arguments) -> None:
         again = action.input.model_validate(as_arguments(model))
         assert again == model
@@ -194,7 +196,7 @@ def test_no_json_of_any_shape_breaks_the_validation(action: Action) -> None:
 
 
 @each_action
-def test_any_json_under_one_name_is_taken_or_refused_in_words(action: Action) -> None:
+def test_any_json_under_one_name_is_accepted_or_refused_with_a_reason(action: Action) -> None:
     names = sorted(action.input_schema["properties"]) or ["none"]
 
     @rules

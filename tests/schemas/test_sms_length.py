@@ -1,4 +1,4 @@
-"""A text is measured as a phone network sends it: GSM or Unicode, in parts that are paid for."""
+"""A text is measured as the phone network sends it: GSM or Unicode, in parts that are each paid for."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.sms_length import GSM_BASIC, GSM_EXTENDED, MAX_PARTS, NEVER_CUT, TextLength, first_parts, measure
 
-CURLY = "\u2019"  # the apostrophe that phones and word processors put in by themselves
+CURLY = "\u2019"  # the apostrophe that phones and word processors insert
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ rules = settings(max_examples=200, deadline=None, derandomize=True)
 
 @rules
 @given(GSM_TEXT | ANY_TEXT)
-def test_the_parts_hold_the_text_and_none_of_them_has_room_for_what_comes_next(text: str) -> None:
-    """W11: each part is as full as it can be without splitting what takes two units."""
+def test_every_part_is_full_and_together_they_hold_the_text(text: str) -> None:
+    """Each part is as full as possible without splitting a character of two units."""
     length = measure(text)
     single, joined = (70, 67) if length.unicode else (160, 153)
 
@@ -107,8 +107,8 @@ def test_the_parts_hold_the_text_and_none_of_them_has_room_for_what_comes_next(t
 
 @rules
 @given(GSM_TEXT | ANY_TEXT, st.integers(2, 4))
-def test_the_first_parts_are_so_many_and_one_character_more_would_not_fit(text: str, parts: int) -> None:
-    """W11: what ClickSend keeps of a text that is too long ends before a character that would be split."""
+def test_the_first_parts_have_no_room_for_another_character(text: str, parts: int) -> None:
+    """ClickSend keeps a beginning that ends before a character that would be split."""
     text *= 1 + 700 // (len(text) or 1)
     kept = first_parts(text, parts)
 
@@ -127,12 +127,12 @@ def test_text_of_the_gsm_alphabet_is_never_sent_as_unicode(text: str) -> None:
 
 @rules
 @given(st.text() | GSM_TEXT)
-def test_so_many_characters_fit_into_the_parts_whichever_they_are(pattern: str) -> None:
+def test_so_many_characters_of_any_kind_always_fit(pattern: str) -> None:
     text = (pattern * NEVER_CUT)[:NEVER_CUT]
     assert measure(text).parts <= MAX_PARTS
 
 
-def test_one_character_more_would_be_cut_if_all_were_emoji() -> None:
+def test_one_more_character_would_be_cut_if_all_were_emoji() -> None:
     assert measure("👋" * NEVER_CUT).parts == MAX_PARTS
     assert measure("👋" * (NEVER_CUT + 1)).parts > MAX_PARTS
 

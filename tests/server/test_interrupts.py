@@ -57,7 +57,7 @@ async def ended(
     return process.returncode, errors.decode()
 
 
-@pytest.mark.parametrize("module", ["server.start", "argparse", "pydantic", "schemas.fields", "anyio"])
+@pytest.mark.parametrize("module", ["server.start", "argparse", "pydantic", "schemas.fields.texts", "anyio"])
 async def test_an_interrupt_during_the_imports_is_130_and_silent(tmp_path: Path, module: str) -> None:
     """N17: the first 0.4 seconds."""
     assert await ended(("call", "CLICKSEND_GET_LISTS", "--sandbox"), tmp_path, module) == (130, "")

@@ -1,4 +1,4 @@
-"""Much input is answered after little work; what is counted is the work, not the time."""
+"""Large input is refused after little work; the tests count the work, not the time."""
 
 import json
 from typing import Any
@@ -25,26 +25,26 @@ from support.asking import (
 )
 
 import schemas.explain
-import schemas.fields
-from schemas.base import MOST_DIGITS, has_long_number
+import schemas.fields.texts
 from schemas.explain import explain
+from schemas.json_text import MOST_DIGITS, has_long_number
 from tools.catalog import catalog
 
 HUGE = 10_000_000  # characters
-MOST_PROBLEMS = 15_000  # that any input within the bounds of lists may raise
+MOST_PROBLEMS = 15_000  # the most that input within the bounds of lists can raise
 
 
 @pytest.fixture
-def looked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names for which likenesses were looked for."""
+def compared_names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The unknown names that were compared with the inputs."""
     names: list[str] = []
-    likeness = schemas.refusal.get_close_matches
+    get_close_matches = schemas.explain.get_close_matches
 
-    def counted(name: str, known: list[str], n: int) -> list[str]:
+    def counted(name: str, inputs: list[str], n: int) -> list[str]:
         names.append(name)
-        return likeness(name, known, n)
+        return get_close_matches(name, inputs, n)
 
-    monkeypatch.setattr(schemas.refusal, "get_close_matches", counted)
+    monkeypatch.setattr(schemas.explain, "get_close_matches", counted)
     return names
 
 
@@ -53,43 +53,40 @@ def unknown(count: int, prefix: str = "schedul") -> dict[str, int]:
 
 
 @pytest.mark.parametrize("count", [6, 200, 50_000])
-def test_an_object_of_many_unknown_names_is_refused_at_once(count: int, looked_for: list[str]) -> None:
-    """M1."""
+def test_an_object_with_many_unknown_names_is_refused_as_a_whole(count: int, compared_names: list[str]) -> None:
     error = refused(SMS, sms(**unknown(count)))
 
     assert error.error_count() == 1
-    told = explain(error, catalog()[SMS].input)
-    assert told.startswith(f"messages[0] has {count} names that are not inputs here; the inputs are country, to, body")
-    assert looked_for == []
+    explanation = explain(error, catalog()[SMS].input)
+    assert explanation.startswith(
+        f"messages[0] has {count} names that are not inputs here; the inputs are country, to, body"
+    )
+    assert compared_names == []
 
 
 @pytest.mark.parametrize("slug", catalog())
-def test_every_action_refuses_many_unknown_names_at_once(slug: str) -> None:
-    """M1."""
+def test_every_action_refuses_many_unknown_names_as_a_whole(slug: str) -> None:
     assert refusal(slug, unknown(300)).startswith("arguments has 300 names that are not inputs here; ")
     assert refusal(slug, json.dumps(unknown(300))).startswith("arguments has 300 names that are not inputs here; ")
 
 
-def test_a_thousand_messages_of_many_unknown_names_are_one_problem(looked_for: list[str]) -> None:
-    """M1."""
+def test_many_unknown_names_in_a_thousand_messages_are_one_problem(compared_names: list[str]) -> None:
     error = refused(SMS, {"messages": [message(**unknown(50, f"n{number}x")) for number in range(1000)]})
 
     assert error.error_count() == 1000
     assert explain(error, catalog()[SMS].input).startswith("messages[0-999] has 50 names that are not inputs here")
-    assert looked_for == []
+    assert compared_names == []
 
 
-def test_likenesses_are_looked_for_only_where_they_are_told(looked_for: list[str]) -> None:
-    """M1."""
-    told = refusal(SMS, {"messages": [message(**unknown(5, f"schedule{number}x")) for number in range(1000)]})
+def test_only_unknown_names_that_are_spelled_out_are_compared(compared_names: list[str]) -> None:
+    explanation = refusal(SMS, {"messages": [message(**unknown(5, f"schedule{number}x")) for number in range(1000)]})
 
-    assert len(looked_for) == 40
-    assert told.endswith("and 4960 more problems like these")
-    assert told.count("did you mean schedule?") == 40
+    assert len(compared_names) == 40
+    assert explanation.endswith("and 4960 more problems like these")
+    assert explanation.count("did you mean schedule?") == 40
 
 
-def test_what_is_wrong_in_a_thousand_messages_is_bounded() -> None:
-    """M1."""
+def test_the_problems_of_a_thousand_messages_are_bounded() -> None:
     wrong = {"to": 1, "body": 1, "from": 1, "schedule": "x", "custom_string": 1, "source": 1, "country": 1}
     error = refused(SMS, {"messages": [{**wrong, "from_email": 1, **unknown(5, f"n{n}x")} for n in range(1000)]})
 
@@ -101,24 +98,21 @@ def test_what_is_wrong_in_a_thousand_messages_is_bounded() -> None:
     [(SMS, "messages", {}), (LETTER, "recipients", {}), (IMPORT, "field_order", "zip")],
 )
 def test_the_items_of_a_list_are_bounded(slug: str, name: str, item: object) -> None:
-    """M1."""
     error = refused(slug, {name: [item] * 500_000})
 
     assert error.error_count() <= MOST_PROBLEMS
     assert f"{name} has 500000 items; at most " in explain(error, catalog()[slug].input)
 
 
-def test_a_long_unknown_name_is_compared_by_its_beginning(looked_for: list[str]) -> None:
-    """M1."""
-    told = refusal(SMS, sms(**{"schedule" * 500_000: 1}))
+def test_only_the_beginning_of_a_long_unknown_name_is_compared(compared_names: list[str]) -> None:
+    explanation = refusal(SMS, sms(**{"schedule" * 500_000: 1}))
 
-    assert len(told) < 300
-    assert [len(name) for name in looked_for] == [100]
+    assert len(explanation) < 300
+    assert [len(name) for name in compared_names] == [100]
 
 
 @pytest.mark.parametrize("letter_", ["x", " ", "9", "\u200b", "[", "{", "\u0436"], ids=ascii)
-def test_a_huge_text_anywhere_is_refused_in_words(letter_: str) -> None:
-    """L8, M1."""
+def test_a_huge_text_in_any_field_is_refused_with_a_reason(letter_: str) -> None:
     huge = letter_ * HUGE
     cases: list[tuple[str, Any]] = [
         (HISTORY, {"q": huge}),
@@ -141,15 +135,14 @@ def test_a_huge_text_anywhere_is_refused_in_words(letter_: str) -> None:
         (LETTER, letter(address_line_1=huge)),
     ]
     for slug, arguments in cases:
-        told = refusal(slug, arguments)
-        assert len(told) < 700, told[:200]
+        explanation = refusal(slug, arguments)
+        assert len(explanation) < 700, explanation[:200]
 
 
 def test_a_huge_text_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """M1."""
     measured: list[int] = []
-    measure = schemas.fields.measure
-    monkeypatch.setattr(schemas.fields, "measure", lambda text: (measured.append(len(text)), measure(text))[1])
+    measure = schemas.fields.texts.measure
+    monkeypatch.setattr(schemas.fields.texts, "measure", lambda text: (measured.append(len(text)), measure(text))[1])
 
     refusal(SMS, sms(body="x" * HUGE))
     refusal("CLICKSEND_CREATE_MMS_SEND", {"messages": [message(subject="s", body="x" * HUGE)]})
@@ -157,25 +150,23 @@ def test_a_huge_text_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured == []
 
 
-def test_json_text_is_read_up_to_what_a_call_may_hold() -> None:
-    """M1: a thousand messages of eight parts fit, however they are escaped."""
+def test_json_text_may_be_as_long_as_the_largest_valid_call() -> None:
+    """A thousand messages of eight parts fit, even if every character is escaped."""
     full = json.dumps([{"to": f"+614111{number:05}", "body": "\u0436" * 536} for number in range(1000)])
 
     assert catalog()[SMS].input.model_validate({"messages": full})
-    told = refusal(SMS, {"messages": f"[{' ' * 3_500_000}]"})
-    assert told == "messages is too long as JSON text: 3500000 characters are read"
+    explanation = refusal(SMS, {"messages": f"[{' ' * 3_500_000}]"})
+    assert explanation == "messages is too long as JSON text: 3500000 characters are read"
 
 
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, '{"messages":' * 10_000, '[{"to":' * 5_000 + '"a\nb"', "[" * 3_000 + '"\n"']
 )
-def test_deep_json_text_is_refused_in_words(text: str) -> None:
-    """L4, M1."""
+def test_deep_json_text_is_refused_with_a_reason(text: str) -> None:
     assert "is no valid JSON (" in refusal(SMS, text if text[0] == "{" else {"messages": text})
 
 
-def test_deep_arguments_are_refused_in_words() -> None:
-    """L4."""
+def test_deep_arguments_are_refused_with_a_reason() -> None:
     deep: Any = []
     for _ in range(50_000):
         deep = [deep]
@@ -183,7 +174,7 @@ def test_deep_arguments_are_refused_in_words() -> None:
     assert refusal(SMS, {"messages": deep}) == "messages[0] must be an object with the fields of the tool's schema"
     assert refusal(SMS, sms(body=deep)) == "messages[0].body must be a string"
     assert refusal(LISTS, {"page": deep}) == "page must be a whole number"
-    while deep:  # or taking it apart would need as deep a stack
+    while deep:  # or its destruction would need as deep a stack
         deep = deep.pop()
 
 
@@ -203,21 +194,19 @@ def test_deep_arguments_are_refused_in_words() -> None:
         (LETTER, lambda number: letter(return_address_id=number)),
     ],
 )
-def test_a_number_of_5000_digits_is_refused_in_words(slug: str, make: Any, number: Any) -> None:
-    """L4."""
+def test_a_number_of_5000_digits_is_refused_with_a_reason(slug: str, make: Any, number: Any) -> None:
     assert len(refusal(slug, make(number))) < 700
 
 
-def test_a_number_of_5000_digits_in_json_text_is_refused_in_words() -> None:
-    """L4."""
+def test_a_number_of_5000_digits_in_json_text_is_refused_with_a_reason() -> None:
     digits = "1" * 5000
 
     assert refusal(SMS, {"messages": f'[{{"to": {digits}, "body": "Hi"}}]'})
     assert refusal(SMS, f'{{"messages": [{{"to": "{NUMBER}", "body": "a\nb", "schedule": {digits}}}]}}')
 
 
-def test_long_runs_of_digits_are_looked_through_once() -> None:
-    """M1: from each digit on, four megabytes of almost too long numbers took forty seconds."""
+def test_long_runs_of_digits_are_searched_once() -> None:
+    """A search from each digit took forty seconds for four megabytes of numbers that are almost too long."""
     runs = ",".join(["9" * MOST_DIGITS] * 10_000)
 
     assert not has_long_number(f"[{runs}]")
@@ -225,8 +214,8 @@ def test_long_runs_of_digits_are_looked_through_once() -> None:
     assert not has_long_number(f'["{"9" * 5_000}", "a \\" {"9" * 5_000}"]')
 
 
-def test_a_long_number_is_found_wherever_it_stands() -> None:
-    """M1: not every character is looked at."""
+def test_a_long_number_is_found_at_any_offset() -> None:
+    """The search samples characters, and must find a run at any offset."""
     for before in range(2 * MOST_DIGITS + 3):
         padding = "[" + "1," * (before // 2) + " " * (before % 2)
         assert has_long_number(padding + "9" * (MOST_DIGITS + 1) + "]")

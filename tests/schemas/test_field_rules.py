@@ -1,4 +1,4 @@
-"""What ClickSend's rules are for single fields, and what is forgiven there."""
+"""The rules of single fields, and what they forgive."""
 
 import json
 import time
@@ -9,6 +9,8 @@ from support.asking import (
     CAMPAIGN,
     CAMPAIGNS,
     CANCEL_ALL,
+    CHANGE,
+    CONTACT,
     CONTACTS,
     EXPORT,
     HISTORY,
@@ -24,6 +26,7 @@ from support.asking import (
     SMS,
     UPDATE,
     campaign,
+    contact,
     imported,
     letter,
     mms,
@@ -45,29 +48,27 @@ LATE, EARLY_ENOUGH = NOW + 124 * 86_400, NOW + 122 * 86_400
     ("slug", "make"), [(SMS, sms), (PRICE, sms), (MMS, mms), (CAMPAIGN, campaign), (LETTER, letter)]
 )
 def test_nothing_is_scheduled_beyond_four_months(slug: str, make: Any) -> None:
-    """W3."""
-    told = refusal(slug, make(schedule=LATE))
+    explanation = refusal(slug, make(schedule=LATE))
 
-    assert "schedule is over four months ahead: 20" in told
-    assert "; it is now 20" in told
+    assert "schedule is over four months ahead: 20" in explanation
+    assert "; it is now 20" in explanation
     assert request(slug, make(schedule=EARLY_ENOUGH))
     assert request(slug, make(schedule=0))
 
 
 @pytest.mark.parametrize("years", [1, 30, 900])
-def test_a_year_too_far_is_told_as_such(years: int) -> None:
-    """W3."""
+def test_a_year_too_far_ahead_is_refused_as_such(years: int) -> None:
     assert "over four months ahead" in refusal(SMS, sms(schedule=NOW + years * 365 * 86_400))
 
 
 @pytest.mark.parametrize(
-    ("slug", "make"), [(SMS, sms), (MMS, mms), (LETTER, letter), (CANCEL_ALL, lambda **given: given)]
+    ("slug", "make"), [(SMS, sms), (MMS, mms), (LETTER, letter), (CANCEL_ALL, lambda **changes: changes)]
 )
 def test_a_reference_has_at_most_50_characters(slug: str, make: Any) -> None:
-    """D16: what goes by a reference that was cut would miss."""
-    told = refusal(slug, make(custom_string="x" * 51))
+    """Cancelling or searching by a reference that was cut would find nothing."""
+    explanation = refusal(slug, make(custom_string="x" * 51))
 
-    assert told.endswith(
+    assert explanation.endswith(
         "custom_string has 51 characters; ClickSend would cut a reference after 50, so send at most 50"
     )
     assert request(slug, make(custom_string="x" * 50))
@@ -91,40 +92,38 @@ def test_a_reference_has_at_most_50_characters(slug: str, make: Any) -> None:
     ],
 )
 @pytest.mark.parametrize(("slug", "make"), [(SMS, sms), (MMS, mms), (CAMPAIGN, campaign)])
-def test_a_sender_that_clicksend_cannot_take_is_refused_with_the_rule(slug: str, make: Any, sender: str) -> None:
-    """D9."""
-    told = refusal(slug, make(from_=sender))
+def test_a_sender_that_clicksend_does_not_register_is_refused_with_the_rule(slug: str, make: Any, sender: str) -> None:
+    explanation = refusal(slug, make(from_=sender))
 
-    assert "from must be a number of yours, or a name of 3 to 11 characters without spaces" in told
-    assert told.endswith("A-Z, a-z, 0-9 and +, at least one letter")
+    assert "from must be a number of yours, or a name of 3 to 11 characters without spaces" in explanation
+    assert explanation.endswith("A-Z, a-z, 0-9 and +, at least one letter")
 
 
 @pytest.mark.parametrize(
     "sender", ["Abc", "ACME24", "Abc123+", "ElevenChars", "24seven", "1800", "0422222222", "+61422222222"]
 )
-def test_a_sender_that_clicksend_registers_is_sent_as_it_is(sender: str) -> None:
-    """D9."""
+def test_a_sender_that_clicksend_registers_is_sent_unchanged(sender: str) -> None:
     assert (request(SMS, sms(from_=sender)).body or {})["messages"][0]["from"] == sender
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"), [(True, 1), (False, 0), ("true", 1), ("False", 0), ("1", 1), (0, 0), (1.0, 1)]
+    ("value", "meant"), [(True, 1), (False, 0), ("true", 1), ("False", 0), ("1", 1), (0, 0), (1.0, 1)]
 )
 @pytest.mark.parametrize("name", ["colour", "duplex", "priority_post", "template_used"])
-def test_true_and_false_are_taken_for_flags(name: str, given: object, meant: int) -> None:
-    flag = (request(LETTER, {**letter(), name: given}).body or {})[name]
+def test_true_and_false_are_accepted_as_flags(name: str, value: object, meant: int) -> None:
+    flag = (request(LETTER, {**letter(), name: value}).body or {})[name]
 
     assert (flag, type(flag)) == (meant, int)
-    assert (request(RULE, rule(enabled=given)).body or {})["enabled"] == meant
+    assert (request(RULE, rule(enabled=value)).body or {})["enabled"] == meant
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     ["yes", "on", 2, -1, 0.5, [1], {}, "", 10**5000],
     ids=lambda value: str(value)[:9] if value != 10**5000 else "huge",
 )
-def test_nothing_else_is_a_flag(given: object) -> None:
-    assert refusal(RULE, rule(enabled=given)).startswith("enabled must be 0 or 1")
+def test_nothing_else_is_a_flag(value: object) -> None:
+    assert refusal(RULE, rule(enabled=value)).startswith("enabled must be 0 or 1")
 
 
 # --- reads -------------------------------------------------------------------------------------------
@@ -144,13 +143,14 @@ NOTHING = ("", " ", "\t", 0, 0.0, "0", " 0 ", "null", "None", "undefined", None)
         (CONTACTS, {"list_id": 88}, ("page", "limit", "updated_after")),
     ],
 )
-def test_what_a_proxy_fills_in_for_a_read_is_left_out(slug: str, needed: Any, names: Any, nothing: object) -> None:
-    """D12."""
+def test_a_value_that_a_proxy_fills_in_counts_as_left_out_of_a_read(
+    slug: str, needed: Any, names: Any, nothing: object
+) -> None:
     assert request(slug, {**needed, **dict.fromkeys(names, nothing)}) == request(slug, needed)
 
 
-def test_blanks_are_left_out_of_reads_alone() -> None:
-    """D12: what is sent, changed or deleted says what it means."""
+def test_only_reads_take_blanks_for_left_out() -> None:
+    """An action with an effect takes every value literally."""
     forgiving = [action for action in catalog().values() if issubclass(action.input, Query)]
 
     assert len(forgiving) == 6
@@ -158,20 +158,19 @@ def test_blanks_are_left_out_of_reads_alone() -> None:
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "0", 0, "null"], ids=repr)
-def test_a_list_that_is_read_has_to_be_named(nothing: object) -> None:
-    """D12: only what may be left out can be meant to be."""
+def test_a_read_of_a_list_must_name_the_list(nothing: object) -> None:
+    """A required field cannot have been left out on purpose."""
     assert refusal(CONTACTS, {"list_id": nothing}).startswith("list_id ")
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "null", "None", False], ids=repr)
 @pytest.mark.parametrize(("slug", "make"), [(SMS, sms), (MMS, mms), (CAMPAIGN, campaign), (LETTER, letter)])
-def test_a_schedule_is_never_taken_for_left_out_because_it_is_blank(slug: str, make: Any, nothing: object) -> None:
-    """D12, W6: it would go out at once."""
+def test_a_blank_schedule_never_counts_as_left_out(slug: str, make: Any, nothing: object) -> None:
+    """It would be sent at once."""
     assert "schedule must be " in refusal(slug, make(schedule=nothing))
 
 
-def test_a_wrong_filter_is_still_refused() -> None:
-    """D12."""
+def test_an_invalid_filter_is_still_refused() -> None:
     assert refusal(HISTORY, {"page": -1, "limit": False}) == "page must be 1 or more; limit must be a whole number"
 
 
@@ -186,12 +185,12 @@ def test_a_wrong_filter_is_still_refused() -> None:
         (INBOUND, "from:+61411111111"),
     ],
 )
-def test_a_search_by_what_clicksend_searches_is_passed_on(slug: str, q: str) -> None:
+def test_a_search_by_a_field_that_clicksend_searches_is_passed_on(slug: str, q: str) -> None:
     assert request(slug, {"q": q}).query == {"q": q}
 
 
 @pytest.mark.parametrize(
-    ("slug", "q", "known"),
+    ("slug", "q", "fields"),
     [
         (HISTORY, "body:Hi", "status, to, from, message_id, status_code, subaccount_id"),
         (HISTORY, "status:Sent,custom_string:a", "status, to, from"),
@@ -200,27 +199,66 @@ def test_a_search_by_what_clicksend_searches_is_passed_on(slug: str, q: str) -> 
         (INBOUND, "status:Received", "from, to, body"),
     ],
 )
-def test_a_search_by_anything_else_is_refused_with_what_is_searched(slug: str, q: str, known: str) -> None:
-    told = refusal(slug, {"q": q})
+def test_a_search_by_another_field_is_refused_with_the_searched_ones(slug: str, q: str, fields: str) -> None:
+    explanation = refusal(slug, {"q": q})
 
-    assert told.startswith("q must be field:value, where field is one that is searched here: ")
-    assert known in told
+    assert explanation.startswith("q must be field:value, where field is one that is searched here: ")
+    assert fields in explanation
 
 
 @pytest.mark.parametrize(
-    ("slug", "known"), [(HISTORY, "date, to, from, status, body, username"), (INBOUND, "timestamp, from")]
+    ("slug", "fields"), [(HISTORY, "date, to, from, status, body, username"), (INBOUND, "timestamp, from")]
 )
-def test_an_order_by_anything_else_is_refused_with_what_is_sorted_by(slug: str, known: str) -> None:
-    assert known in refusal(slug, {"order_by": "price:desc"})
-    field = known.partition(",")[0]
+def test_an_order_by_another_field_is_refused_with_the_sorted_ones(slug: str, fields: str) -> None:
+    assert fields in refusal(slug, {"order_by": "price:desc"})
+    field = fields.partition(",")[0]
     assert request(slug, {"order_by": f"{field}:desc"}).query == {"order_by": f"{field}:desc"}
+
+
+# --- blanks in writes --------------------------------------------------------------------------------
+
+WITH_A_FIXED_FORM = {
+    *("from", "country", "from_email", "custom_string", "source", "url_to_shorten"),
+    *("phone_number", "fax_number", "email", "address_country"),
+}
+
+
+@pytest.mark.parametrize(
+    ("slug", "make", "path"),
+    [
+        (SMS, sms, ("messages", "items")),
+        (PRICE, sms, ("messages", "items")),
+        (MMS, mms, ("messages", "items")),
+        (CAMPAIGN, campaign, ()),
+        (CONTACT, lambda **changes: contact(**{"email": "ana@example.com", **changes}), ()),
+        (CHANGE, lambda **changes: contact(contact_id=2, **changes), ()),
+        (LETTER, letter, ("recipients", "items")),
+    ],
+)
+def test_a_blank_leaves_out_texts_with_a_fixed_form_and_no_others(slug: str, make: Any, path: tuple[str, ...]) -> None:
+    """ClickSend's answers have "" for an address that is not set, while "" empties a first name."""
+    schema = catalog()[slug].input_schema
+    for step in path:
+        schema = schema["properties"][step] if step != "items" else schema["items"]
+    texts = {name for name, field in schema["properties"].items() if field["type"] == "string"}
+    optional = texts - {*schema["required"]}
+
+    left_out = {
+        name
+        for name in optional
+        if request(slug, make(**{f"{name}_" if name == "from" else name: ""}))
+        == request(slug, make(**{f"{name}_" if name == "from" else name: None}))
+    }
+
+    assert optional
+    assert left_out == optional & WITH_A_FIXED_FORM
 
 
 # --- rules, imports, JSON ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("action", "wrong", "told", "right"),
+    ("action", "invalid", "reason", "valid"),
     [
         ("SMS", "", "must be an international number", "+61491570156"),
         ("SMS", "+61491570156,+447700900123", "it holds several numbers", "+61491570156"),
@@ -246,24 +284,22 @@ def test_an_order_by_anything_else_is_refused_with_what_is_sorted_by(slug: str, 
         ("AUTO_REPLY", "\u0436" * 600, "make 9 parts", "\u0436" * 500),
     ],
 )  # fmt: skip
-def test_the_address_of_a_rule_is_what_its_action_needs(action: str, wrong: str, told: str, right: str) -> None:
-    """H3."""
-    found = refusal(RULE, rule(action=action, action_address=wrong))
+def test_the_address_of_a_rule_fits_its_action(action: str, invalid: str, reason: str, valid: str) -> None:
+    explanation = refusal(RULE, rule(action=action, action_address=invalid))
 
-    assert found.startswith("action_address ")
-    assert told in found
-    assert (request(RULE, rule(action=action, action_address=right)).body or {})["action_address"] == right
+    assert explanation.startswith("action_address ")
+    assert reason in explanation
+    assert (request(RULE, rule(action=action, action_address=valid)).body or {})["action_address"] == valid
 
 
 @pytest.mark.parametrize("action", ["POLL", "NONE", "SMPP", "EMAIL_USER"])
-@pytest.mark.parametrize("given", ["", "anything"])
-def test_an_action_that_needs_no_address_takes_any(action: str, given: str) -> None:
-    """H3."""
-    assert (request(RULE, rule(action=action, action_address=given)).body or {})["action_address"] == given
+@pytest.mark.parametrize("address", ["", "anything"])
+def test_an_action_that_needs_no_address_accepts_any(action: str, address: str) -> None:
+    assert (request(RULE, rule(action=action, action_address=address)).body or {})["action_address"] == address
 
 
 def test_a_column_of_a_file_can_be_skipped() -> None:
-    """D8: ClickSend gets an empty name for it."""
+    """ClickSend receives an empty name for it."""
     for skipped in ("skip", "", None):
         body = request(IMPORT, imported(field_order=[skipped, "phone_number", skipped, "custom_1"])).body or {}
         assert body["field_order"] == ["", "phone", "", "custom1"]
@@ -272,8 +308,7 @@ def test_a_column_of_a_file_can_be_skipped() -> None:
 
 
 @pytest.mark.parametrize("raw", ["\n", "\r\n", "\t"], ids=repr)
-def test_a_raw_line_break_inside_json_text_is_taken(raw: str) -> None:
-    """D18."""
+def test_a_raw_line_break_inside_json_text_is_accepted(raw: str) -> None:
     text = f'[{{"to": "+61411111111", "body": "Hi{raw}there"}}]'
 
     assert request(SMS, {"messages": text}) == request(SMS, sms(body=f"Hi{raw}there"))
@@ -289,22 +324,20 @@ def test_a_raw_line_break_inside_json_text_is_taken(raw: str) -> None:
         ("[1,]", "line 1 column 4"),
     ],
 )
-def test_what_is_no_json_is_told_with_its_place(text: str, where: str) -> None:
-    """D18."""
-    told = refusal(SMS, {"messages": text})
+def test_invalid_json_is_refused_with_its_position(text: str, where: str) -> None:
+    explanation = refusal(SMS, {"messages": text})
 
-    assert told.startswith("messages is no valid JSON (")
-    assert where in told
+    assert explanation.startswith("messages is no valid JSON (")
+    assert where in explanation
 
 
-def test_a_broken_object_in_text_is_told_with_its_place() -> None:
-    """D18."""
+def test_an_invalid_object_in_json_text_is_refused_with_its_position() -> None:
     assert refusal(SMS, '{"messages": [').startswith("arguments is no valid JSON (EOF while parsing a list at line 1")
     assert refusal(SMS, {"messages": ['{"to": ']}).startswith("messages[0] is no valid JSON (EOF while parsing a value")
 
 
-def test_a_name_and_a_url_stay_as_they_were_written() -> None:
-    """L1: what counts as the same call is judged elsewhere."""
+def test_names_urls_and_texts_stay_unchanged() -> None:
+    """Spelling matters only to the fingerprint of a call."""
     url = "https://EXAMPLE.com/A.pdf#page=2"
 
     assert (request(LETTER, letter(url)).body or {})["file_url"] == url
@@ -334,5 +367,4 @@ def test_a_name_and_a_url_stay_as_they_were_written() -> None:
     ids=lambda value: value if isinstance(value, str) else json.dumps(value)[:30],
 )
 def test_every_text_has_a_bound(slug: str, arguments: Any) -> None:
-    """L8."""
     assert refusal(slug, arguments)

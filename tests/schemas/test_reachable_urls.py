@@ -1,4 +1,4 @@
-"""Files that ClickSend cannot fetch are refused, except where a sandbox on this machine stands for it."""
+"""Files that ClickSend cannot fetch are refused, except for a sandbox on this machine."""
 
 from typing import Any
 
@@ -65,16 +65,14 @@ PUBLIC = (
 
 
 @pytest.mark.parametrize("url", INSIDE)
-def test_a_place_inside_is_refused_in_every_spelling(url: str) -> None:
-    """D15."""
-    told = refusal(IMPORT, imported(file_url=url))
+def test_a_private_address_is_refused_in_every_spelling(url: str) -> None:
+    explanation = refusal(IMPORT, imported(file_url=url))
 
-    assert told.startswith("file_url names a place that only this machine or its network can reach")
+    assert explanation.startswith("file_url names a place that only this machine or its network can reach")
 
 
 @pytest.mark.parametrize("url", PUBLIC)
-def test_a_public_place_is_taken_as_it_is_written(url: str) -> None:
-    """D15, L1."""
+def test_a_public_url_is_accepted_unchanged(url: str) -> None:
     assert (request(IMPORT, imported(file_url=url)).body or {})["file_url"] == url
 
 
@@ -87,19 +85,19 @@ def test_a_public_place_is_taken_as_it_is_written(url: str) -> None:
         (RULE, "action_address", lambda url: rule(action="URL", action_address=url)),
     ],
 )
-def test_whatever_clicksend_fetches_has_to_be_public_but_for_the_sandbox(slug: str, name: str, make: Any) -> None:
-    """D15: a validation that is told nothing is strict."""
+def test_every_file_must_be_public_except_for_the_sandbox(slug: str, name: str, make: Any) -> None:
+    """A validation without a context is strict."""
     inside = make("http://localhost:8000/a")
 
     assert refusal(slug, inside).startswith(f"{name} names a place that only this machine")
     assert request(slug, inside, SANDBOX)
 
 
-def test_fields_that_are_judged_together_know_the_sandbox_too() -> None:
-    """D15: nothing is refused that only stands beside a fault."""
-    told = refusal(RULE, rule(action="URL", action_address="http://localhost/in", enabled=7), SANDBOX)
+def test_rules_over_several_fields_know_the_sandbox_too() -> None:
+    """The context reaches fields that are parsed once more beside an invalid one."""
+    explanation = refusal(RULE, rule(action="URL", action_address="http://localhost/in", enabled=7), SANDBOX)
 
-    assert told == "enabled must be 0 or 1"
+    assert explanation == "enabled must be 0 or 1"
 
 
 @pytest.mark.parametrize(
@@ -117,11 +115,10 @@ def test_fields_that_are_judged_together_know_the_sandbox_too() -> None:
         ("https://github.com/acme/data/blob/main/a.csv", "GitHub"),
     ],
 )
-def test_a_page_about_a_file_is_not_the_file(url: str, of: str) -> None:
-    """D15."""
-    told = refusal(IMPORT, imported(file_url=url))
+def test_a_page_about_a_file_is_refused(url: str, of: str) -> None:
+    explanation = refusal(IMPORT, imported(file_url=url))
 
-    assert told.startswith(f"file_url is a page of {of}, not the file: use the direct download link, ")
+    assert explanation.startswith(f"file_url is a page of {of}, not the file: use the direct download link, ")
     assert request(IMPORT, imported(file_url=url), SANDBOX)
 
 
@@ -137,13 +134,12 @@ def test_a_page_about_a_file_is_not_the_file(url: str, of: str) -> None:
         "https://raw.githubusercontent.com/acme/data/main/a.csv",
     ],
 )
-def test_a_direct_download_link_is_taken(url: str) -> None:
-    """D15."""
+def test_a_direct_download_link_is_accepted(url: str) -> None:
     assert request(IMPORT, imported(file_url=url))
 
 
 def test_a_link_for_people_may_lead_anywhere() -> None:
-    """D15: ClickSend does not fetch it, and a page inside may be meant for colleagues."""
+    """ClickSend does not fetch it, and an intranet page may be meant for colleagues."""
     link = "https://wiki.corp/page"
     arguments = campaign(body="See smsg.io/xxxxx", url_to_shorten=link)
 
@@ -152,22 +148,20 @@ def test_a_link_for_people_may_lead_anywhere() -> None:
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "PNG", "bmp", "heic", "webp", "pdf", "mp4", "docx", "svg"])
 def test_an_mms_has_a_jpg_or_gif(kind: str) -> None:
-    """D15: ClickSend takes no other file without its uploads."""
-    told = refusal(MMS, mms(f"https://example.com/a.b.{kind}?x=.jpg"))
+    """Other pictures need ClickSend's uploads first."""
+    explanation = refusal(MMS, mms(f"https://example.com/a.b.{kind}?x=.jpg"))
 
-    assert told.startswith("media_file must be a JPG or GIF")
-    assert kind.lower() in told
+    assert explanation.startswith("media_file must be a JPG or GIF")
+    assert kind.lower() in explanation
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPG", "a.gif", "picture", "a.jpg?size=2.png", "v1.2/picture"])
-def test_a_picture_is_judged_by_its_name_only_where_that_tells(name: str) -> None:
-    """D15."""
+def test_a_picture_is_judged_by_its_extension_only_if_it_has_one(name: str) -> None:
     assert request(MMS, mms(f"https://example.com/{name}"))
 
 
 @pytest.mark.parametrize("kind", ["docx", "png", "heic", "xlsx", "html"])
 def test_a_letter_is_a_pdf(kind: str) -> None:
-    """D15."""
     assert refusal(LETTER, letter(f"https://example.com/a.{kind}")).startswith("file_url must be a PDF")
 
 
@@ -184,11 +178,9 @@ def test_a_letter_is_a_pdf(kind: str) -> None:
         ("http://[::1]:8799", True),
     ],
 )
-def test_only_a_clicksend_on_this_machine_reaches_what_is_on_it(base_url: str, here: bool) -> None:
-    """D15."""
+def test_only_a_clicksend_on_this_machine_reaches_private_addresses(base_url: str, here: bool) -> None:
     assert (context_of(base_url) is not None) is here
 
 
-def test_a_url_whose_host_programs_disagree_on_is_none() -> None:
-    """D15."""
+def test_a_url_with_an_ambiguous_host_is_refused() -> None:
     assert not is_web_address("http://127.0.0.1\\@example.com/")

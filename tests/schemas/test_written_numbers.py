@@ -1,4 +1,4 @@
-"""Numbers as people write them leave as E.164; of what is no number it is said what is wrong."""
+"""Numbers are sent as E.164, however people write them; a refusal says what is wrong with a number."""
 
 from typing import Any
 
@@ -28,7 +28,6 @@ def sent_to(slug: str, arguments: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("written", SPELLINGS, ids=ascii)
 def test_a_recipient_is_sent_as_e164(written: str) -> None:
-    """W7, W14, W15, W16."""
     assert sent_to(SMS, sms(to=written)) == NUMBER
     assert sent_to(PRICE, sms(to=written)) == NUMBER
     assert sent_to(MMS, mms(to=written)) == NUMBER
@@ -36,7 +35,7 @@ def test_a_recipient_is_sent_as_e164(written: str) -> None:
 
 @pytest.mark.parametrize("written", SPELLINGS, ids=ascii)
 def test_every_other_number_is_sent_as_e164(written: str) -> None:
-    """W14, W15, W16: contacts, faxes, numbers to receive at, forward to and send from."""
+    """Of contacts and faxes, and the numbers of rules and senders."""
     assert request(CONTACT, {"list_id": 1, "phone_number": written, "fax_number": written}).body == {
         "phone_number": NUMBER,
         "fax_number": NUMBER,
@@ -50,8 +49,7 @@ def test_every_other_number_is_sent_as_e164(written: str) -> None:
     ("written", "number"),
     [("+39 (0)6 1234 5678", "+390612345678"), ("+378 (0549) 886377", "+3780549886377"), ("+683 4002", "+6834002")],
 )
-def test_a_zero_that_is_dialled_is_sent(written: str, number: str) -> None:
-    """W16, W17."""
+def test_a_zero_that_is_part_of_the_number_is_sent(written: str, number: str) -> None:
     assert sent_to(SMS, sms(to=written)) == number
     assert request(CONTACT, {"list_id": 1, "fax_number": written}).body == {"fax_number": number}
 
@@ -68,8 +66,8 @@ def test_a_zero_that_is_dialled_is_sent(written: str, number: str) -> None:
         ("0011 44 7700 900123", "AU", "+447700900123"),
     ],
 )
-def test_a_national_number_is_that_of_the_country_beside_it(written: str, country: str, number: str) -> None:
-    """D4: in any order of the two names."""
+def test_a_national_number_belongs_to_the_country_beside_it(written: str, country: str, number: str) -> None:
+    """Whichever of the two names comes first."""
     for arguments in ({"to": written, "country": country}, {"country": country, "to": written}):
         assert sent_to(SMS, {"messages": [{**arguments, "body": "Hi"}]}) == number
     assert sent_to(MMS, mms(to=written, country=country)) == number
@@ -77,15 +75,15 @@ def test_a_national_number_is_that_of_the_country_beside_it(written: str, countr
     assert kept["phone_number"] == number
 
 
-def test_a_national_fax_number_beside_a_wrong_field_breaks_nothing() -> None:
-    """D4: fields that are judged together are read once more, each by itself."""
+def test_a_national_fax_number_beside_an_invalid_field_breaks_nothing() -> None:
+    """With an invalid field, the valid ones are parsed once more, each by itself."""
     arguments = {"list_id": 1, "fax_number": "(08) 9333 3333", "address_country": "AU", "email": "ana"}
 
     assert refusal(CONTACT, arguments) == "email must be an e-mail address, such as ana@example.com"
 
 
 @pytest.mark.parametrize(
-    ("written", "wrong"),
+    ("written", "fault"),
     [
         ("", "it has no digits"),
         ("\u200b \u202a", "it has no digits"),
@@ -106,15 +104,13 @@ def test_a_national_fax_number_beside_a_wrong_field_breaks_nothing() -> None:
         ("+" + "1 " * 200, "it has 401 characters"),
     ],
 )
-def test_what_is_no_number_is_told_why(written: str, wrong: str) -> None:
-    """W14, D4."""
-    told = refusal(SMS, sms(to=written))
+def test_a_refused_number_is_explained(written: str, fault: str) -> None:
+    explanation = refusal(SMS, sms(to=written))
 
-    assert told == f"messages[0].to must be an international number, such as +61411111111: {wrong}"
+    assert explanation == f"messages[0].to must be an international number, such as +61411111111: {fault}"
 
 
-def test_a_number_of_another_country_is_told_as_such() -> None:
-    """D4."""
+def test_a_number_of_another_country_is_refused_as_such() -> None:
     for number in ("12345", "555-0132", "61411111111", "020 7946 0958"):  # the second lacks its area code
         assert refusal(SMS, sms(to=number, country="US")).endswith(": it is not a number of US")
         assert refusal(CONTACT, contact(phone_number=number, address_country="US")).endswith(" is not a number of US")
@@ -124,7 +120,6 @@ def test_a_number_of_another_country_is_told_as_such() -> None:
 
 @pytest.mark.parametrize(("code", "meant"), [("UK", "; did you mean GB?"), ("EN", "; did you mean GB?"), ("XX", "")])
 def test_a_country_that_does_not_exist_is_refused(code: str, meant: str) -> None:
-    """D4."""
     assert (
         refusal(SMS, sms(country=code))
         == f"messages[0].country must be a country code, and no country has {code}{meant}"
@@ -132,6 +127,6 @@ def test_a_country_that_does_not_exist_is_refused(code: str, meant: str) -> None
 
 
 @pytest.mark.parametrize("code", ["AU", "GB", "XK", "PN", "TF"])
-def test_every_country_is_taken_with_or_without_numbers_of_its_own(code: str) -> None:
-    """D4: letters go to Pitcairn too."""
+def test_a_country_without_a_numbering_plan_is_accepted(code: str) -> None:
+    """Letters go to Pitcairn too."""
     assert request(SMS, sms(country=code))
