@@ -9,9 +9,6 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.auth.provider import AccessToken
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +17,7 @@ from server.hosting.health import HEALTH
 from server.hosting.rate_limits import Traffic
 from server.hosting.sessions import Sessions
 from server.protocol.framing import refusal
+from server.protocol.sdk_internals import bind_principal, in_auth_context
 
 PATH = "/mcp"
 CALLER = "clicksend.caller"  # in the scope of a request
@@ -51,8 +49,7 @@ class Gateway:
         crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._app = app
-        # The SDK binds sessions and approvals to the user that it finds by this.
-        self._inside = AuthContextMiddleware(app)
+        self._inside = in_auth_context(app)
         self._identify = identify
         self._traffic = traffic
         self._max_body = max_body
@@ -89,7 +86,7 @@ class Gateway:
         await self._traffic.count(admitted.principal)
         scope = {**scope, CALLER: admitted.caller, REQUEST_ID: request_id}
         if admitted.principal:
-            scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=admitted.principal, scopes=[]))
+            bind_principal(scope, admitted.principal)
         send = self._counting(scope, headers, admitted.principal, send)
         if scope["method"] == "POST":
             with self._traffic.under_way(admitted.principal):

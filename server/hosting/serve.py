@@ -1,11 +1,8 @@
 """Streamable HTTP: the MCP server on a socket, for many callers, and how it ends."""
 
-import asyncio
 import logging
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
@@ -14,35 +11,30 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.calls.dispatch import Dispatcher
 from server.config.settings import Settings
 from server.hosting.authentication import BASIC, Authenticator, by_own_account, by_token, of_this_machine
 from server.hosting.callers_file import read_registry
+from server.hosting.connections import TimedConnection, WebServer
 from server.hosting.gateway import CALLER, PATH, REQUEST_ID, Gateway
 from server.hosting.health import health_routes
 from server.hosting.proof import Proofs, Prove
 from server.hosting.rate_limits import Traffic
+from server.hosting.sse_internals import end_streams
 from server.ledger.errors import LedgerMisconfigured, LedgerUnavailable
 from server.protocol.server import RequestOrigin, build_server
 from server.runtime.env import WrongSetting
 from server.runtime.logs import announce
 from server.runtime.signals import stop_signal
-from server.runtime.sockets import stop_accepting, url
+from server.runtime.sockets import url
 
 if TYPE_CHECKING:
     from server.hosting.counters import SharedStorage
 
 log = logging.getLogger("clicksend_mcp")
 
-_MOST_CONNECTIONS = 2_000  # further ones are told 503, but for those that ask how the server is
-_FOR_HEALTH = 50  # connections beside them; above these, who has waited longest without a request is cut off
-_HEAD_WITHIN = 10  # seconds
-_READ_WITHIN = 30  # seconds that a client may read nothing of an answer
-_STREAMS_WITHIN = 1  # second that open streams get once all calls have ended
-_HANDSHAKES_WITHIN = 0.3  # seconds in which those who have begun to connect are let in
-_REQUEST_WITHIN = 2  # seconds in which those who are connected begin to send
+_STREAM_GRACE = 1  # second that open streams get once all calls have ended
 
 
 class Entrance:
@@ -108,25 +100,26 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
                 *entrance.routes,
             ],
         )
-        web = _WebServer(
+        web = WebServer(
             uvicorn.Config(
                 Gateway(app, entrance.identify, traffic, hosting.http_max_body, crowded=lambda: web.is_crowded),
-                http=_Impatient,
+                http=TimedConnection,
                 ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=_STREAMS_WITHIN,
+                timeout_graceful_shutdown=_STREAM_GRACE,
             )
         )
 
         async def stop_on_signal() -> None:
-            number = await stop_signal()
+            await stop_signal()
             traffic.draining = True
             # Nobody new is let in, those who are in may finish, and only then are open streams cut.
             await web.stop_listening(listener)
             await traffic.drained(hosting.http_grace)
-            web.handle_exit(number, None)  # sse-starlette listens to this, and ends its streams
+            end_streams()
+            web.exit()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stop_on_signal)
@@ -172,82 +165,3 @@ def _addresses(settings: Settings, listener: socket.socket) -> TransportSecurity
         hosts += [public.netloc, f"{public.hostname}:*"]
         origins.append(settings.hosting.http_url)
     return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
-
-
-class _Impatient(H11Protocol):
-    """HTTP/1.1 for clients that have only so long to send the head of a request, and to read an answer."""
-
-    _waiting: asyncio.TimerHandle | None = None
-    _silent: ClassVar[dict["_Impatient", None]] = {}  # those who send nothing, the oldest first
-    _unread: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request."""
-        super().connection_made(transport)
-        self._wait()
-        if len(self.connections) > _MOST_CONNECTIONS + _FOR_HEALTH and self._silent:
-            next(iter(self._silent)).transport.abort()
-
-    def pause_writing(self) -> None:
-        """Wait for the client to read."""
-        super().pause_writing()
-        self._unread = self.loop.call_later(_READ_WITHIN, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """Wait no more for that."""
-        super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-
-    def data_received(self, data: bytes) -> None:
-        """Wait for the rest of a head, unless it has come."""
-        super().data_received(data)
-        self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
-        for timer in (self._waiting, self._unread):
-            if timer is not None:
-                timer.cancel()
-        self._silent.pop(self, None)
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        if self._waiting is None and self._is_idle():
-            self._waiting = self.loop.call_later(_HEAD_WITHIN, self._give_up)
-            self._silent[self] = None
-        elif self._waiting is not None and not self._is_idle():
-            self._waiting.cancel()
-            self._waiting = None
-            self._silent.pop(self, None)
-
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
-
-    def _give_up(self) -> None:
-        self._waiting = None
-        if self._is_idle():
-            self.transport.close()
-
-
-class _WebServer(uvicorn.Server):
-    """Leaves signals to us: uvicorn would raise them again and kill the process before it has cleaned up."""
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether only questions of health are answered."""
-        return len(self.server_state.connections) > _MOST_CONNECTIONS
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def stop_listening(self, listener: socket.socket) -> None:
-        """Let those in who have begun to connect, nobody after them, and wait for what they have come with."""
-        stop_accepting(listener)
-        await anyio.sleep(_HANDSHAKES_WITHIN)
-        for accepting in getattr(self, "servers", ()):
-            accepting.close()
-        with anyio.move_on_after(_REQUEST_WITHIN):
-            while any(getattr(one, "cycle", None) is None for one in self.server_state.connections):  # noqa: ASYNC110
-                await anyio.sleep(0.01)

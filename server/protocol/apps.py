@@ -26,6 +26,7 @@ from mcp.types import (
 )
 
 from server.guard.call import Call
+from server.protocol.sdk_internals import advertise_extension
 from tools.action import Action
 from tools.answer import Answer
 
@@ -60,10 +61,8 @@ async def advertise_apps(ctx: Context, call_next: CallNext) -> HandlerResult:
         known = _declared(capabilities.get("extensions"))
     else:
         known = ctx.method == "server/discover" and client_supports_apps(ctx)
-    if known and isinstance(result, dict):
-        result["capabilities"] = {**result["capabilities"], "extensions": {EXTENSION: {}}}
-        if "cacheScope" in result:
-            result["cacheScope"] = "private"
+    if known:
+        advertise_extension(result, EXTENSION)
     return result
 
 

@@ -36,6 +36,7 @@ from server.config.callers import Caller, default_caller
 from server.config.settings import Settings
 from server.guard.decisions import NotApproved, Question
 from server.protocol import approval, apps, empty_handlers
+from server.protocol.sdk_internals import add_middleware
 from server.protocol.stdio import whole_characters, wire
 from server.runtime.progress import report, with_progress
 from server.runtime.signals import stop_signal
@@ -175,11 +176,11 @@ def build_server(
         on_completion=empty_handlers.complete,
         cache_hints=dict.fromkeys(_CACHEABLE, kept),
     )
-    server.middleware.append(_reading_arguments)
-    server.middleware.append(apps.advertise_apps)
+    add_middleware(server, _reading_arguments)
+    add_middleware(server, apps.advertise_apps)
     limits = settings.limits
     if limits.approval.may_ask if asks is None else asks:
-        server.middleware.append(approval.sealing(limits.approval_key, server.name, limits.approval_seconds))
+        add_middleware(server, approval.sealing(limits.approval_key, server.name, limits.approval_seconds))
     return server
 
 

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from server.protocol.framing import refusal
+from server.protocol.sdk_internals import LineSink, LineSource
 
 _CHUNK = 65_536  # bytes
 _MARK = "\ufeff"  # the byte order mark
@@ -48,7 +49,7 @@ def _can_be_waited_for(fd: int) -> bool:
 Refuse = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-class Lines(anyio.AsyncFile[str]):
+class Lines(LineSource):
     """Lines that the SDK can read. To any other the host is answered here: the SDK drops it, and the host waits."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
@@ -107,7 +108,7 @@ class _LinesOfPipe(Lines):
         return (line + newline).decode("utf-8", "replace")
 
 
-class _Out(anyio.AsyncFile[str]):
+class _Out(LineSink):
     """A pipe or a socket that does not block."""
 
     async def write(self, b: str) -> int:
@@ -118,9 +119,6 @@ class _Out(anyio.AsyncFile[str]):
             except BlockingIOError:
                 await anyio.wait_writable(self.wrapped)
         return len(b)
-
-    async def flush(self) -> None:
-        """Nothing waits in it."""
 
 
 _SURROGATE = "\\ud"

@@ -1,6 +1,5 @@
 """The sandbox on a socket. Only this module needs uvicorn."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ import anyio
 import uvicorn
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.runtime.sockets import BACKLOG, listen, url
+from server.runtime.uvicorn_internals import ExposedTransport, Server
 from server.sandbox.app import build_app
 from server.sandbox.inbox import page
 from server.sandbox.state.world import Limits, MayReach
@@ -31,14 +30,6 @@ class RunningSandbox:
     def inbox(self) -> str:
         """The address of the page that shows what would have been sent."""
         return f"{self.url}{page.PATH}"
-
-
-class _Protocol(H11Protocol):
-    """HTTP/1.1 that shows the application its transport, so that it can drop a connection on request."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.app_state = {**self.app_state, "transport": transport}
-        super().connection_made(transport)
 
 
 @asynccontextmanager
@@ -61,7 +52,7 @@ async def running_sandbox(
     running: set[anyio.CancelScope] = set()
     config = uvicorn.Config(
         _cancellable(build_app(username, api_key, limits=limits, host=host, may_reach=may_reach), running),
-        http=_Protocol,
+        http=ExposedTransport,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -69,21 +60,17 @@ async def running_sandbox(
         backlog=BACKLOG,
         timeout_keep_alive=_IDLE_FOR,
     )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    # Not Server.serve(), which would take over the process's signals.
-    await server.startup(sockets=[listener])
+    server = Server(config)
+    await server.start(listener)
     try:
         yield RunningSandbox(_reachable(url(listener)), username, api_key)
     finally:
         with anyio.CancelScope(shield=True):
-            for connection in list(server.server_state.connections):
-                connection.transport.abort()
+            server.abort_connections()
             await checkpoint()  # lets the connections notice
             for scope in running:
                 scope.cancel()
-            await server.shutdown(sockets=[listener])
+            await server.stop(listener)
 
 
 def _reachable(address: str) -> str:

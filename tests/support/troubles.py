@@ -31,7 +31,7 @@ def at(upstream: Upstream | str, **own: str) -> dict[str, str]:
 
 
 def bounds(**changed: float) -> dict[str, str]:
-    """Shorter bounds for the program of the fixture `hurried`, as serve__HEAD_WITHIN=0.5."""
+    """Shorter bounds for the program of the fixture `hurried`, as connections__HEADER_TIMEOUT=0.5."""
     return {"BOUNDS": json.dumps({name.replace("_", ".", 1): value for name, value in changed.items()})}
 
 

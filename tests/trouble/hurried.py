@@ -1,4 +1,4 @@
-"""The program with shorter bounds, so that no test waits for them: BOUNDS='{"serve._HEAD_WITHIN": 0.5}'."""
+"""The program with shorter bounds, so that no test waits for them: BOUNDS='{"connections._HEADER_TIMEOUT": 0.5}'."""
 
 import json
 import os

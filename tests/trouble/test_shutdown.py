@@ -235,7 +235,7 @@ async def test_over_stdio_too_a_paid_call_in_flight_is_recorded(
 
 
 async def test_a_client_that_reads_nothing_does_not_hold_up_the_end(hurried: None) -> None:
-    async with running_http(**bounds(serve__READ_WITHIN=60)) as (program, url), wire(url, limit=1024) as deaf:
+    async with running_http(**bounds(connections__READ_TIMEOUT=60)) as (program, url), wire(url, limit=1024) as deaf:
         asking = request(url, modern("tools/list"))
         for _ in range(200):
             deaf.writer.write(asking)

@@ -29,7 +29,7 @@ async def ended_cleanly(program: Program) -> None:
 
 
 async def test_half_a_head_a_dripping_head_and_an_idle_connection_are_closed() -> None:
-    async with running_http(**bounds(serve__HEAD_WITHIN=1.5)) as (program, url), browsing() as web:
+    async with running_http(**bounds(connections__HEADER_TIMEOUT=1.5)) as (program, url), browsing() as web:
         async with wire(url) as half, wire(url) as dripping, wire(url) as idle:
             drip = asyncio.ensure_future(drips(dripping))
             await half.write(HALF_A_HEAD)
@@ -50,7 +50,7 @@ async def drips(client: Wire) -> None:
 
 
 async def test_a_second_head_has_a_bound_too() -> None:
-    async with running_http(**bounds(serve__HEAD_WITHIN=1.5)) as (program, url), wire(url) as client:
+    async with running_http(**bounds(connections__HEADER_TIMEOUT=1.5)) as (program, url), wire(url) as client:
         await client.write("GET /healthz HTTP/1.1\nHost: x\n\n")
         assert (await client.answer())[0] == 200
         drip = asyncio.ensure_future(drips(client))
@@ -94,7 +94,7 @@ async def test_a_body_that_breaks_off_frees_its_place() -> None:
 
 
 async def test_a_client_that_reads_nothing_is_cut_and_others_are_served() -> None:
-    async with running_http(**bounds(serve__READ_WITHIN=1.5)) as (program, url), browsing() as web:
+    async with running_http(**bounds(connections__READ_TIMEOUT=1.5)) as (program, url), browsing() as web:
         deaf = socket.socket()
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         host, _, port = url.split("/")[2].partition(":")
@@ -136,7 +136,7 @@ async def become(url: str, status: int) -> None:
 
 async def test_beyond_the_most_connections_only_questions_of_health_are_answered() -> None:
     """M2: Kubernetes would restart a server that cannot be asked."""
-    environment = bounds(serve__MOST_CONNECTIONS=30, serve__HEAD_WITHIN=60)
+    environment = bounds(connections__MAX_CONNECTIONS=30, connections__HEADER_TIMEOUT=60)
     async with running_http(**environment) as (program, url), AsyncExitStack() as idle:
         for _ in range(31):
             await idle.enter_async_context(wire(url))
@@ -152,7 +152,9 @@ async def test_beyond_the_most_connections_only_questions_of_health_are_answered
 
 async def test_those_who_are_silent_longest_make_room() -> None:
     """M2: two thousand connections without a word or a token shut out nobody."""
-    environment = bounds(serve__MOST_CONNECTIONS=20, serve__FOR_HEALTH=5, serve__HEAD_WITHIN=60)
+    environment = bounds(
+        connections__MAX_CONNECTIONS=20, connections__RESERVED_FOR_HEALTH=5, connections__HEADER_TIMEOUT=60
+    )
     async with running_http(**environment) as (program, url), AsyncExitStack() as idle:
         for _ in range(60):
             await idle.enter_async_context(wire(url))
