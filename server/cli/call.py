@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+import time
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from server.runtime.signals import stop_signal
 from server.runtime.streams import Unwritten, complain, reason
 from tools.action import Action, Effect
 
-_USUAL_SIZE = (80, 24)  # some terminals say that they have none, and tqdm would show nothing there
+_USUAL_COLUMNS = 80  # of a terminal that does not say how many it has
+_BAR = 30  # columns
 _UNTOLD = 3  # exit status: the call was made, and its result could not be written
 _TICK = 0.5  # seconds, for the clock beside a wait
 
@@ -213,48 +215,61 @@ def _printable(text: str) -> str:
 
 
 async def _shown(call: Awaitable[Envelope | Question]) -> Envelope | Question:
-    """Wait for a call, with a bar on the terminal if there is one."""
+    """Wait for a call, with its progress on the terminal if there is one."""
     if not sys.stderr.isatty():
         return await call
-    bar = _Bar()
+    line = _StatusLine()
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bar.tick)
-            outcome = await with_progress(call, bar.show)
+            tasks.start_soon(line.tick)
+            outcome = await with_progress(call, line.show)
             tasks.cancel_scope.cancel()
     finally:
-        bar.close()
+        line.clear()
     return outcome
 
 
 def _columns() -> int:
     with suppress(OSError):
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_SIZE[0]
-    return _USUAL_SIZE[0]
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
+    return _USUAL_COLUMNS
 
 
-class _Bar:
-    """The last line of the terminal: what a call is at, and how far it is where that can be counted."""
+class _StatusLine:
+    """The last line of the terminal: what a call is doing, since when, and how far it is where that can be counted."""
 
     def __init__(self) -> None:
-        from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types of its own
-
-        tqdm.monitor_interval = 0  # no thread that watches it: `tick` does
-        self._bar = tqdm(file=sys.stderr, leave=False, ncols=_columns(), nrows=_USUAL_SIZE[1], bar_format="{desc}")
+        self._began = time.monotonic()
+        self._text = ""
+        self._width = 0  # of what the terminal shows now
 
     async def show(self, done: float, total: float | None, message: str) -> None:
-        """Show the newest."""
-        self._bar.n, self._bar.total, self._bar.ncols = done, total, _columns()
-        counted = "{percentage:3.0f}%|{bar:30}| " if total else ""
-        self._bar.bar_format = counted + "{desc} [{elapsed}]"
-        self._bar.set_description_str(_printable(message))
+        """Show the newest report."""
+        self._text = (_bar(done / total) if total else "") + _printable(message)
+        self._refresh()
 
     async def tick(self) -> None:
         """Let the clock run until cancelled."""
         while True:
             await anyio.sleep(_TICK)
-            self._bar.refresh()
+            self._refresh()
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """Take it off the terminal."""
-        self._bar.close()
+        self._write("")  # blanks over the line
+        self._write("")  # back to its beginning
+
+    def _refresh(self) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
+        if self._text:
+            self._write(f"{self._text} [{minutes:02}:{seconds:02}]"[: _columns() - 1])
+
+    def _write(self, line: str) -> None:
+        """Write over what the terminal shows, blanks over what is longer."""
+        print(f"\r{line.ljust(self._width)}", end="", file=sys.stderr, flush=True)
+        self._width = len(line)
+
+
+def _bar(share: float) -> str:
+    block = "█" if "utf" in sys.stderr.encoding.lower() else "#"
+    return f"{share:4.0%}|{block * int(share * _BAR):{_BAR}}| "
