@@ -1,12 +1,15 @@
-"""Counters: how many requests a caller has made in a minute, over all replicas where the ledger is shared."""
+"""Counters of requests: a fixed window of a minute a caller, in this process or in the ledger's database."""
 
 import time
-
-from limits.aio.storage import Storage
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from server.ledger.database import Connection, Database
-from server.ledger.errors import LedgerUnavailable
 from server.ledger.migrations import Schema
+
+_WINDOW = 60  # seconds
+_SWEPT_EVERY = 60  # seconds: how often windows that have ended are deleted
 
 _FIRST = (
     """CREATE TABLE IF NOT EXISTS counters (
@@ -16,75 +19,73 @@ _FIRST = (
     )""",
 )
 _COUNT = """
-    INSERT INTO counters (key, count, until) VALUES (:key, :amount, :ends)
+    INSERT INTO counters (key, count, until) VALUES (:key, 1, :ends)
     ON CONFLICT (key) DO UPDATE SET
-        count = CASE WHEN counters.until <= :now THEN :amount ELSE counters.count + :amount END,
+        count = CASE WHEN counters.until <= :now THEN 1 ELSE counters.count + 1 END,
         until = CASE WHEN counters.until <= :now THEN :ends ELSE counters.until END
-    RETURNING count
+    RETURNING count, until
 """
-_SWEPT_EVERY = 60  # seconds
 
 
-class SharedStorage(Storage):
-    """Storage of the `limits` library in the database of the ledger; one row a caller."""
+@dataclass(frozen=True)
+class Window:
+    """How many requests a caller has made in its window so far, and in how many seconds the window ends."""
 
-    STORAGE_SCHEME = None
+    count: int
+    seconds: float
 
-    def __init__(self, place: str) -> None:
-        super().__init__()
-        self._database = Database(place, Schema("counters", (_FIRST,)))
+
+class RequestCounter(Protocol):
+    """Counts the requests of each caller."""
+
+    async def count(self, principal: str) -> Window:
+        """Count one request; it begins a window if the caller's last one has ended."""
+        ...
+
+
+class LocalCounter:
+    """Counts the requests to this process. `clock`: seconds that only grow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._windows: dict[str, tuple[int, float]] = {}  # counts, and when they end
         self._sweep_at = 0.0
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """What it raises where the database fails."""
-        return LedgerUnavailable
+    async def count(self, principal: str) -> Window:
+        """Count one request."""
+        now = self._clock()
+        if now > self._sweep_at:
+            self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
+            self._sweep_at = now + _SWEPT_EVERY
+        count, ends = self._windows.get(principal, (0, now))
+        if ends <= now:
+            count, ends = 0, now + _WINDOW
+        self._windows[principal] = (count + 1, ends)
+        return Window(count + 1, ends - now)
 
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count; a new window of `expiry` seconds begins where the last one has ended."""
-        now = time.time()
+
+class SharedCounter:
+    """Counts the requests to all replicas that share a database; one row a caller."""
+
+    def __init__(self, location: str) -> None:
+        self._database = Database(location, Schema("counters", (_FIRST,)))
+        self._sweep_at = 0.0
+
+    async def count(self, principal: str) -> Window:
+        """Count one request. Raises LedgerUnavailable."""
+        now = time.time()  # replicas share no monotonic clock
         sweeps = now > self._sweep_at
         if sweeps:
             self._sweep_at = now + _SWEPT_EVERY
-        values = {"key": key, "amount": amount, "now": now, "ends": now + expiry}
+        values = {"key": principal, "now": now, "ends": now + _WINDOW}
 
-        def work(connection: Connection) -> int:
+        def work(connection: Connection) -> Window:
             if sweeps:
                 connection.execute("DELETE FROM counters WHERE until <= :now", {"now": now})
-            return int(connection.execute(_COUNT, values).fetchone()["count"])
+            row = connection.execute(_COUNT, values).fetchone()
+            return Window(int(row["count"]), float(row["until"]) - now)
 
         return await self._database.run(work)
-
-    async def get(self, key: str) -> int:
-        """The count of the window that lasts."""
-        return int((await self._row(key))[0])
-
-    async def get_expiry(self, key: str) -> float:
-        """When the window ends, in Unix seconds."""
-        return (await self._row(key))[1]
-
-    async def _row(self, key: str) -> tuple[int, float]:
-        statement = "SELECT count, until FROM counters WHERE key = :key"
-        row = await self._database.run(lambda connection: connection.execute(statement, {"key": key}).fetchone())
-        now = time.time()
-        return (int(row["count"]), float(row["until"])) if row is not None and row["until"] > now else (0, now)
-
-    async def check(self) -> bool:
-        """Whether the database can be read."""
-        try:
-            await self._row("")
-        except LedgerUnavailable:
-            return False
-        return True
-
-    async def reset(self) -> int:
-        """Forget all counts; how many there were."""
-        return await self._database.run(lambda connection: connection.execute("DELETE FROM counters").rowcount)
-
-    async def clear(self, key: str) -> None:
-        """Forget one count."""
-        statement = "DELETE FROM counters WHERE key = :key"
-        await self._database.run(lambda connection: connection.execute(statement, {"key": key}))
 
     def close(self) -> None:
         """Close its connections."""

@@ -2,18 +2,15 @@
 
 import logging
 import math
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import anyio
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, Storage
-from limits.aio.strategies import FixedWindowRateLimiter
 
 from server.config.http import Hosting
 from server.hosting.authentication import HttpRefusal
+from server.hosting.counters import LocalCounter, RequestCounter
 from server.ledger.errors import LedgerUnavailable
 
 _STREAMS = 32  # of a caller, in one process
@@ -22,14 +19,14 @@ log = logging.getLogger("clicksend_mcp")
 
 
 class Traffic:
-    """The requests under way, within each caller's limits. `storage`: where all replicas count them, if they do."""
+    """The requests under way, within each caller's limits. `shared`: counts them for all replicas, if there are any."""
 
-    def __init__(self, hosting: Hosting, storage: Storage | None = None) -> None:
+    def __init__(self, hosting: Hosting, shared: RequestCounter | None = None) -> None:
         self.draining = False
         self._at_once = hosting.http_calls_at_once
-        self._per_minute = RateLimitItemPerMinute(hosting.http_calls_per_minute)
-        self._here = FixedWindowRateLimiter(MemoryStorage())
-        self._everywhere = FixedWindowRateLimiter(storage) if storage is not None else self._here
+        self._per_minute = hosting.http_calls_per_minute
+        self._local = LocalCounter()
+        self._shared = shared or self._local
         self._under_way: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._inside = 0
@@ -37,17 +34,14 @@ class Traffic:
 
     async def count(self, principal: str) -> None:
         """Count a request. Raises HttpRefusal (429) if it is one too many in this minute."""
-        limiter = self._everywhere
         try:
-            within = await limiter.hit(self._per_minute, principal)
+            window = await self._shared.count(principal)
         except LedgerUnavailable:
             log.warning("requests are counted in this process alone: the ledger's database cannot be used")
-            limiter = self._here
-            within = await limiter.hit(self._per_minute, principal)
-        if not within:
-            window = await limiter.get_window_stats(self._per_minute, principal)
-            wait = max(1, math.ceil(window.reset_time - time.time()))
-            raise _too_many(f"More than {self._per_minute.amount} requests in a minute.", wait)
+            window = await self._local.count(principal)
+        if window.count > self._per_minute:
+            wait = max(1, math.ceil(window.seconds))
+            raise _too_many(f"More than {self._per_minute} requests in a minute.", wait)
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:

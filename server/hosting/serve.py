@@ -2,7 +2,6 @@
 
 import logging
 import socket
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
@@ -17,6 +16,7 @@ from server.config.settings import Settings
 from server.hosting.authentication import BASIC, Authenticator, by_own_account, by_token, of_this_machine
 from server.hosting.callers_file import read_registry
 from server.hosting.connections import TimedConnection, WebServer
+from server.hosting.counters import SharedCounter
 from server.hosting.gateway import CALLER, PATH, REQUEST_ID, Gateway
 from server.hosting.health import health_routes
 from server.hosting.proof import Proofs, Prove
@@ -28,9 +28,6 @@ from server.runtime.env import WrongSetting
 from server.runtime.logs import announce
 from server.runtime.signals import stop_signal
 from server.runtime.sockets import url
-
-if TYPE_CHECKING:
-    from server.hosting.counters import SharedStorage
 
 log = logging.getLogger("clicksend_mcp")
 
@@ -79,8 +76,8 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
     hosting = settings.hosting
     dispatcher = Dispatcher(settings)
     entrance = Entrance(settings, dispatcher.session.prove)
-    storage = _shared_storage(settings)
-    traffic = Traffic(hosting, storage)
+    counter = SharedCounter(settings.ledger.server_url) if settings.ledger.server_url is not None else None
+    traffic = Traffic(hosting, counter)
     async with dispatcher:
         if settings.ledger.server_url is not None:
             await _verify(dispatcher)
@@ -128,17 +125,8 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
             announce(f"MCP at {url(listener)}{PATH}", settings.log_format)
             await web.serve([listener])
             tasks.cancel_scope.cancel()
-    if storage is not None:
-        storage.close()
-
-
-def _shared_storage(settings: Settings) -> "SharedStorage | None":
-    place = settings.ledger.server_url
-    if place is None:
-        return None
-    from server.hosting.counters import SharedStorage
-
-    return SharedStorage(place)
+    if counter is not None:
+        counter.close()
 
 
 async def _verify(dispatcher: Dispatcher) -> None:
