@@ -1,4 +1,4 @@
-"""Listening sockets: one that answers promptly, its address as a URL, and how it ends without losing anybody."""
+"""Listening sockets: how one is opened, its address as a URL, and how it stops accepting without a reset."""
 
 import ctypes
 import socket
@@ -6,22 +6,22 @@ import struct
 import sys
 from contextlib import suppress
 
-BACKLOG = 2048  # connections that may wait to be accepted
+BACKLOG = 2048  # connections in the accept queue
 
-_SO_ATTACH_FILTER = 26  # of Linux; Python does not name it
-# A socket filter: of a TCP segment's flags (byte 13) look at SYN and ACK; drop it if it is SYN alone, else keep it.
-_NO_NEWCOMERS = b"".join(
+_SO_ATTACH_FILTER = 26  # Linux; the module `socket` does not define it
+# Classic BPF: load the TCP flags (byte 13), mask SYN and ACK; drop the segment if only SYN is set, else accept it.
+_DROP_SYN = b"".join(
     struct.pack("HBBI", *step)
     for step in ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 )
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen on a TCP port, 0 for any free one. Raises OSError if it cannot be had."""
+    """Listen on a TCP port, 0 for any free one. Raises OSError if the port is taken or not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    # Accepted connections inherit this. Without it every answer waits 40 ms: asyncio only sets it itself
-    # where the socket names its protocol, and create_server does not.
+    # Accepted connections inherit this. Without it every response waits 40 ms (Nagle and delayed ACK): asyncio sets it
+    # only on a socket whose protocol is TCP, and create_server leaves the protocol 0.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -33,14 +33,13 @@ def url(listener: socket.socket) -> str:
 
 
 def stop_accepting(listener: socket.socket) -> None:
-    """Let nobody begin to connect any more; those who have begun still can be accepted.
+    """Drop new SYNs, so that the accept queue can drain before the listener is closed.
 
-    Closing a listener resets the connections that wait to be accepted, with the requests in them. So that none waits
-    then, the kernel drops what newcomers send; they try again a second later, and are refused by the closed port at
-    once. Only Linux can do that, and not every sandbox of containers lets it.
+    Closing a listener resets every connection in its accept queue, requests included. With SYNs dropped none is added:
+    clients retransmit after a second, and the closed port refuses them. Linux only; some container sandboxes forbid it.
     """
     if sys.platform == "linux":
-        program = ctypes.create_string_buffer(_NO_NEWCOMERS, len(_NO_NEWCOMERS))
-        described = struct.pack("HP", len(_NO_NEWCOMERS) // 8, ctypes.addressof(program))
+        program = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+        descriptor = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(program))  # struct sock_fprog
         with suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, descriptor)
