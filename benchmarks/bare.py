@@ -13,13 +13,13 @@ import httpx
 from load import Work, calls_of, run
 
 from server.clicksend.flight import Flight, under_way
-from server.clicksend.transport import ACCOUNT, network
+from server.clicksend.transport import ACCOUNT, make_transport
 
 
 def client(kind: str) -> httpx.AsyncClient:
     """An httpx client with at most 100 connections, of either kind."""
     account = (os.environ["CLICKSEND_USERNAME"], os.environ["CLICKSEND_API_KEY"])
-    transport = network(100, httpx.create_ssl_context(), proxies=False) if kind == "ours" else None
+    transport = make_transport(100, httpx.create_ssl_context(), proxies=False) if kind == "ours" else None
     return httpx.AsyncClient(
         base_url=os.environ["CLICKSEND_BASE_URL"], auth=account, timeout=60, transport=transport, trust_env=False
     )

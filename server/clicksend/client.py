@@ -14,13 +14,14 @@ import aiohttp
 import anyio
 import httpx
 
-from server.clicksend.connections import SpokeFirst
+from server.clicksend.aiohttp_internals import original_error
+from server.clicksend.connections import UnsolicitedData
 from server.clicksend.errors import NOT_FROM_THE_API, NotSent, OutcomeUnknown, Rejected
 from server.clicksend.flight import Flight, under_way
 from server.clicksend.redact import Redactor, redactor_for
 from server.clicksend.sanitize import redact_fields
 from server.clicksend.telemetry import clicksend_span
-from server.clicksend.transport import ACCOUNT, network
+from server.clicksend.transport import ACCOUNT, make_transport
 from server.config.settings import Credentials, Settings
 from server.runtime.addresses import is_loopback
 from tools.answer import Answer
@@ -53,7 +54,7 @@ class ClickSend:
             ),
             follow_redirects=False,
             cookies=_no_cookies(),
-            transport=network(_CONNECTIONS, httpx.create_ssl_context(trust_env=proxies), proxies=proxies),
+            transport=make_transport(_CONNECTIONS, httpx.create_ssl_context(trust_env=proxies), proxies=proxies),
         )
 
     async def aclose(self) -> None:
@@ -118,7 +119,7 @@ class ClickSend:
 
     def _unreached(self, fault: Exception) -> str:
         """Why no connection came about, with the host and port that were tried, for whoever operates this."""
-        cause, host = _cause(fault), self._host
+        cause, host = original_error(fault), self._host
         match cause:
             case aiohttp.ConnectionTimeoutError() | aiohttp.ServerTimeoutError():
                 return f"no connection to {host} in time"
@@ -132,7 +133,7 @@ class ClickSend:
                 return f"{_tried(cause, host)} refuses connections"
             case aiohttp.ClientConnectorError():
                 return f"no way to {_tried(cause, host)} ({os.strerror(cause.os_error.errno or 0)})"
-            case SpokeFirst():
+            case UnsolicitedData():
                 return f"{host} spoke before it was asked"
             case _:
                 return f"the connection to {host} broke"
@@ -183,10 +184,6 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-def _cause(fault: Exception) -> BaseException:
-    return fault.__cause__ if isinstance(fault.__cause__, aiohttp.ClientError) else fault
-
-
 def _tried(fault: BaseException, host: str) -> str:
     """What a connection was tried to: that may be a proxy."""
     if isinstance(fault, aiohttp.ClientProxyConnectionError):
@@ -209,7 +206,7 @@ def _tls(fault: BaseException) -> str:
 
 def _name(fault: Exception) -> str:
     """What broke a call, in words. The fault's own text is left out: it may hold an address or what was sent."""
-    match _cause(fault):
+    match original_error(fault):
         case aiohttp.ServerTimeoutError():
             return "the answer did not come in time"
         case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientResponseError():

@@ -1,9 +1,8 @@
-"""One connection of aiohttp: what comes on it out of turn is never taken for an answer.
+"""Connections to ClickSend, checked so that unsolicited bytes are never taken for a response.
 
-aiohttp keeps what comes while nothing was asked, and takes it for the answer to the next request. What follows knows
-parts of aiohttp 3.14 that it does not promise, because it has no other way to see such bytes: `_factory` of a
-connector, which makes the protocol of a connection; `set_response_params`, `should_close`, `force_close` and `_parser`
-of that protocol. `tests/server/test_out_of_turn.py` fails where one of them is gone.
+HTTP/1.1 responses carry no id: a response belongs to the last request on its connection. A late or second response
+would therefore answer the next request, perhaps another account's. A connection that received anything unsolicited is
+closed.
 """
 
 import asyncio
@@ -12,124 +11,126 @@ from functools import partial
 from typing import Any
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 
+from server.clicksend.aiohttp_internals import Connection, Protocol, holds_partial_response, set_protocol
 from server.clicksend.flight import Flight, current_flight
 
-_IDLE_FOR = 15  # seconds that a connection is kept for the next read
+_KEEPALIVE = 15  # seconds that an idle connection is kept
 
 
-class SpokeFirst(aiohttp.ClientConnectionError):
-    """Something came on a new connection before anything was asked."""
+class UnsolicitedData(aiohttp.ClientConnectionError):
+    """Something arrived on a new connection before a request was sent."""
 
 
-class Kept:
-    """Counts the connections that are kept, of all accounts together."""
+class IdleConnections:
+    """Counts the idle connections of all accounts, at most `limit`."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.number = 0
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.count = 0
 
 
-class _Attentive(ResponseHandler):
-    """Takes bytes only while an answer is due, and notices an answer that comes before the request has left whole."""
+class _CheckedProtocol(Protocol):
+    """Accepts bytes only while a response is due, and notices one that begins before its request was fully written.
 
-    def __init__(self, kept: Kept | None, loop: asyncio.AbstractEventLoop) -> None:
+    `idle_connections`: None if the connection serves one request and is closed.
+    """
+
+    def __init__(self, idle_connections: IdleConnections | None, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
-        self._kept = kept
-        self._due = False
+        self._idle_connections = idle_connections
+        self._response_due = False
         self._flight: Flight | None = None
         self.idle = False
         self.used = False
-        self.out_of_turn = False
+        self.unsolicited = False
 
     def set_response_params(self, **params: Any) -> None:
-        self._due = True  # aiohttp calls this just before it writes a request
+        self._response_due = True
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        if data and not self._due:
-            self.out_of_turn = True
+        if data and not self._response_due:
+            self.unsolicited = True
             self.force_close()
             self.abort()
             return
         flight = self._flight
         if data and flight is not None and not flight.early:
-            waiting = self.transport.get_write_buffer_size() if self.transport else 0
-            flight.early = waiting > 0 or flight.unwritten > 0 or not flight.departed
+            unsent = self.transport.get_write_buffer_size() if self.transport else 0
+            flight.early = unsent > 0 or flight.unwritten > 0 or not flight.departed
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._no_longer_idle()
+        self._leave_idle()
         super().connection_lost(exc)
 
-    def taken(self, flight: Flight) -> None:
-        self._no_longer_idle()
+    def acquired(self, flight: Flight) -> None:
+        """A request is about to be sent on it."""
+        self._leave_idle()
         self._flight = flight
 
-    def given_back(self) -> None:
-        """The answer is there, or is given up."""
-        self._due = False
+    def released(self) -> None:
+        """The response was read, or given up."""
+        self._response_due = False
         self._flight = None
         self.used = True
-        if self._kept is None or self._kept.number >= self._kept.most:
+        if self._idle_connections is None or self._idle_connections.count >= self._idle_connections.limit:
             self.force_close()
         elif not self.should_close and self.is_connected():
             self.idle = True
-            self._kept.number += 1
+            self._idle_connections.count += 1
 
     def is_clean(self) -> bool:
-        """Whether nothing has come that was not asked for, neither here nor as far as the socket."""
-        if self.out_of_turn or self.should_close or self.transport is None or self._holds_a_beginning():
+        """Whether nothing unsolicited has arrived, neither in aiohttp's parser nor in the socket's buffer."""
+        if self.unsolicited or self.should_close or self.transport is None or holds_partial_response(self):
             return False
-        return not _readable(self.transport.get_extra_info("socket"))
+        return not _is_readable(self.transport.get_extra_info("socket"))
 
-    def _holds_a_beginning(self) -> bool:
-        """Whether the beginning of another answer came right behind the one that was asked for."""
-        try:
-            return self._parser is not None and self._parser.feed_eof() is not None
-        except Exception:  # whatever it makes of half an answer
-            return True
-
-    def _no_longer_idle(self) -> None:
-        if self.idle and self._kept is not None:
-            self._kept.number -= 1
+    def _leave_idle(self) -> None:
+        if self.idle and self._idle_connections is not None:
+            self._idle_connections.count -= 1
         self.idle = False
 
 
 class Connector(aiohttp.TCPConnector):
-    """Gives out connections on which nothing came out of turn. `kept` counts those for reuse; None: a new one each."""
+    """Hands out only clean connections.
 
-    def __init__(self, kept: Kept | None, **options: Any) -> None:
-        reuse: dict[str, Any] = {"force_close": True} if kept is None else {"keepalive_timeout": _IDLE_FOR}
+    `idle_connections` counts those kept for reuse; None makes a new connection for every request.
+    """
+
+    def __init__(self, idle_connections: IdleConnections | None, **options: Any) -> None:
+        reuse: dict[str, Any] = {"force_close": True} if idle_connections is None else {"keepalive_timeout": _KEEPALIVE}
         super().__init__(limit=0, **reuse, **options)
-        self._factory: Any = partial(_Attentive, kept, loop=asyncio.get_running_loop())
+        set_protocol(self, partial(_CheckedProtocol, idle_connections, asyncio.get_running_loop()))
 
     async def connect(
         self,
         req: aiohttp.ClientRequest,
         traces: list[Any],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
-        """A connection, clean at this moment; the request is written before anything else is read from it."""
+        """A connection that is clean at this moment; aiohttp writes the request before it reads anything else.
+
+        Raises UnsolicitedData if a new connection is not clean, and what aiohttp raises if none can be made.
+        """
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if not isinstance(protocol, _Attentive):
+            if not isinstance(protocol, _CheckedProtocol):
                 connection.close()
-                raise TypeError("aiohttp makes its connections in another way than this was written for")
+                raise TypeError("aiohttp did not create this connection with our protocol")
             if protocol.is_clean():
-                protocol.taken(current_flight.get())
-                connection.add_callback(protocol.given_back)
+                protocol.acquired(current_flight.get())
+                connection.add_callback(protocol.released)
                 return connection
             connection.close()
             if not protocol.used:
-                raise SpokeFirst
+                raise UnsolicitedData
 
 
-def _readable(socket: Any) -> bool:
-    """Whether there is something to read, or the other side has closed."""
+def _is_readable(socket: Any) -> bool:
+    """Whether the socket has bytes to read, or the peer has closed it."""
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([socket], [], [], 0)[0])
     poll = select.poll()

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.client_proto import ResponseHandler
 from support.scripted import (
     PATIENCE,
     SECRET,
@@ -30,7 +29,7 @@ from support.scripted import (
 )
 
 from server.clicksend.client import ClickSend
-from server.clicksend.connections import Connector, Kept, SpokeFirst
+from server.clicksend.connections import Connector, UnsolicitedData
 from server.clicksend.errors import NotSent, OutcomeUnknown
 from server.clicksend.flight import Flight
 from server.config.settings import Credentials
@@ -235,26 +234,11 @@ async def test_nothing_leaves_on_a_new_connection_where_the_other_side_speaks_fi
     slow.on_connection_create_end.append(once_it_has_spoken)
     server = await asyncio.start_server(accept, "127.0.0.1")
     async with aiohttp.ClientSession(connector=Connector(None), trace_configs=[slow]) as session:
-        with pytest.raises(SpokeFirst):
+        with pytest.raises(UnsolicitedData):
             await session.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", data=b"{}")
         await asyncio.wait_for(gone.wait(), PATIENCE)
     server.close()
     assert not any(heard)
-
-
-async def test_the_parts_of_aiohttp_that_are_used_unpromised_are_there() -> None:
-    """H1: another version may have others; then this has to be written anew."""
-    for part in ("set_response_params", "should_close", "force_close", "abort", "data_received", "connection_lost"):
-        assert hasattr(ResponseHandler, part), part
-    assert "_factory" in vars(aiohttp.TCPConnector(limit=0)), "aiohttp makes its connections in another way"
-    connector = Connector(Kept(1))
-    protocol = connector._factory()
-    assert isinstance(protocol, ResponseHandler)
-    protocol.set_response_params()
-    assert protocol._parser.feed_eof() is None
-    protocol.data_received(b"HTTP/1.1 200 OK\r\nContent-Le")
-    assert protocol._holds_a_beginning()
-    await connector.close()
 
 
 OTHER = [(3, 12), (3, 13), (3, 14)] if sys.version_info < (3, 12) else [(3, 11)]
