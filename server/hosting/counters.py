@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.ledger.database import Connection, Database
+from server.ledger.backend import Connection
+from server.ledger.database import Database
 from server.ledger.migrations import Schema
 
 _WINDOW = 60  # seconds

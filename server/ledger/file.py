@@ -18,7 +18,7 @@ _IN_USE = 128  # the byte of the -shm file that each process with the database o
 _OTHERS = 0o077  # the rights of everybody but the user
 
 
-class File:
+class LedgerFile:
     """A file, which is made when it is first opened; afterwards only the same one will do."""
 
     def __init__(self, path: str) -> None:

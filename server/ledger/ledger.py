@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 from server.config.ledger import is_server_url
 from server.ledger import derived
-from server.ledger.database import Connection, Database
+from server.ledger.backend import Connection
+from server.ledger.database import Database
 from server.ledger.migrations import Schema
 
 State = Literal["started", "accepted", "partly", "refused", "unknown"]
 DAY = 86_400  # seconds
 
-_CROWD = 5  # sends under way; where there are more, they are written together
+_COMMIT_SIBLINGS = 5  # sends in flight; with more, a write waits for others to join its group
 _MILLIONTHS = Decimal(1_000_000)  # money is kept as whole millionths of the account's currency
 
 _FIRST = (
@@ -168,11 +169,11 @@ class Ledger:
 
         def work(connection: Connection) -> Entry:
             now = time.time()
-            if self._database.is_server:  # SQLite lets only one write in anyway
+            if not self._database.serializes_writes:
                 connection.execute(_LOCK, {"caller": entry.caller, "touched": now})
             return _start(connection, replace(entry, at=now), window, budget, lasts)
 
-        written = await self._database.write(work, batch=self._is_crowded())
+        written = await self._database.write(work, delay=self._has_siblings())
         self._open.add(written.id)
         return written
 
@@ -196,9 +197,9 @@ class Ledger:
             "cost": _millionths(cost),
             "recipients": recipients,
         }
-        crowded = self._is_crowded()
+        delay = self._has_siblings()
         self._open.discard(entry_id)
-        await self._database.write(lambda connection: connection.execute(_FINISH, values), durable=False, batch=crowded)
+        await self._database.write(lambda connection: connection.execute(_FINISH, values), durable=False, delay=delay)
 
     async def same(self, entry: Entry, *, window: float) -> Entry | None:
         """The newest entry of the same call within the window that was not refused."""
@@ -274,8 +275,8 @@ class Ledger:
         """Close its connections."""
         self._database.close()
 
-    def _is_crowded(self) -> bool:
-        return len(self._open) > _CROWD
+    def _has_siblings(self) -> bool:
+        return len(self._open) > _COMMIT_SIBLINGS
 
 
 def default_location() -> str:

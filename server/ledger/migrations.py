@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.ledger.errors import LedgerMisconfigured
-from server.ledger.failures import faults
+from server.ledger.failures import database_errors
 
 _TRIES = 10  # other processes may migrate at the same moment
 _PATIENCE = 10  # seconds
@@ -60,7 +60,7 @@ def migrate(connection: Any, schema: Schema, begin: str) -> None:
                 _upgrade(connection, schema)
             connection.commit()
             return
-        except faults():
+        except database_errors():
             connection.rollback()
             if not left or time.monotonic() > until:
                 raise
@@ -82,7 +82,7 @@ def _version(connection: Any, schema: Schema) -> int:
     """The version of a database; 0 before the first migration."""
     try:
         row = connection.execute(_VERSION, {"component": schema.component}).fetchone()
-    except faults():  # there is no such table yet
+    except database_errors():  # there is no such table yet
         connection.rollback()
         return 0
     version = row["version"] if row else 0

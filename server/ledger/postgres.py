@@ -1,55 +1,44 @@
-"""Connections to PostgreSQL that take the statements of SQLite; loaded where there is one."""
+"""PostgreSQL as the ledger's database: a server that many machines share."""
 
-import re
-from functools import cache
 from typing import Any
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import DictRow, dict_row
+from server.ledger.backend import Backend, Connection, OwnedConnection
+from server.ledger.failures import database_errors
+from server.ledger.migrations import Schema, migrate
 
-from server.ledger.errors import LedgerMisconfigured, LedgerUnavailable
-
-_LASTING_STATES = ("28", "3D", "3F", "42501")  # authorization, no such database or schema, a right that is missing
-_LASTING_WORDS = r"does not exist|authentication failed|no pg_hba\.conf entry|permission denied|not permitted to log in"
+_PATIENCE = 10  # seconds to wait for a connection, and for a machine that gives no sign of life
 
 
-def connect(url: str, patience: int) -> psycopg.Connection[DictRow]:
-    """A connection. Raises psycopg.Error.
+class PostgresBackend(Backend):
+    """A PostgreSQL server. It groups commits itself, and locks rows rather than the whole database."""
 
-    `patience`: seconds to wait for it, and later for a machine that gives no sign of life; the URL may say otherwise.
-    """
-    scheme, address = url.split(":", 1)  # a scheme may name the driver after a plus
-    bounds: dict[str, Any] = {
-        "connect_timeout": patience,
-        "tcp_user_timeout": patience * 1000,
-        "keepalives_idle": patience,
-        "keepalives_interval": max(1, patience // 5),
-        "keepalives_count": 5,
-    }
-    given = conninfo_to_dict(f"{scheme.partition('+')[0]}:{address}")
-    told = make_conninfo(**(bounds | given))
-    return psycopg.connect(told, row_factory=dict_row, cursor_factory=_Cursor)
+    serializes_writes = False
 
+    def __init__(self, url: str) -> None:
+        self._url = url
 
-def explained(fault: Exception) -> LedgerUnavailable:
-    """What a fault is to the operator, in the server's words; without the URL, which may hold a password."""
-    if isinstance(fault, psycopg.Error) and fault.sqlstate:
-        lasting = fault.sqlstate.startswith(_LASTING_STATES)
-        told = fault.diag.message_primary or type(fault).__name__
-    elif isinstance(fault, psycopg.ProgrammingError):  # its text would quote the URL
-        lasting, told = True, "its URL is not one that PostgreSQL understands"
-    else:  # no state comes with a connection that failed
-        told = str(fault).rpartition("FATAL:")[2].rpartition(" failed: ")[2].strip().partition("\n")[0]
-        lasting = "FATAL:" in str(fault) and re.search(_LASTING_WORDS, told) is not None
-    return (LedgerMisconfigured if lasting else LedgerUnavailable)(f"PostgreSQL: {told}")
+    def connect(self) -> OwnedConnection:
+        """A new connection. Raises ImportError without psycopg, which is an extra."""
+        from server.ledger import postgres_driver
 
+        connection: Any = postgres_driver.connect(self._url, _PATIENCE)  # its statements are typed as literals
+        opened: OwnedConnection = connection
+        return opened
 
-class _Cursor(psycopg.Cursor[DictRow]):
-    def execute(self, query: Any, params: Any = None, **options: Any) -> "_Cursor":
-        return super().execute(_translated(query), params, **options)
+    def migrate(self, connection: OwnedConnection, schema: Schema) -> None:
+        """Migrate the tables."""
+        migrate(connection, schema, begin="")
 
+    def begin(self, connection: Connection) -> None:
+        """Do nothing: psycopg begins a transaction with the first statement."""
 
-@cache
-def _translated(statement: str) -> Any:
-    return re.sub(r":(\w+)", r"%(\1)s", statement)
+    def begin_write(self, connection: Connection, *, durable: bool, wait: bool) -> None:
+        """Do nothing: every commit is durable, and every write waits."""
+
+    def is_alive(self, connection: Connection) -> bool:
+        """Whether the server answers."""
+        try:
+            connection.execute("SELECT 1")
+        except database_errors():
+            return False
+        return True

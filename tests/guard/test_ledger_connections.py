@@ -11,8 +11,7 @@ import psycopg
 import pytest
 from support.guarding import POSTGRES, Place
 
-from server.ledger import database
-from server.ledger import postgres as postgresql
+from server.ledger import database, postgres_driver
 from server.ledger.errors import LedgerUnavailable
 from server.ledger.ledger import Entry, Ledger, new_id
 
@@ -47,7 +46,7 @@ async def test_many_sends_at_once_share_a_few_connections(postgres: Place) -> No
 async def test_who_finds_all_connections_in_use_is_told_in_the_end(
     postgres: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_BUSY", 1)
+    monkeypatch.setattr(database, "_POOL_TIMEOUT", 1)
     ledger = Ledger(postgres.text)
     await send(ledger)
     with psycopg.connect(postgres.text) as other:
@@ -133,7 +132,7 @@ async def test_memory_is_not_taken_for_a_ledger(tmp_path: Path, monkeypatch: pyt
 async def test_a_machine_that_is_gone_is_given_up_in_time(said: str, milliseconds: int, postgres: Place) -> None:
     """The system does it, which can only be seen where packets are lost; so whether it was told to."""
     with (
-        postgresql.connect(f"{postgres.text}{said}", 10) as link,
+        postgres_driver.connect(f"{postgres.text}{said}", 10) as link,
         socket.socket(fileno=os.dup(link.fileno())) as ours,
     ):
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
