@@ -3,17 +3,20 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from server.ledger.ledger import Entry
+from server.ledger.ledger import COLUMNS, Entry
 
-_COLUMNS = ("time (UTC)", "action", "state", "recipients", "cost", "message ids")
+_HEADINGS = ("time (UTC)", "action", "state", "recipients", "cost", "message ids")
 _IDS_SHOWN = 2
+_OMITTED = ("caller", "marks")  # digests that mean nothing outside the ledger
+_RENAMED = {"caller_name": "caller"}
 
 
 def as_table(entries: Sequence[Entry]) -> str:
     """A line an entry, newest first; costs are in the currency of the account."""
-    rows = [_COLUMNS, *(_row(entry) for entry in entries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    rows = [_HEADINGS, *(_row(entry) for entry in entries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines if entries else [*lines, "(nothing)"])
 
@@ -41,22 +44,14 @@ def as_json_lines(entries: Sequence[Entry]) -> str:
     `at` is in Unix seconds, `cost` in the currency of the account; null where nothing has told it, as for a campaign
     that was sent while no limit asked for its price.
     """
-    return "\n".join(
-        json.dumps(
-            {
-                "id": entry.id,
-                "at": round(entry.at, 3),
-                "account": entry.account,
-                "caller": entry.caller_name,
-                "action": entry.action,
-                "state": entry.state,
-                "recipients": entry.recipients,
-                "cost": _cost(entry),
-                "message_ids": list(entry.message_ids),
-                "fingerprint": entry.fingerprint,
-                **({"request": json.loads(entry.request)} if entry.request else {}),
-            },
-            ensure_ascii=False,
-        )
-        for entry in entries
-    )
+    return "\n".join(json.dumps(_as_object(entry), ensure_ascii=False) for entry in entries)
+
+
+def _as_object(entry: Entry) -> dict[str, Any]:
+    values = {name: getattr(entry, name) for name in COLUMNS if name not in _OMITTED}
+    values |= {"at": round(entry.at, 3), "cost": _cost(entry)}
+    if entry.request:
+        values["request"] = json.loads(entry.request)
+    else:
+        del values["request"]
+    return {_RENAMED.get(name, name): value for name, value in values.items()}

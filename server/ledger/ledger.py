@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -69,12 +69,6 @@ _SPENT = """
         + COALESCE((SELECT SUM(cost) FROM sends WHERE caller = :caller AND at > :since AND at < :until
             AND state <> 'refused' AND cost > 0), 0) AS spent
 """
-_START = """
-    INSERT INTO sends (id, at, account, caller, caller_name, action, fingerprint, recipients, state, cost, message_ids,
-        marks, request)
-    VALUES (:id, :at, :account, :caller, :caller_name, :action, :fingerprint, :recipients, 'started', :cost, '[]',
-        :marks, :request)
-"""
 _FINISH = """
     UPDATE sends SET state = :state, message_ids = :message_ids, cost = COALESCE(:cost, cost),
         recipients = COALESCE(:recipients, recipients)
@@ -93,9 +87,9 @@ _COUNT_OLD = f"SELECT COUNT(*) AS count {_OLD}"
 _USE = "INSERT INTO used_approvals (token, at) VALUES (:token, :at) ON CONFLICT (token) DO NOTHING"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One send in the ledger.
+    """One send in the ledger; its fields are the columns of the table `sends`.
 
     `account` and `caller` are hashes; `caller_name` is what the operator calls the caller, "" for the account's owner.
     `at`: Unix seconds; `cost`: account currency, reserved while the outcome is open, None if nobody has asked for it;
@@ -103,24 +97,28 @@ class Entry:
     if the operator keeps texts.
     """
 
-    account: str
-    caller: str
-    action: str
-    fingerprint: str
-    recipients: int
-    cost: Decimal | None = None
-    marks: tuple[str, ...] = ()
-    request: str | None = None
-    caller_name: str = ""
     id: str = ""
     at: float = 0.0
+    account: str
+    caller: str
+    caller_name: str = ""
+    action: str
     state: State = "started"
+    recipients: int
+    cost: Decimal | None = None
     message_ids: tuple[str, ...] = ()
+    fingerprint: str
+    marks: tuple[str, ...] = ()
+    request: str | None = None
 
     @property
     def age(self) -> int:
         """Whole seconds since it was written; never negative, even if the clock was set back."""
         return max(0, int(time.time() - self.at))
+
+
+COLUMNS = tuple(column.name for column in fields(Entry))
+_START = f"INSERT INTO sends ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
 
 
 @dataclass(eq=False)
@@ -171,7 +169,8 @@ class Ledger:
             now = time.time()
             if not self._database.serializes_writes:
                 connection.execute(_LOCK, {"caller": entry.caller, "touched": now})
-            return _start(connection, replace(entry, at=now), window, budget, lasts)
+            started = replace(entry, at=now, state="started", message_ids=())
+            return _start(connection, started, window, budget, lasts)
 
         written = await self._database.write(work, delay=self._has_siblings())
         self._open.add(written.id)
@@ -193,7 +192,7 @@ class Ledger:
         values = {
             "id": entry_id,
             "state": state,
-            "message_ids": json.dumps(list(message_ids)),
+            "message_ids": _to_json(message_ids),
             "cost": _millionths(cost),
             "recipients": recipients,
         }
@@ -294,8 +293,7 @@ def _start(connection: Connection, entry: Entry, window: float, budget: Decimal 
         raise Duplicate(same)
     if budget is not None:
         _compare(_spent(connection, entry, entry.at), entry, budget)
-    values = {**vars(entry), "cost": _millionths(entry.cost), "marks": json.dumps(entry.marks)}
-    connection.execute(_START, values)
+    connection.execute(_START, _to_row(entry))
     return entry
 
 
@@ -321,24 +319,29 @@ def _compare(spent: Decimal, entry: Entry, budget: Decimal) -> None:
 
 
 def _entries(connection: Connection, chosen: str, values: Mapping[str, Any]) -> list[Entry]:
-    return [
-        Entry(
-            id=row["id"],
-            at=row["at"],
-            account=row["account"],
-            caller=row["caller"],
-            caller_name=row["caller_name"],
-            action=row["action"],
-            fingerprint=row["fingerprint"],
-            recipients=row["recipients"],
-            state=row["state"],
-            cost=None if row["cost"] is None else Decimal(row["cost"]) / _MILLIONTHS,
-            message_ids=tuple(json.loads(row["message_ids"])),
-            marks=tuple(json.loads(row["marks"])),
-            request=row["request"],
-        )
-        for row in connection.execute(chosen, values).fetchall()
-    ]
+    return [_from_row(row) for row in connection.execute(chosen, values).fetchall()]
+
+
+def _to_row(entry: Entry) -> dict[str, Any]:
+    """An entry's values by column, as they are stored."""
+    values = {name: getattr(entry, name) for name in COLUMNS}
+    return values | {
+        "cost": _millionths(entry.cost),
+        "message_ids": _to_json(entry.message_ids),
+        "marks": _to_json(entry.marks),
+    }
+
+
+def _from_row(row: Mapping[str, Any]) -> Entry:
+    values = {name: row[name] for name in COLUMNS}
+    values |= {name: tuple(json.loads(row[name])) for name in ("message_ids", "marks")}
+    if row["cost"] is not None:
+        values["cost"] = Decimal(row["cost"]) / _MILLIONTHS
+    return Entry(**values)
+
+
+def _to_json(texts: Sequence[str]) -> str:
+    return json.dumps(list(texts))
 
 
 def _portions(values: Collection[str]) -> Iterator[dict[str, str]]:

@@ -22,7 +22,17 @@ SMS = ("+61491570006", "Your table is ready", "")
 def entry(name: str, mark: tuple[str, ...] = SMS, *, action: str = "SMS_SEND", state: State = "started") -> Entry:
     marks = (digest(name, *mark),)
     at = time.time()
-    return Entry("account", "caller", f"CLICKSEND_CREATE_{action}", name, 1, id=name, marks=marks, at=at, state=state)
+    return Entry(
+        account="account",
+        caller="caller",
+        action=f"CLICKSEND_CREATE_{action}",
+        fingerprint=name,
+        recipients=1,
+        id=name,
+        marks=marks,
+        at=at,
+        state=state,
+    )
 
 
 async def found(own: Entry, records: list[dict[str, Any]], *others: Entry) -> Found | None:

@@ -224,7 +224,12 @@ async def write(place: str) -> None:
     ledger = Ledger(place)
     number = new_id()
     try:
-        await ledger.start(Entry("a", "c", "", number, 1, id=number), window=0, budget=None, lasts=60)
+        await ledger.start(
+            Entry(account="a", caller="c", action="", fingerprint=number, recipients=1, id=number),
+            window=0,
+            budget=None,
+            lasts=60,
+        )
     finally:
         ledger.close()
 

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import fields, replace
+from decimal import Decimal
 
 import pytest
 from support.guarding import Place
@@ -33,6 +35,26 @@ async def test_a_new_ledger_has_the_version_of_this_one(any_ledger: Place) -> No
     await write(ledger)
     ledger.close()
     assert versions(any_ledger) == [("ledger", CURRENT)]
+
+
+async def test_the_columns_of_a_send_are_the_fields_of_an_entry(any_ledger: Place) -> None:
+    """A field without its column, or the reverse, needs a migration."""
+    ledger = Ledger(any_ledger.text)
+    await write(ledger)
+    ledger.close()
+    assert set(any_ledger.row()) == {field.name for field in fields(Entry)}
+
+
+async def test_an_entry_is_read_as_it_was_written(any_ledger: Place) -> None:
+    ledger = Ledger(any_ledger.text)
+    full = replace(
+        entry(), caller_name="ana", cost=Decimal("0.079201"), marks=("first", "second"), request='{"body":"\u20ac5"}'
+    )
+    written = await ledger.start(full, window=0, budget=None, lasts=60)
+    read = ledger.entries()
+    ledger.close()
+    assert read == [written]
+    assert replace(written, at=0.0) == full
 
 
 async def test_a_ledger_of_before_there_were_versions_is_taken_over(any_ledger: Place) -> None:
