@@ -21,7 +21,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     # Imports make objects that stay: with Python's own 700, searching them takes a tenth of the start.
     gc.set_threshold(_OBJECTS)
-    streams.mend()
+    streams.repair()
     try:
         from server.cli import main
 
@@ -33,7 +33,7 @@ def main() -> None:
         status = _ended_by(fault)
     if by_person:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python takes itself down
-    sys.exit(streams.settle(status))
+    sys.exit(streams.flush(status))
 
 
 def _ended_by(fault: BaseException) -> int:

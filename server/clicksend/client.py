@@ -1,4 +1,4 @@
-"""The async ClickSend client: each account's own connections, with a deadline on every wait."""
+"""The async ClickSend client: sends a request once, with a deadline, and judges the response."""
 
 import json
 import math
@@ -28,23 +28,23 @@ from tools.answer import Answer
 from tools.outcome import ACKNOWLEDGED, REFUSED_CALLS
 from tools.route import Request
 
-_CONNECTIONS = 100  # at once
-_FULL = "too many calls at once, none of the connections became free"
-_LARGE = 256 * 1024  # characters of an answer that a worker thread reads; below, it takes a few milliseconds
+_CONNECTIONS = 100  # in use at once
+_POOL_FULL = "too many calls at once, none of the connections became free"
+_LARGE_ANSWER = 256 * 1024  # characters; a larger one is parsed in a worker thread, others take a few milliseconds
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
-_MOST_VALUES = 200_000  # of an answer; ClickSend's own have a thousand rows at most
-_LONGEST_REASON = 500  # characters of ClickSend's own words
+_MAX_VALUES = 200_000  # in an answer; ClickSend returns at most a thousand rows
+_MAX_REASON = 500  # characters of ClickSend's message
 
 
 class ClickSend:
-    """Sends requests to ClickSend, each once, for the account that comes along with it."""
+    """Sends each request to ClickSend once, with the credentials given for it."""
 
     def __init__(self, settings: Settings) -> None:
         self._total_timeout = settings.total_timeout
         self._base_url = settings.base_url.rstrip("/")
         base = httpx.URL(settings.base_url)
         self._host = f"{base.host}:{base.port or (443 if base.scheme == 'https' else 80)}"
-        # A proxy from the environment must not see what is meant for this machine.
+        # A proxy from the environment must not see requests to this machine.
         proxies = not is_loopback(base.host)
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
@@ -58,7 +58,7 @@ class ClickSend:
         )
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close its connections."""
         await self._http.aclose()
 
     async def send(
@@ -68,14 +68,14 @@ class ClickSend:
         flight: Flight,
         seconds: float | None = None,
     ) -> Answer:
-        """Send one request, once, and return ClickSend's answer, which is its whole JSON envelope.
+        """Send a request once; returns ClickSend's answer, the whole JSON envelope. A 204 is an answer without a body.
 
-        `flight` has departed when there is a connection and the request begins to leave on it: from then on ClickSend
-        may act. `seconds`: until the deadline, the total timeout if left out.
+        `flight` departs when a connection is ready and the request is about to be written: from then on ClickSend may
+        act. `seconds`: time until the deadline, by default the total timeout.
 
-        Raises NotSent, Rejected or OutcomeUnknown. A 204 is an answer with an empty body.
+        Raises NotSent, Rejected or OutcomeUnknown.
         """
-        await anyio.lowlevel.checkpoint_if_cancelled()  # a call that is cancelled already does not leave at all
+        await anyio.lowlevel.checkpoint_if_cancelled()  # a call that is already cancelled never departs
         seconds = self._total_timeout if seconds is None else seconds
         flight.prepare()
         with under_way(flight):
@@ -83,8 +83,8 @@ class ClickSend:
                 return await self._exchange(request, credentials, seconds, flight)
             except (httpx.HTTPError, aiohttp.ClientError) as fault:
                 if not flight.departed:
-                    raise NotSent(_FULL if flight.queued else self._unreached(fault)) from None
-                raise OutcomeUnknown(_name(fault), transient=True) from None
+                    raise NotSent(_POOL_FULL if flight.queued else self._why_not_sent(fault)) from None
+                raise OutcomeUnknown(_why_broken(fault), transient=True) from None
             except zlib.error:
                 raise OutcomeUnknown("the answer cannot be decoded") from None
             except TimeoutError:
@@ -93,21 +93,21 @@ class ClickSend:
                 raise OutcomeUnknown(f"no complete answer within {seconds:.3g} s") from None
 
     async def _exchange(self, request: Request, credentials: Credentials, seconds: float, flight: Flight) -> Answer:
-        with clicksend_span(request, self._http.base_url.host) as ended, anyio.fail_after(seconds):
+        with clicksend_span(request, self._http.base_url.host) as record_status, anyio.fail_after(seconds):
             account = httpx.BasicAuth(credentials.username, credentials.secret)
-            built = self._built(request, credentials)
-            flight.unwritten = len(built.content)
-            response = await self._http.send(built, auth=account, stream=True)
+            http_request = self._build_request(request, credentials)
+            flight.unwritten = len(http_request.content)
+            response = await self._http.send(http_request, auth=account, stream=True)
             try:
                 if flight.early:
                     raise OutcomeUnknown("the answer began before the whole request had left")
-                ended(response.status_code)
-                return await _read(response, await _text(response), redactor_for(credentials))
+                record_status(response.status_code)
+                return await _parse(response, await _read_body(response), redactor_for(credentials))
             finally:
                 await response.aclose()
 
-    def _built(self, request: Request, credentials: Credentials) -> httpx.Request:
-        """The request as it leaves; put together by a client, its address would be taken apart three times."""
+    def _build_request(self, request: Request, credentials: Credentials) -> httpx.Request:
+        """The HTTP request. Built without httpx's client, which would parse the URL three times."""
         return httpx.Request(
             request.method,
             f"{self._base_url}{request.path}",
@@ -117,58 +117,58 @@ class ClickSend:
             extensions={ACCOUNT: credentials},
         )
 
-    def _unreached(self, fault: Exception) -> str:
-        """Why no connection came about, with the host and port that were tried, for whoever operates this."""
+    def _why_not_sent(self, fault: Exception) -> str:
+        """Why no connection was made, with the host and port, for the operator."""
         cause, host = original_error(fault), self._host
         match cause:
             case aiohttp.ConnectionTimeoutError() | aiohttp.ServerTimeoutError():
                 return f"no connection to {host} in time"
             case aiohttp.ClientConnectorDNSError():
-                return f"the host name of {_tried(cause, host)} is unknown"
+                return f"the host name of {_peer(cause, host)} is unknown"
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-                return f"the certificate or TLS of {_tried(cause, host)} is not trusted: {_tls(cause)}"
+                return f"the certificate or TLS of {_peer(cause, host)} is not trusted: {_tls_reason(cause)}"
             case aiohttp.ClientHttpProxyError():
                 return f"the proxy refuses a connection to {host} (HTTP {cause.status})"
             case aiohttp.ClientConnectorError() if isinstance(cause.os_error, ConnectionRefusedError):
-                return f"{_tried(cause, host)} refuses connections"
+                return f"{_peer(cause, host)} refuses connections"
             case aiohttp.ClientConnectorError():
-                return f"no way to {_tried(cause, host)} ({os.strerror(cause.os_error.errno or 0)})"
+                return f"no way to {_peer(cause, host)} ({os.strerror(cause.os_error.errno or 0)})"
             case UnsolicitedData():
                 return f"{host} spoke before it was asked"
             case _:
                 return f"the connection to {host} broke"
 
 
-async def _read(response: httpx.Response, text: str, remover: Redactor) -> Answer:
-    """What an answer says, or its fault; without the account's own secret, should ClickSend ever repeat it."""
-    if text.count(",") > _MOST_VALUES:
-        raise OutcomeUnknown(f"the answer has more than {_MOST_VALUES:,} values")
-    if len(text) <= _LARGE:
-        return _cleaned(response, text, remover)
-    # The event loop goes on meanwhile: others have calls under way.
-    return await anyio.to_thread.run_sync(_cleaned, response, text, remover)
+async def _parse(response: httpx.Response, text: str, redactor: Redactor) -> Answer:
+    """The answer, without the account's secret, should ClickSend ever repeat it; raises as `_accept` does."""
+    if text.count(",") > _MAX_VALUES:
+        raise OutcomeUnknown(f"the answer has more than {_MAX_VALUES:,} values")
+    if len(text) <= _LARGE_ANSWER:
+        return _parse_redacted(response, text, redactor)
+    # Other calls use the event loop meanwhile.
+    return await anyio.to_thread.run_sync(_parse_redacted, response, text, redactor)
 
 
-def _cleaned(response: httpx.Response, text: str, remover: Redactor) -> Answer:
-    if remover.is_in(text, json=True):
-        text = json.dumps(remover.cleaned(_json_object(text)))
-    return _answer(response, text)
+def _parse_redacted(response: httpx.Response, text: str, redactor: Redactor) -> Answer:
+    if redactor.is_in(text, json=True):
+        text = json.dumps(redactor.cleaned(_json_object(text)))
+    return _accept(response, text)
 
 
-async def _text(response: httpx.Response) -> str:
-    body, unpack = bytearray(), _unpacker(response.headers.get("content-encoding", ""))
+async def _read_body(response: httpx.Response) -> str:
+    body, decompress = bytearray(), _decompressor(response.headers.get("content-encoding", ""))
     async for chunk in response.aiter_raw():
-        # One byte more than may come is enough to see that it is too large.
-        body += unpack(chunk, MAX_ANSWER_BYTES + 1 - len(body)) if unpack else chunk
+        # One byte beyond the maximum is enough to see that it is exceeded.
+        body += decompress(chunk, MAX_ANSWER_BYTES + 1 - len(body)) if decompress else chunk
         if len(body) > MAX_ANSWER_BYTES:
             raise OutcomeUnknown(f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MB")
     return body.decode("utf-8-sig", "replace")
 
 
-def _unpacker(encoding: str) -> Callable[[bytes, int], bytes] | None:
-    """What unpacks an answer, at most so many bytes at a time; None if it came as it is.
+def _decompressor(encoding: str) -> Callable[[bytes, int], bytes] | None:
+    """A function that decompresses a chunk into at most so many bytes; None if the body is not compressed.
 
-    One layer at most: of two, each byte that came may become a million.
+    Refuses more than one layer: with two, one byte may become a million (decompression bomb).
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -180,19 +180,19 @@ def _unpacker(encoding: str) -> Callable[[bytes, int], bytes] | None:
 
 
 def _no_cookies() -> CookieJar:
-    """A jar that takes none: what one account was sent must not go out with another's request."""
+    """A jar that accepts no cookies: one account's must not go out with another's request."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-def _tried(fault: BaseException, host: str) -> str:
-    """What a connection was tried to: that may be a proxy."""
+def _peer(fault: BaseException, host: str) -> str:
+    """The host the connection was attempted to: a proxy, or `host`."""
     if isinstance(fault, aiohttp.ClientProxyConnectionError):
         return f"the proxy {fault.host}:{fault.port}"
     return host
 
 
-def _tls(fault: BaseException) -> str:
-    """OpenSSL's own words, which hold nothing of the call."""
+def _tls_reason(fault: BaseException) -> str:
+    """OpenSSL's reason, which holds nothing of the call."""
     reason: BaseException | None = None
     match fault:
         case aiohttp.ClientConnectorCertificateError():
@@ -204,8 +204,8 @@ def _tls(fault: BaseException) -> str:
     return (getattr(reason, "reason", None) or "handshake failed").replace("_", " ").lower()
 
 
-def _name(fault: Exception) -> str:
-    """What broke a call, in words. The fault's own text is left out: it may hold an address or what was sent."""
+def _why_broken(fault: Exception) -> str:
+    """What broke a connection. The fault's own text may hold an address or what was sent, so it is left out."""
     match original_error(fault):
         case aiohttp.ServerTimeoutError():
             return "the answer did not come in time"
@@ -215,80 +215,83 @@ def _name(fault: Exception) -> str:
             return "the connection broke"
 
 
-def _answer(response: httpx.Response, text: str) -> Answer:
-    """The JSON object of an answer that says yes; raises for all others.
+def _accept(response: httpx.Response, text: str) -> Answer:
+    """The answer of a response that reports success.
 
-    No are 4xx, whether HTTP or `http_code` says so, and the documented refusals; the rest may have taken effect.
+    Raises Rejected for a 4xx, in HTTP or in `http_code`, and for the documented refusals; OutcomeUnknown for all
+    others, which may have taken effect.
     """
     status = response.status_code
     body = _json_object(text)
-    answer = None if body is None else Answer(body, is_large=len(text) > _LARGE)
+    answer = None if body is None else Answer(body, is_large=len(text) > _LARGE_ANSWER)
     if not 200 <= status < 300:
         _raise_for(status, response, answer)
     if status == 204 and not text:
         return Answer({})
     if answer is None:
         raise OutcomeUnknown(f"HTTP {status} with {'a body that is no JSON object' if text else 'an empty body'}")
-    code, inner = answer.body.get("response_code"), _status_in(answer)
+    code, inner_status = answer.body.get("response_code"), _inner_status(answer)
     if code is not None and code not in ACKNOWLEDGED:
         if isinstance(code, str) and code in REFUSED_CALLS:
-            raise Rejected(inner if 400 <= inner < 500 else status, _message(answer), answer)
-        if not 200 <= inner < 300:
-            _raise_for(inner, response, answer)
-        raise OutcomeUnknown(f"HTTP {status}, neither a yes nor a documented refusal ({_message(answer)})", answer)
-    if not 200 <= inner < 300:
+            raise Rejected(inner_status if 400 <= inner_status < 500 else status, _clicksend_message(answer), answer)
+        if not 200 <= inner_status < 300:
+            _raise_for(inner_status, response, answer)
+        raise OutcomeUnknown(
+            f"HTTP {status}, neither a yes nor a documented refusal ({_clicksend_message(answer)})", answer
+        )
+    if not 200 <= inner_status < 300:
         if code is None:
-            _raise_for(inner, response, answer)
-        what = f"HTTP {status} says both {code} and http_code {inner}"
-        raise OutcomeUnknown(what, answer, transient=inner >= 500)
+            _raise_for(inner_status, response, answer)
+        reason = f"HTTP {status} says both {code} and http_code {inner_status}"
+        raise OutcomeUnknown(reason, answer, transient=inner_status >= 500)
     return answer
 
 
-def _status_in(answer: Answer) -> int:
-    """The `http_code` of an answer, 200 where it has none: the older API said no inside an HTTP 200 (recorded)."""
-    inner = answer.body.get("http_code")
-    if isinstance(inner, str) and re.fullmatch("[0-9]{3}", inner):
-        return int(inner)
-    return inner if isinstance(inner, int) and not isinstance(inner, bool) and 100 <= inner <= 599 else 200
+def _inner_status(answer: Answer) -> int:
+    """The `http_code` of an answer, 200 if it has none: the older API refused inside an HTTP 200 (recorded)."""
+    code = answer.body.get("http_code")
+    if isinstance(code, str) and re.fullmatch("[0-9]{3}", code):
+        return int(code)
+    return code if isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599 else 200
 
 
 def _raise_for(status: int, response: httpx.Response, answer: Answer | None) -> NoReturn:
     if 400 <= status < 500:
-        raise Rejected(status, _message(answer), answer, _retry_after(response))
-    what = f"HTTP {status}"
+        raise Rejected(status, _clicksend_message(answer), answer, _retry_after(response))
+    reason = f"HTTP {status}"
     if 300 <= status < 400:
-        what += ", a redirect, which is not followed: CLICKSEND_BASE_URL may be wrong"
+        reason += ", a redirect, which is not followed: CLICKSEND_BASE_URL may be wrong"
     elif status >= 500:
-        what += ", a fault on ClickSend's side"
-    # Only a fault may be gone at the next attempt.
-    raise OutcomeUnknown(what, answer, transient=status >= 500, retry_after=_retry_after(response))
+        reason += ", a fault on ClickSend's side"
+    # Only a server error may pass by the next attempt.
+    raise OutcomeUnknown(reason, answer, transient=status >= 500, retry_after=_retry_after(response))
 
 
 def _retry_after(response: httpx.Response) -> int | None:
-    """The seconds after which ClickSend wants to be asked again; None if it does not say so in a whole number."""
+    """The Retry-After header, if it is in seconds."""
     seconds = response.headers.get("retry-after", "")
     return int(seconds) if re.fullmatch("[0-9]{1,6}", seconds) else None
 
 
 def _json_object(text: str) -> Mapping[str, Any] | None:
     try:
-        answer = json.loads(text, object_hook=redact_fields, parse_constant=_no_number, parse_float=_finite)
+        answer = json.loads(text, object_hook=redact_fields, parse_constant=_reject_constant, parse_float=_parse_finite)
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 
 
-def _no_number(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     number = float(digits)
-    return number if math.isfinite(number) else _no_number(digits)
+    return number if math.isfinite(number) else _reject_constant(digits)
 
 
-def _message(answer: Answer | None) -> str:
-    """ClickSend's own words for a refusal."""
+def _clicksend_message(answer: Answer | None) -> str:
+    """ClickSend's message for a refusal."""
     if answer is None:
         return NOT_FROM_THE_API
-    return f"{answer.body.get('response_code')}: {answer.body.get('response_msg')}"[:_LONGEST_REASON]
+    return f"{answer.body.get('response_code')}: {answer.body.get('response_msg')}"[:_MAX_REASON]

@@ -1,9 +1,9 @@
-"""What can go wrong between us and ClickSend, by the one thing that matters: did ClickSend act?
+"""Errors of a call to ClickSend, divided by the one question that matters: did ClickSend act?
 
 ClickSendError
-├── NotSent         no connection was made: ClickSend did not act
-├── Rejected        ClickSend answered no: it did not act
-└── OutcomeUnknown  the request left, and what came back does not tell: it may have acted
+├── NotSent         no connection was made: it did not act
+├── Rejected        it refused the call: it did not act
+└── OutcomeUnknown  the request departed, and the response does not say: it may have acted
 """
 
 from typing import Final
@@ -14,9 +14,9 @@ NOT_FROM_THE_API: Final = "no JSON, so the refusal may not come from ClickSend's
 
 
 class ClickSendError(Exception):
-    """A call that did not go well; `reason` says why, and never holds a secret.
+    """A call that failed. `reason` never holds a secret.
 
-    `attempts`: how many times it was sent; `earlier_attempt_unknown`: an earlier attempt may have taken effect.
+    `attempts`: how many times it was tried. `earlier_attempt_unknown`: an earlier attempt may have taken effect.
     """
 
     attempts = 1
@@ -28,11 +28,11 @@ class ClickSendError(Exception):
 
 
 class NotSent(ClickSendError):
-    """No connection to ClickSend came about."""
+    """No connection to ClickSend was made."""
 
 
 class Rejected(ClickSendError):
-    """ClickSend refused the call. `answer` is its JSON answer, or None; `retry_after` is in seconds."""
+    """ClickSend refused the call. `answer`: its JSON, if any. `retry_after`: seconds."""
 
     def __init__(self, status: int, reason: str, answer: Answer | None = None, retry_after: int | None = None) -> None:
         super().__init__(reason)
@@ -42,9 +42,9 @@ class Rejected(ClickSendError):
 
 
 class OutcomeUnknown(ClickSendError):
-    """The answer was lost, late, cut off, too large, not JSON, no clear yes or no, or a fault of ClickSend's.
+    """The answer was lost, late, truncated, too large, not JSON, ambiguous, or a server error.
 
-    `answer`, `retry_after` as above. `transient`: another attempt may well get a better answer.
+    `answer`, `retry_after`: as in Rejected. `transient`: another attempt may get a better answer.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""A flight: how far a call is on its way to ClickSend, kept once for whoever may stop it or has to judge it.
+"""A flight: how far a call has got on its way to ClickSend, for those who may stop it and those who judge its outcome.
 
-The client fills in what happens to the request of each attempt; the connections below it find the flight in a context
-variable, since the libraries between them do not hand it on.
+The client updates it for each attempt. The transport finds it in a context variable, because httpx and aiohttp have no
+place to pass it through.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ import anyio
 
 @dataclass(eq=False)
 class Flight:
-    """One call on its way: once its request has departed, ClickSend may act on it.
+    """One call in flight. Once its request has departed, ClickSend may act on it.
 
-    `queued`: it waits for a connection of a full pool. `unwritten`: bytes of its body that were not handed to the
-    socket yet. `early`: something came back before all of them were.
+    `queued`: it waits for a connection, all being in use. `unwritten`: bytes of its body not yet handed to the socket.
+    `early`: the response began before all of them were.
     """
 
     departed: bool = False
@@ -28,18 +28,18 @@ class Flight:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
     def prepare(self) -> None:
-        """Before each attempt: one before it had no effect, or may be repeated."""
+        """Reset for an attempt; earlier ones had no effect or may be repeated."""
         self.departed = self.queued = self.early = False
         self.unwritten = 0
 
     def abandon(self) -> None:
-        """Stop the call as soon as that leaves nothing half done."""
+        """Stop the call: now if its request has not departed, else before another attempt."""
         self.abandoned = True
         if not self.departed:
             self.scope.cancel()
 
     def pause(self) -> None:
-        """Between two attempts a call may be stopped again."""
+        """Between two attempts: the call may be stopped again."""
         self.departed = False
         if self.abandoned:
             self.scope.cancel()
@@ -50,7 +50,7 @@ current_flight: ContextVar[Flight] = ContextVar("current_flight")
 
 @contextmanager
 def under_way(flight: Flight) -> Iterator[None]:
-    """Let the connections below tell a flight what happens to the request that is sent inside."""
+    """Let the transport report on the request that is sent inside to this flight."""
     token = current_flight.set(flight)
     try:
         yield

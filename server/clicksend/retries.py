@@ -1,10 +1,10 @@
-"""Retries: one table says which requests may be sent again, from what is known of the failure.
+"""Retries: which failed requests may be sent again, in one table.
 
 failure                                    idempotent    not idempotent
-no connection came about                   again         again
-refused with 429                           again         again
-5xx, or the connection broke               again         never: ClickSend may have acted
-an answer that came and makes no sense     never         never
+no connection was made                     retry         retry
+refused with 429                           retry         retry
+5xx, or the connection broke               retry         never: ClickSend may have acted
+a complete but unusable answer             never         never
 any other refusal                          never         never
 """
 
@@ -19,13 +19,13 @@ from server.clicksend.errors import ClickSendError, NotSent, OutcomeUnknown, Rej
 from server.runtime.progress import report
 from tools.answer import Answer
 
-_FIRST_WAIT = 0.5  # seconds; doubled each time, plus jitter of up to half of it
-_LONGEST_WAIT = 8.0
-_TOO_MANY_REQUESTS = 429  # refused before it was processed
+_FIRST_WAIT = 0.5  # seconds; doubled for each attempt, plus up to 50 % jitter
+_MAX_WAIT = 8.0  # seconds, before jitter
+_TOO_MANY_REQUESTS = 429  # rejected before processing
 
 
 def may_repeat(fault: ClickSendError, *, idempotent: bool) -> bool:
-    """Whether a failed request may be sent again without a risk of doing twice what was asked once."""
+    """Whether a failed request may be sent again without the risk of acting twice."""
     match fault:
         case NotSent():
             return True
@@ -39,14 +39,14 @@ def may_repeat(fault: ClickSendError, *, idempotent: bool) -> bool:
 
 @dataclass(frozen=True)
 class Delivered:
-    """An answer, the attempt it came at, and whether the answer to an earlier attempt was lost."""
+    """An answer, the number of attempts it took, and whether an earlier one may have taken effect."""
 
     answer: Answer
     attempts: int
     earlier_attempt_unknown: bool
 
     def with_note(self) -> Answer:
-        """The answer; after more than one attempt it says so."""
+        """The answer, with a note if it took more than one attempt."""
         if self.attempts == 1:
             return self.answer
         note = f"{self.attempts}" + (
@@ -56,14 +56,14 @@ class Delivered:
 
 
 class Throttle:
-    """How fast an account may be asked: after each 429 in a row every later request waits longer."""
+    """Paces the requests of an account: each consecutive 429 lengthens the wait of the next ones."""
 
     def __init__(self) -> None:
         self._refusals = 0
         self._free_at = 0.0
 
     async def wait(self, deadline: float) -> None:
-        """Wait until the account may be asked again; raises NotSent if that is after the deadline."""
+        """Wait for a turn; raises NotSent if that comes after the deadline, on the event loop's clock."""
         if self._free_at > deadline:
             raise NotSent("ClickSend has refused too many calls, and the time is too short to wait for a turn")
         wait = max(0.0, self._free_at - anyio.current_time())
@@ -72,7 +72,7 @@ class Throttle:
             await anyio.sleep(wait)
 
     def record(self, fault: ClickSendError | None) -> None:
-        """Take note of how a request ended; None is well."""
+        """Record how a request ended: None is a success."""
         if isinstance(fault, Rejected) and fault.status == _TOO_MANY_REQUESTS:
             self._refusals += 1
             self._free_at = anyio.current_time() + _backoff(self._refusals)
@@ -89,11 +89,11 @@ async def send_with_retries(
     deadline: float,
     pausing: Callable[[], None] = lambda: None,
 ) -> Delivered:
-    """Send a request, and again where the table allows it, until it succeeds, or attempts or time run out.
+    """Send a request, and again while the table allows it, until it succeeds or attempts or time run out.
 
-    `deadline` is on the clock of the event loop; `pausing` is called before each wait for another attempt.
+    `deadline`: on the event loop's clock. `pausing`: called before each wait for another attempt.
 
-    Raises the last ClickSendError, which then tells its `attempts` and whether one `earlier_attempt_unknown` it.
+    Raises the last ClickSendError, with its `attempts` and `earlier_attempt_unknown` set.
     """
     number, lost = 0, False
     while True:
@@ -111,15 +111,15 @@ async def send_with_retries(
                 raise
             lost = lost or isinstance(fault, OutcomeUnknown)
             pausing()
-            report(f"{_trouble(fault)}: attempt {number + 1} of {attempts} in {math.ceil(wait)} s")
+            report(f"{_retry_reason(fault)}: attempt {number + 1} of {attempts} in {math.ceil(wait)} s")
         else:
             throttle.record(None)
             return Delivered(answer, number, lost)
         await anyio.sleep(wait)
 
 
-def _trouble(fault: ClickSendError) -> str:
-    """Why there has to be another attempt, for whoever waits."""
+def _retry_reason(fault: ClickSendError) -> str:
+    """Why another attempt is needed, for a progress report."""
     match fault:
         case Rejected():
             return f"ClickSend takes no more calls for now (HTTP {fault.status})"
@@ -130,11 +130,11 @@ def _trouble(fault: ClickSendError) -> str:
 
 
 def _wait(fault: ClickSendError, number: int) -> float:
-    """Seconds until the next attempt: what ClickSend asks for, or a growing time."""
-    asked = fault.retry_after if isinstance(fault, Rejected | OutcomeUnknown) else None
-    return max(float(asked or 0), _backoff(number))
+    """Seconds until the next attempt: a growing backoff, or more if Retry-After asks for it."""
+    retry_after = fault.retry_after if isinstance(fault, Rejected | OutcomeUnknown) else None
+    return max(float(retry_after or 0), _backoff(number))
 
 
 def _backoff(times: int) -> float:
-    wait: float = min(_FIRST_WAIT * 2 ** (times - 1), _LONGEST_WAIT)
+    wait: float = min(_FIRST_WAIT * 2 ** (times - 1), _MAX_WAIT)
     return wait * random.uniform(1.0, 1.5)

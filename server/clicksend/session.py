@@ -1,4 +1,4 @@
-"""The session with ClickSend: one client for all accounts, and for each account the pace that it is asked at."""
+"""The session with ClickSend: one client for all accounts, retries, and a throttle per account."""
 
 import hashlib
 from collections import OrderedDict
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from server.clicksend.client import ClickSend
     from server.clicksend.retries import Delivered, Throttle
 
-_REMEMBERED = 10_000  # accounts
-_OWN_LISTS = Request("GET", "/v3/lists", template="/v3/lists")  # any account may read these
+_MAX_THROTTLES = 10_000  # accounts
+_OWN_LISTS = Request("GET", "/v3/lists", template="/v3/lists")  # any account may read them
 
 
 class Session:
-    """Sends requests on any account, again where a repeat is safe. What it needs is imported at the first request."""
+    """Sends requests for any account, and retries them where that is safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,9 +42,9 @@ class Session:
         idempotent: bool,
         throttle: "Throttle | None" = None,
     ) -> "Delivered":
-        """Send a request until it is answered, as often as the table of retries allows and the total deadline lasts.
+        """Send a request, with retries, within the total timeout. Raises ClickSendError.
 
-        Raises ClickSendError. `throttle`: another than that of the account.
+        `throttle`: used in place of the account's.
         """
         from server.clicksend.retries import send_with_retries
 
@@ -68,18 +68,18 @@ class Session:
         return (await self.send(request, credentials, Flight(), idempotent=True)).answer
 
     async def prove(self, credentials: Credentials) -> None:
-        """Let ClickSend check credentials; raises ClickSendError unless it knows them. Nothing of them is kept."""
+        """Check credentials with ClickSend; raises ClickSendError unless it knows them. Keeps nothing of them."""
         from server.clicksend.retries import Throttle
 
         try:
             await self.send(_OWN_LISTS, credentials, Flight(), idempotent=True, throttle=Throttle())
         except Rejected as fault:
-            # A subaccount without lists is known all the same. A firewall's 403 says nothing of the credentials.
+            # A subaccount without access to lists is still known. A firewall's 403 proves nothing.
             if fault.status != 403 or fault.answer is None or fault.answer.body.get("http_code") != 403:
                 raise
 
     def _the_client(self) -> "ClickSend":
-        """The client, made at the first request: hosts wait for the start, not for httpx."""
+        """The client, created and imported at the first request: httpx would delay the server's start."""
         if self._client is None:
             from server.clicksend.client import ClickSend
 
@@ -87,13 +87,13 @@ class Session:
         return self._client
 
     def _throttle(self, credentials: Credentials) -> "Throttle":
-        """The throttle of an account; an account with another secret is another one."""
+        """The throttle of an account with this secret; the least recently used are forgotten."""
         key = hashlib.sha256(f"{credentials.username}\0{credentials.secret}".encode()).digest()
         if key not in self._throttles:
             from server.clicksend.retries import Throttle
 
             self._throttles[key] = Throttle()
-            if len(self._throttles) > _REMEMBERED:
+            if len(self._throttles) > _MAX_THROTTLES:
                 self._throttles.popitem(last=False)
         self._throttles.move_to_end(key)
         return self._throttles[key]

@@ -1,7 +1,7 @@
-"""Telemetry: the call to ClickSend as an OpenTelemetry client span and a duration, for whoever has an SDK installed.
+"""Telemetry: each request to ClickSend as an OpenTelemetry client span and a duration, if an SDK is installed.
 
-Names and units are those of OpenTelemetry's semantic conventions for HTTP clients. Neither a query, a body, an id in
-a path nor an exception's text is told: they hold numbers, texts and names.
+Names and units follow the semantic conventions for HTTP clients. Queries, bodies, ids in paths and exception texts are
+left out: they hold phone numbers, message texts and names.
 """
 
 import time
@@ -24,7 +24,7 @@ _duration = get_meter("clicksend-mcp").create_histogram(
 
 @contextmanager
 def clicksend_span(request: Request, host: str) -> Iterator[Callable[[int], None]]:
-    """A span around one request to ClickSend; what it gives is to be told the HTTP status of the answer."""
+    """A span around one request to ClickSend; call what it yields with the HTTP status of the response."""
     attributes: dict[str, str | int] = {
         "http.request.method": request.method,
         "url.template": request.template,
@@ -39,11 +39,11 @@ def clicksend_span(request: Request, host: str) -> Iterator[Callable[[int], None
         set_status_on_exception=False,
     ) as span:
 
-        def ended(status: int) -> None:
+        def record_status(status: int) -> None:
             attributes["http.response.status_code"] = status
 
         try:
-            yield ended
+            yield record_status
         except BaseException as fault:
             attributes["error.type"] = type(fault.__cause__ or fault).__qualname__
             span.set_status(StatusCode.ERROR)

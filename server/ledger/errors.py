@@ -1,4 +1,4 @@
-"""What can go wrong with the ledger. Nothing was written then, so nothing may be sent."""
+"""Errors of the ledger. Each means that nothing was written, so nothing may be sent."""
 
 
 class LedgerUnavailable(Exception):
@@ -6,4 +6,4 @@ class LedgerUnavailable(Exception):
 
 
 class LedgerMisconfigured(LedgerUnavailable):
-    """Nor will it be before a person has changed something: a driver is missing, a name or a right is wrong."""
+    """It stays unavailable until a person changes something: a driver is missing, or a name or permission is wrong."""

@@ -1,4 +1,4 @@
-"""The ledger for people and programs: a table, and JSON lines."""
+"""The ledger for people, as a table, and for programs, as JSON lines."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _RENAMED = {"caller_name": "caller"}
 
 
 def as_table(entries: Sequence[Entry]) -> str:
-    """A line an entry, newest first; costs are in the currency of the account."""
+    """One line per entry, in the order given; costs are in the account's currency."""
     rows = [_HEADINGS, *(_row(entry) for entry in entries)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -39,10 +39,10 @@ def _cost(entry: Entry) -> str | None:
 
 
 def as_json_lines(entries: Sequence[Entry]) -> str:
-    """A JSON object a line, newest first.
+    """One JSON object per line, in the order given.
 
-    `at` is in Unix seconds, `cost` in the currency of the account; null where nothing has told it, as for a campaign
-    that was sent while no limit asked for its price.
+    `at`: Unix seconds. `cost`: account currency; null if no price is known, as for a campaign that was sent while no
+    limit asked for it.
     """
     return "\n".join(json.dumps(_as_object(entry), ensure_ascii=False) for entry in entries)
 

@@ -1,7 +1,7 @@
-"""The ledger: what was sent, written durably before it leaves, so that nothing is sent twice or unrecorded.
+"""The ledger: every send, recorded durably before its request departs, so that none is repeated or unrecorded.
 
-It is decided here, by the database, whether a call is a repeat and whether the day's budget has room, so that it
-holds across threads, processes, restarts and replicas. SQLite for one machine, PostgreSQL for many: the same code.
+The database decides whether a call is a duplicate and whether the day's budget has room. Its decision holds across
+threads, processes, restarts and replicas. SQLite serves one machine, PostgreSQL many, with the same code.
 """
 
 import json
@@ -23,7 +23,7 @@ State = Literal["started", "accepted", "partly", "refused", "unknown"]
 DAY = 86_400  # seconds
 
 _COMMIT_SIBLINGS = 5  # sends in flight; with more, a write waits for others to join its group
-_MILLIONTHS = Decimal(1_000_000)  # money is kept as whole millionths of the account's currency
+_MILLIONTHS = Decimal(1_000_000)  # amounts are stored as whole millionths of the account's currency
 
 _FIRST = (
     """CREATE TABLE IF NOT EXISTS callers (
@@ -51,8 +51,8 @@ _FIRST = (
         at FLOAT NOT NULL
     )""",
 )
-# A write that holds up every other one to the same caller's row until its transaction ends.
-_LOCK = """
+# Locks the caller's row until the transaction ends, so that decisions about one caller are made one after another.
+_LOCK_CALLER = """
     INSERT INTO callers (caller, touched) VALUES (:caller, :touched)
     ON CONFLICT (caller) DO UPDATE SET touched = excluded.touched
 """
@@ -61,9 +61,9 @@ _SAME = """
     ORDER BY at DESC LIMIT 1
 """
 _ABANDONED = """
-    SELECT * FROM sends WHERE caller = :caller AND state = 'started' AND at < :ended ORDER BY at LIMIT 100
+    SELECT * FROM sends WHERE caller = :caller AND state = 'started' AND at < :before ORDER BY at LIMIT 100
 """
-# Whole minutes from their sums, and what is left of the first one from its sends; in one statement, so of one moment.
+# Sums of whole minutes, plus the sends in the rest of the first minute; one statement, for one snapshot.
 _SPENT = """
     SELECT COALESCE((SELECT SUM(cost) FROM spending WHERE caller = :caller AND minute > :minute), 0)
         + COALESCE((SELECT SUM(cost) FROM sends WHERE caller = :caller AND at > :since AND at < :until
@@ -78,10 +78,10 @@ _UNDECIDED = """
     SELECT * FROM sends WHERE account = :account AND id <> :besides AND at BETWEEN :since AND :until
         AND state IN ('started', 'unknown')
 """
-_AT_ONCE = 50  # values in a statement
-_LISTED = ", ".join(f":v{n}" for n in range(_AT_ONCE))
-_OF_MESSAGES = f"SELECT send FROM sent_messages WHERE message_id IN ({_LISTED})"
-_BY_ID = f"SELECT * FROM sends WHERE id IN ({_LISTED})"
+_CHUNK = 50  # values of an IN list
+_PLACEHOLDERS = ", ".join(f":v{n}" for n in range(_CHUNK))
+_OF_MESSAGES = f"SELECT send FROM sent_messages WHERE message_id IN ({_PLACEHOLDERS})"
+_BY_ID = f"SELECT * FROM sends WHERE id IN ({_PLACEHOLDERS})"
 _OLD = "FROM sends WHERE at < :before AND state NOT IN ('started', 'unknown')"
 _COUNT_OLD = f"SELECT COUNT(*) AS count {_OLD}"
 _USE = "INSERT INTO used_approvals (token, at) VALUES (:token, :at) ON CONFLICT (token) DO NOTHING"
@@ -91,10 +91,10 @@ _USE = "INSERT INTO used_approvals (token, at) VALUES (:token, :at) ON CONFLICT 
 class Entry:
     """One send in the ledger; its fields are the columns of the table `sends`.
 
-    `account` and `caller` are hashes; `caller_name` is what the operator calls the caller, "" for the account's owner.
-    `at`: Unix seconds; `cost`: account currency, reserved while the outcome is open, None if nobody has asked for it;
-    `marks`: salted digests by which its messages are recognised in ClickSend's records; `request`: its JSON text, only
-    if the operator keeps texts.
+    `at`: Unix seconds. `account`, `caller`: digests. `caller_name`: the operator's name for the caller, "" for the
+    account's owner. `cost`: account currency, reserved while the outcome is unknown, None if no price was asked for.
+    `marks`: salted digests that identify its messages in ClickSend's records. `request`: JSON, only if the operator
+    keeps texts.
     """
 
     id: str = ""
@@ -113,7 +113,7 @@ class Entry:
 
     @property
     def age(self) -> int:
-        """Whole seconds since it was written; never negative, even if the clock was set back."""
+        """Whole seconds since it was recorded; never negative, even if the clock was set back."""
         return max(0, int(time.time() - self.at))
 
 
@@ -123,21 +123,21 @@ _START = f"INSERT INTO sends ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}
 
 @dataclass(eq=False)
 class Duplicate(Exception):
-    """The same call stands in the ledger already, within the window."""
+    """The same call was recorded within the duplicate window."""
 
     entry: Entry
 
 
 @dataclass(eq=False)
 class Abandoned(Exception):
-    """Sends of the caller whose processes never wrote an end; they are to be looked up first."""
+    """Sends of the caller that no process finished; they must be reconciled first."""
 
     entries: Sequence[Entry]
 
 
 @dataclass(eq=False)
 class OverBudget(Exception):
-    """The call would cost more than is left of the day's budget. Amounts in account currency."""
+    """The call would exceed the day's budget. Amounts are in the account's currency."""
 
     spent: Decimal
     cost: Decimal
@@ -153,28 +153,28 @@ class Ledger:
     """A ledger at a PostgreSQL URL or a file's path; every method may raise LedgerUnavailable."""
 
     def __init__(self, location: str) -> None:
-        migrations = (_FIRST, derived.tables(shared=is_server_url(location)))
+        migrations = (_FIRST, derived.migration(postgres=is_server_url(location)))
         self._database = Database(location, Schema("ledger", migrations))
-        self._open: set[str] = set()  # sends that are under way
+        self._in_flight: set[str] = set()  # ids of sends
 
     async def start(self, entry: Entry, *, window: float, budget: Decimal | None, lasts: float) -> Entry:
-        """Write an entry as started, and reserve its cost; the entry as it was written, with its time.
+        """Record a send as started and reserve its cost; returns the entry as recorded, with its time.
 
-        Raises Abandoned if a send of the caller has been open for more than the `lasts` seconds that one can take,
-        Duplicate if the same call was made within `window` seconds and was not refused, and OverBudget if the
-        costs of the last 24 hours and its own exceed `budget`.
+        Raises Abandoned if a send of the caller has been open for more than `lasts` seconds, the longest one can take.
+        Raises Duplicate if the same call was recorded within `window` seconds and not refused. Raises OverBudget if
+        the costs of the last 24 hours plus its own exceed `budget`.
         """
 
         def work(connection: Connection) -> Entry:
             now = time.time()
             if not self._database.serializes_writes:
-                connection.execute(_LOCK, {"caller": entry.caller, "touched": now})
+                connection.execute(_LOCK_CALLER, {"caller": entry.caller, "touched": now})
             started = replace(entry, at=now, state="started", message_ids=())
             return _start(connection, started, window, budget, lasts)
 
-        written = await self._database.write(work, delay=self._has_siblings())
-        self._open.add(written.id)
-        return written
+        recorded = await self._database.write(work, delay=self._has_siblings())
+        self._in_flight.add(recorded.id)
+        return recorded
 
     async def finish(
         self,
@@ -185,9 +185,9 @@ class Ledger:
         cost: Decimal | None = None,
         recipients: int | None = None,
     ) -> None:
-        """Write how a send ended; a cost of None leaves what was reserved, recipients likewise.
+        """Record how a send ended. A cost of None keeps the reserved cost, and recipients likewise.
 
-        Not durable: if the power fails now, the send stands as started, and is looked up.
+        Not durable: if the power fails now, the send remains started and will be reconciled.
         """
         values = {
             "id": entry_id,
@@ -197,56 +197,59 @@ class Ledger:
             "recipients": recipients,
         }
         delay = self._has_siblings()
-        self._open.discard(entry_id)
+        self._in_flight.discard(entry_id)
         await self._database.write(lambda connection: connection.execute(_FINISH, values), durable=False, delay=delay)
 
     async def same(self, entry: Entry, *, window: float) -> Entry | None:
-        """The newest entry of the same call within the window that was not refused."""
+        """The newest entry of the same call within `window` seconds that was not refused."""
         since = time.time() - window
         return await self._database.run(lambda connection: _same(connection, entry, since=since))
 
     async def others(self, account: str, besides: str, ids: Collection[str], since: float, until: float) -> list[Entry]:
-        """An account's other sends that have one of these message ids, or were written then and are undecided."""
+        """An account's other sends, without `besides`, that may have caused the same records at ClickSend.
+
+        Those that have one of the message `ids`, and undecided ones recorded between `since` and `until`.
+        """
         values = {"account": account, "besides": besides, "since": since, "until": until}
 
         def work(connection: Connection) -> list[Entry]:
-            found = _entries(connection, _UNDECIDED, values)
-            senders: set[str] = set()
-            for some in _portions(ids):
-                senders |= {row["send"] for row in connection.execute(_OF_MESSAGES, some).fetchall()}
-            for some in _portions(senders - {one.id for one in found}):
-                found += _entries(connection, _BY_ID, some)
-            return [one for one in found if one.account == account and one.id != besides]
+            entries = _entries(connection, _UNDECIDED, values)
+            sends: set[str] = set()
+            for chunk in _chunks(ids):
+                sends |= {row["send"] for row in connection.execute(_OF_MESSAGES, chunk).fetchall()}
+            for chunk in _chunks(sends - {entry.id for entry in entries}):
+                entries += _entries(connection, _BY_ID, chunk)
+            return [entry for entry in entries if entry.account == account and entry.id != besides]
 
         return await self._database.run(work)
 
     async def check_budget(self, entry: Entry, budget: Decimal) -> None:
-        """Raise OverBudget if the costs of the last 24 hours and the entry's own exceed `budget`; reserves nothing."""
+        """Raise OverBudget if the costs of the last 24 hours plus the entry's exceed `budget`; reserves nothing."""
         spent = await self._database.run(lambda connection: _spent(connection, entry, time.time()))
-        _compare(spent, entry, budget)
+        _check_budget(spent, entry, budget)
 
     async def check(self) -> None:
-        """Raise LedgerUnavailable unless it can be read."""
+        """Raise LedgerUnavailable unless the ledger can be read."""
         await self._database.run(lambda connection: connection.execute("SELECT 1"))
 
     def verify(self) -> None:
-        """Raise LedgerUnavailable, with what the operator has to know, unless it can be used; not async.
+        """Raise LedgerUnavailable, with the reason for the operator, unless the ledger can be used; not async.
 
-        LedgerMisconfigured, if it will not be before somebody changes something.
+        LedgerMisconfigured if it stays unusable until a person changes something.
         """
         self._database.verify()
 
     async def use(self, token: str) -> bool:
-        """Use an approval; False if it was used before."""
+        """Use up an approval; False if it was used before."""
         values = {"token": token, "at": time.time()}
         return await self._database.write(lambda connection: connection.execute(_USE, values).rowcount) == 1
 
     def entries(self, *, since: float = 0.0, state: str | None = None, action: str | None = None) -> list[Entry]:
-        """Entries, newest first, from a time in Unix seconds on; for people, hence not async."""
+        """Entries recorded since a time in Unix seconds, newest first; for the command line, hence not async."""
         values = {name: value for name, value in (("state", state), ("action", action)) if value}
-        wanted = "".join(f" AND {name} = :{name}" for name in values)
-        chosen = f"SELECT * FROM sends WHERE at >= :since{wanted} ORDER BY at DESC"
-        return self._database.run_sync(lambda connection: _entries(connection, chosen, {"since": since, **values}))
+        filters = "".join(f" AND {name} = :{name}" for name in values)
+        query = f"SELECT * FROM sends WHERE at >= :since{filters} ORDER BY at DESC"
+        return self._database.run_sync(lambda connection: _entries(connection, query, {"since": since, **values}))
 
     def count_old(self, before: float) -> int:
         """How many entries `prune` would delete."""
@@ -256,9 +259,9 @@ class Ledger:
         )
 
     def prune(self, before: float) -> int:
-        """Delete entries and used approvals older than a time in Unix seconds; how many entries.
+        """Delete entries and used approvals older than a time in Unix seconds; returns the number of entries.
 
-        What is of the last 24 hours stays, and so does each send whose outcome is open.
+        Keeps the last 24 hours, which the budget needs, and every send whose outcome is unknown.
         """
         values = {"before": _prunable(before)}
 
@@ -271,11 +274,11 @@ class Ledger:
         return self._database.run_sync(work)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close its idle connections."""
         self._database.close()
 
     def _has_siblings(self) -> bool:
-        return len(self._open) > _COMMIT_SIBLINGS
+        return len(self._in_flight) > _COMMIT_SIBLINGS
 
 
 def default_location() -> str:
@@ -286,25 +289,25 @@ def default_location() -> str:
 
 
 def _start(connection: Connection, entry: Entry, window: float, budget: Decimal | None, lasts: float) -> Entry:
-    ended = {"caller": entry.caller, "ended": entry.at - lasts}
-    if abandoned := _entries(connection, _ABANDONED, ended):
+    expired = {"caller": entry.caller, "before": entry.at - lasts}
+    if abandoned := _entries(connection, _ABANDONED, expired):
         raise Abandoned(abandoned)
     if window and (same := _same(connection, entry, since=entry.at - window)):
         raise Duplicate(same)
     if budget is not None:
-        _compare(_spent(connection, entry, entry.at), entry, budget)
+        _check_budget(_spent(connection, entry, entry.at), entry, budget)
     connection.execute(_START, _to_row(entry))
     return entry
 
 
 def _same(connection: Connection, entry: Entry, *, since: float) -> Entry | None:
-    """The newest send of the same call since a time that was not refused."""
+    """The newest send of the same call since a time, unless it was refused."""
     values = {"caller": entry.caller, "fingerprint": entry.fingerprint, "since": since}
     return next(iter(_entries(connection, _SAME, values)), None)
 
 
 def _spent(connection: Connection, entry: Entry, now: float) -> Decimal:
-    """What the caller's sends of the last 24 hours cost."""
+    """The cost of the caller's sends in the last 24 hours."""
     since = now - DAY
     minute = int(since) // derived.MINUTE
     values = {"caller": entry.caller, "minute": minute, "since": since, "until": float((minute + 1) * derived.MINUTE)}
@@ -312,18 +315,18 @@ def _spent(connection: Connection, entry: Entry, now: float) -> Decimal:
     return Decimal(int(row["spent"])) / _MILLIONTHS
 
 
-def _compare(spent: Decimal, entry: Entry, budget: Decimal) -> None:
+def _check_budget(spent: Decimal, entry: Entry, budget: Decimal) -> None:
     cost = entry.cost or Decimal(0)
     if spent + cost > budget:
         raise OverBudget(spent, cost, budget)
 
 
-def _entries(connection: Connection, chosen: str, values: Mapping[str, Any]) -> list[Entry]:
-    return [_from_row(row) for row in connection.execute(chosen, values).fetchall()]
+def _entries(connection: Connection, query: str, values: Mapping[str, Any]) -> list[Entry]:
+    return [_from_row(row) for row in connection.execute(query, values).fetchall()]
 
 
 def _to_row(entry: Entry) -> dict[str, Any]:
-    """An entry's values by column, as they are stored."""
+    """An entry as stored: its values by column."""
     values = {name: getattr(entry, name) for name in COLUMNS}
     return values | {
         "cost": _millionths(entry.cost),
@@ -344,13 +347,13 @@ def _to_json(texts: Sequence[str]) -> str:
     return json.dumps(list(texts))
 
 
-def _portions(values: Collection[str]) -> Iterator[dict[str, str]]:
-    """Values for statements that take so many at once; the last ones stand there several times."""
-    left = list(values)
-    for first in range(0, len(left), _AT_ONCE):
-        some = left[first : first + _AT_ONCE]
-        some += some[-1:] * (_AT_ONCE - len(some))
-        yield {f"v{n}": one for n, one in enumerate(some)}
+def _chunks(values: Collection[str]) -> Iterator[dict[str, str]]:
+    """Parameters for an IN list of fixed length; the last chunk is padded with its last value."""
+    remaining = list(values)
+    for first in range(0, len(remaining), _CHUNK):
+        chunk = remaining[first : first + _CHUNK]
+        chunk += chunk[-1:] * (_CHUNK - len(chunk))
+        yield {f"v{n}": value for n, value in enumerate(chunk)}
 
 
 def _prunable(before: float) -> float:

@@ -1,7 +1,7 @@
-"""Migrations: the tables of a database have a version, and each start brings them to the one it knows.
+"""Migrations: a database's tables have a version, and every start upgrades them to the version it knows.
 
-A table `schema_versions` keeps it. A migration is never changed once it was released: what is to be different comes
-with another one behind it. All of them are written so that they find done what was made before there were versions.
+The table `schema_versions` holds it. A released migration never changes; a change is a further migration. The first
+ones tolerate tables that were created before there were versions.
 """
 
 import time
@@ -12,28 +12,28 @@ from typing import Any
 from server.ledger.errors import LedgerMisconfigured
 from server.ledger.failures import database_errors
 
-_TRIES = 10  # other processes may migrate at the same moment
-_PATIENCE = 10  # seconds
-_PAUSE = 0.02  # seconds between tries
+_ATTEMPTS = 10  # other processes may migrate at the same moment
+_TIMEOUT = 10  # seconds
+_PAUSE = 0.02  # seconds between attempts
 
-_VERSIONS = """
+_CREATE_VERSIONS = """
     CREATE TABLE IF NOT EXISTS schema_versions (
         component VARCHAR(32) NOT NULL PRIMARY KEY,
         version INTEGER NOT NULL
     )
 """
-_VERSION = "SELECT version FROM schema_versions WHERE component = :component"
-_BEGIN = "INSERT INTO schema_versions (component, version) VALUES (:component, 0) ON CONFLICT (component) DO NOTHING"
-# A write that holds up every other one to the same row until its transaction ends.
+_READ = "SELECT version FROM schema_versions WHERE component = :component"
+_INSERT = "INSERT INTO schema_versions (component, version) VALUES (:component, 0) ON CONFLICT (component) DO NOTHING"
+# Locks the row until the transaction ends, so that one process migrates at a time.
 _LOCK = "UPDATE schema_versions SET version = version WHERE component = :component"
-_RAISE = "UPDATE schema_versions SET version = :version WHERE component = :component"
+_UPDATE = "UPDATE schema_versions SET version = :version WHERE component = :component"
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The tables of one component; each of its `migrations` is the statements that make its version of the one before.
+    """The tables of one component of a database, which several components share.
 
-    Several components share a database.
+    Migration n, counted from 1, is the statements that upgrade version n - 1 to n.
     """
 
     component: str
@@ -46,13 +46,13 @@ class Schema:
 
 
 def migrate(connection: Any, schema: Schema, begin: str) -> None:
-    """Bring a database to the version of a schema, all of it or nothing, even if other processes do so too.
+    """Upgrade a database to the version of a schema in one transaction, safe against other processes that do so too.
 
-    `begin`: the statement that begins a transaction, "" where the driver does. Raises LedgerMisconfigured for a
-    database of a later version.
+    `begin`: the statement that begins a transaction, "" if the driver begins one. Raises LedgerMisconfigured if the
+    database has a later version.
     """
-    until = time.monotonic() + _PATIENCE
-    for left in reversed(range(_TRIES)):
+    deadline = time.monotonic() + _TIMEOUT
+    for attempts_left in reversed(range(_ATTEMPTS)):
         try:
             if _version(connection, schema) < schema.version:
                 if begin:
@@ -62,27 +62,27 @@ def migrate(connection: Any, schema: Schema, begin: str) -> None:
             return
         except database_errors():
             connection.rollback()
-            if not left or time.monotonic() > until:
+            if not attempts_left or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE)
 
 
 def _upgrade(connection: Any, schema: Schema) -> None:
     component = {"component": schema.component}
-    connection.execute(_VERSIONS)
-    connection.execute(_BEGIN, component)
+    connection.execute(_CREATE_VERSIONS)
+    connection.execute(_INSERT, component)
     connection.execute(_LOCK, component)
     for migration in schema.migrations[_version(connection, schema) :]:
         for statement in migration:
             connection.execute(statement)
-    connection.execute(_RAISE, component | {"version": schema.version})
+    connection.execute(_UPDATE, component | {"version": schema.version})
 
 
 def _version(connection: Any, schema: Schema) -> int:
-    """The version of a database; 0 before the first migration."""
+    """The version of a component's tables; 0 before the first migration."""
     try:
-        row = connection.execute(_VERSION, {"component": schema.component}).fetchone()
-    except database_errors():  # there is no such table yet
+        row = connection.execute(_READ, {"component": schema.component}).fetchone()
+    except database_errors():  # the table does not exist yet
         connection.rollback()
         return 0
     version = row["version"] if row else 0

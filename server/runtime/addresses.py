@@ -1,4 +1,4 @@
-"""Addresses: which of them are this machine's."""
+"""Network addresses: whether one is this machine's."""
 
 from ipaddress import ip_address
 

@@ -1,4 +1,4 @@
-"""Logs: to stderr, and never more than a stranger may read."""
+"""Logs: to stderr, without anything private."""
 
 import json
 import logging
@@ -10,8 +10,8 @@ from types import TracebackType
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-class _Private(logging.Formatter):
-    """Tells the kind and place of an exception; its text and variables may hold numbers, texts or keys."""
+class PrivateFormatter(logging.Formatter):
+    """Logs the kind and place of an exception. Its text may hold phone numbers, message texts or keys."""
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging names it so
         kind, _, trace = ei
@@ -20,8 +20,8 @@ class _Private(logging.Formatter):
         return f"{kind.__name__ if kind else 'exception'}{place}"
 
 
-class _Json(_Private):
-    """A JSON object a line, for programs that collect logs."""
+class _Json(PrivateFormatter):
+    """One JSON object per line, for log collectors."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -33,14 +33,14 @@ class _Json(_Private):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        written = json.dumps(line, ensure_ascii=False)
-        for newline in "\x85\u2028\u2029":  # a JSON text may hold them, and some programs end a line there
-            written = written.replace(newline, f"\\u{ord(newline):04x}")
-        return written
+        encoded = json.dumps(line, ensure_ascii=False)
+        for newline in "\x85\u2028\u2029":  # valid in JSON, but some programs end a line there
+            encoded = encoded.replace(newline, f"\\u{ord(newline):04x}")
+        return encoded
 
 
-class _Text(_Private):
-    """A line for people; fields follow as name=value."""
+class _Text(PrivateFormatter):
+    """One line for people; fields follow as name=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in getattr(record, "fields", {}).items())
@@ -51,23 +51,23 @@ class _Text(_Private):
 
 
 def _one_line(text: str) -> str:
-    """A text in which nothing ends a line or steers a terminal, so that no line can be made up."""
+    """A text with control characters escaped, so that it cannot forge a log line or steer a terminal."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def announce(text: str, form: str) -> None:
-    """Say on stderr where something is, whatever the level of the log; as JSON where the log is."""
+    """Write a message to stderr at any log level, in the form of the log: text or json."""
     if form == "json":
         text = _Json().format(logging.LogRecord("clicksend_mcp", logging.INFO, "", 0, text, None, None))
     sys.stderr.write(f"{text}\n")
 
 
 def configure(level: str, form: str = "text") -> None:
-    """Log this program at `level`, and everything else from WARNING on; `form` is text or json.
+    """Log this program at `level`, and everything else at WARNING. `form`: text or json.
 
-    Libraries log addresses, headers and whole messages at lower levels, so they stay silent there.
+    At lower levels, libraries log addresses, headers and whole messages.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -1,4 +1,4 @@
-"""Progress: what a call is at, for a caller who has asked to hear it. The call tells, and never waits to be heard."""
+"""Progress: reports of a call to a caller who asked for them. Reporting never delays the call."""
 
 import logging
 import time
@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import anyio
 
-_PAUSE = 0.25  # seconds after each report; what is told meanwhile gives way to what is told last
+_MIN_INTERVAL = 0.25  # seconds between reports; intermediate ones are dropped
 
 log = logging.getLogger("clicksend_mcp")
 
 Outcome = TypeVar("Outcome")
-Send = Callable[[float, float | None, str], Awaitable[None]]  # how far, of how much if that is known, and a message
+Send = Callable[[float, float | None, str], Awaitable[None]]  # progress, total if known, message
 
 
 @dataclass(frozen=True)
@@ -25,52 +25,52 @@ class _Report:
 
 
 class Progress:
-    """What one call has told last. Its numbers only grow, as MCP wants them, whatever stages the call goes through."""
+    """The newest report of one call. Its numbers only grow, as MCP requires, through all stages of the call."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
-        self._newest = _Report(-1, None, "")
-        self._news = anyio.Event()
+        self.started = time.monotonic()
+        self._latest = _Report(-1, None, "")
+        self._changed = anyio.Event()
 
     def note(self, message: str, done: int | None, total: int | None) -> None:
-        """Take note of a stage, or of how far it has come where it can be counted."""
-        last = self._newest
-        done = done if done is not None and done > last.done else last.done + 1
-        total = last.total if total is None else total
-        self._newest = _Report(done, total if total is not None and done <= total else None, message)
-        self._news.set()
+        """Record a stage of the call, or its progress within one: `done` of `total`."""
+        previous = self._latest
+        done = done if done is not None and done > previous.done else previous.done + 1
+        total = previous.total if total is None else total
+        self._latest = _Report(done, total if total is not None and done <= total else None, message)
+        self._changed.set()
 
-    async def pass_on(self, send: Send) -> None:
-        """Pass on what is told, until cancelled."""
+    async def forward(self, send: Send) -> None:
+        """Send reports until cancelled, or until sending fails."""
         while True:
-            await self._news.wait()
-            self._news = anyio.Event()
+            await self._changed.wait()
+            self._changed = anyio.Event()
             try:
-                await send(self._newest.done, self._newest.total, self._newest.message)
-            except Exception as fault:  # whatever becomes of progress, the call goes on
+                await send(self._latest.done, self._latest.total, self._latest.message)
+            except Exception as fault:  # the call goes on without progress
                 log.warning("progress could not be passed on: %s", type(fault).__name__)
                 return
-            await anyio.sleep(_PAUSE)
+            await anyio.sleep(_MIN_INTERVAL)
 
 
 _listener: ContextVar[Progress | None] = ContextVar("listener", default=None)
 
 
 def has_listener() -> bool:
-    """Whether anybody has asked to hear what the present call tells."""
+    """Whether the caller of the current call asked for progress."""
     return _listener.get() is not None
 
 
 def elapsed() -> float:
-    """Seconds since somebody began to wait for the present call; 0 if nobody listens."""
+    """Seconds since the current call began; 0 without a listener."""
     progress = _listener.get()
-    return 0.0 if progress is None else time.monotonic() - progress.began
+    return 0.0 if progress is None else time.monotonic() - progress.started
 
 
 def report(message: str, done: int | None = None, total: int | None = None) -> None:
-    """Tell whoever waits for the present call what it is at: a short sentence for people, without anything private.
+    """Report a stage of the current call: a short sentence for people, without anything private.
 
-    `done` of `total`, where it can be counted.
+    `done` of `total`, if it can be counted. Does nothing without a listener.
     """
     progress = _listener.get()
     if progress is not None:
@@ -78,18 +78,18 @@ def report(message: str, done: int | None = None, total: int | None = None) -> N
 
 
 async def with_progress(call: Awaitable[Outcome], send: Send) -> Outcome:
-    """Wait for a call, and pass on meanwhile what it tells; nothing of that comes after its end, nor holds it up."""
+    """Await a call and send its progress meanwhile; no report follows its end or delays it."""
     progress = Progress()
     fault: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(progress.pass_on, send)
-        before = _listener.set(progress)
+        tasks.start_soon(progress.forward, send)
+        token = _listener.set(progress)
         try:
             outcome = await call
-        except Exception as raised:  # kept out of the task group, which would wrap it
+        except Exception as raised:  # the task group would wrap it
             fault = raised
         finally:
-            _listener.reset(before)
+            _listener.reset(token)
         tasks.cancel_scope.cancel()
     if fault is not None:
         raise fault

@@ -1,4 +1,4 @@
-"""Standard input, output and errors as the program finds them: open, closed, full, or cut off by who reads them."""
+"""Standard streams, which may be closed, full, or cut off by their reader."""
 
 import errno
 import io
@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
-_CUT_OFF = 141  # as of a program that SIGPIPE ends
+_SIGPIPE_STATUS = 141  # 128 + SIGPIPE, as shells report it
 
 
 class Unwritten(OSError):
@@ -14,7 +14,7 @@ class Unwritten(OSError):
 
 
 class _Output(io.FileIO):
-    """Standard output, which fails once, and then takes whatever still waits in a buffer without another word."""
+    """Standard output that fails once, then silently discards what is still buffered."""
 
     lost: OSError | None = None
 
@@ -31,7 +31,7 @@ class _Output(io.FileIO):
 
 
 class _Errors(io.FileIO):
-    """Standard errors: where it cannot be written, the program goes on, for it has nobody else to tell."""
+    """Standard error; if it cannot be written, the program goes on: there is nowhere else to report it."""
 
     lost = False
 
@@ -47,13 +47,13 @@ _output: _Output | None = None
 _errors: _Errors | None = None
 
 
-def mend() -> None:
-    """Make sure that all three are there and behave as described here.
+def repair() -> None:
+    """Open closed streams to the null device, and replace stdout and stderr by the classes above.
 
-    A closed one would leave its number to the next file that is opened: prints would then go into the ledger.
+    The next file opened would take a closed stream's number, and print would then write into the ledger.
     """
     global _output, _errors
-    for number in range(3):  # the null device, for reading: what cannot be written has to be noticed
+    for number in range(3):  # the null device is opened read-only, so that a failing write is noticed
         try:
             os.fstat(number)
         except OSError:
@@ -65,10 +65,10 @@ def mend() -> None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "rb", closefd=False)), encoding="utf-8")
     if sys.stdout is not None:
         with suppress(OSError):
-            sys.stdout.flush()  # what a sitecustomize has printed
-    told = sys.stdout or sys.stderr
-    encoding = told.encoding if told else "utf-8"
-    errors = told.errors if told and told.errors and told.errors != "strict" else "backslashreplace"
+            sys.stdout.flush()  # what a sitecustomize printed
+    original = sys.stdout or sys.stderr
+    encoding = original.encoding if original else "utf-8"
+    errors = original.errors if original and original.errors and original.errors != "strict" else "backslashreplace"
     _output, _errors = _Output(1, "wb", closefd=False), _Errors(2, "wb", closefd=False)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_output), encoding=encoding, errors=errors, line_buffering=_output.isatty()
@@ -82,22 +82,22 @@ def mend() -> None:
 
 
 def complain(message: str) -> None:
-    """Tell in one line what went wrong."""
+    """Print an error to stderr, in one line."""
     print(f"clicksend-mcp: {message}", file=sys.stderr)
 
 
 def reason(fault: OSError) -> str:
-    """Why a stream could not be written, in the system's words."""
+    """Why a stream could not be read or written, in the system's words."""
     return "it is closed" if fault.errno == errno.EBADF else fault.strerror or type(fault).__name__
 
 
 def errors_lost() -> bool:
-    """Whether something that was told on standard errors has reached nobody."""
+    """Whether something written to stderr was lost."""
     return _errors is not None and _errors.lost
 
 
 def first(group: BaseExceptionGroup[OSError]) -> OSError:
-    """One of the faults in nested groups, which is how task groups raise."""
+    """The first error in nested groups, as task groups raise them."""
     fault: BaseException = group
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
@@ -105,14 +105,14 @@ def first(group: BaseExceptionGroup[OSError]) -> OSError:
     return fault
 
 
-def settle(status: int) -> int:
-    """Write what still waits; the exit status, which is no success if that cannot be done."""
+def flush(status: int) -> int:
+    """Write what is buffered. Returns the exit status: not 0 if that fails."""
     with suppress(OSError):
         sys.stdout.flush()
     lost = _output.lost if _output else None
     if lost is None:
         return status
-    if lost.errno in (errno.EPIPE, errno.ECONNRESET):  # `... | head`: who reads has enough
-        return _CUT_OFF if status in (0, 1) else status
+    if lost.errno in (errno.EPIPE, errno.ECONNRESET):  # the reader has enough, as in `... | head`
+        return _SIGPIPE_STATUS if status in (0, 1) else status
     complain(f"the output could not be written: {reason(lost)}")
     return status or 1

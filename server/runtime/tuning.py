@@ -1,24 +1,24 @@
-"""Memory: what lets a server that runs for months stay as small as it was after its first calls."""
+"""Memory tuning: keeps a long-running server as small as after its first calls."""
 
 import gc
 import sys
 
-_OBJECTS = 5_000  # made since the last search for garbage
-_MMAP_THRESHOLD = -3  # as mallopt names it
+_GC_THRESHOLD = 5_000  # allocations between collections
+_M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
 _LARGE = 128 * 1024  # bytes
 
 
 def freeze_heap() -> None:
-    """Call it when what a server runs with has been loaded, and what comes and goes is of its calls."""
-    gc.freeze()  # what is loaded stays, and need not be searched
-    gc.set_threshold(_OBJECTS)
+    """Exempt what is loaded so far from garbage collection; for a server that is ready for calls."""
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
 
 
 def mmap_large_blocks() -> None:
-    """Give back what was large as soon as it is gone, at 0.03 ms each. For Linux; elsewhere nothing changes.
+    """Allocate large blocks with mmap, which returns them to the system when freed, at 0.03 ms each. Linux only.
 
-    A buffer to read a socket into is large. By itself glibc puts all but the first into the heap, where smaller things
-    settle in the gaps that they leave, and the heap grows.
+    A socket's read buffer is large. After freeing the first one, glibc raises its threshold and takes further ones from
+    the heap; smaller blocks settle in the gaps they leave, and the heap grows.
     """
     if sys.platform != "linux":
         return
@@ -26,6 +26,6 @@ def mmap_large_blocks() -> None:
         import ctypes
 
         mallopt = ctypes.CDLL(None).mallopt
-    except (ImportError, OSError, AttributeError):  # a Python without ctypes, or another C library
+    except (ImportError, OSError, AttributeError):  # no ctypes, or another C library
         return
-    mallopt(_MMAP_THRESHOLD, _LARGE)
+    mallopt(_M_MMAP_THRESHOLD, _LARGE)

@@ -27,7 +27,7 @@ from server.calls.dispatch import Dispatcher
 from server.config.ledger import LedgerSettings
 from server.config.limits import Limits
 from server.config.settings import Credentials, Settings
-from server.runtime.logs import _Private
+from server.runtime.logs import PrivateFormatter
 from tools.catalog import catalog
 
 # The sandbox speaks plain HTTP, and reading all certificates for each server takes a third of the matrix's time.
@@ -83,7 +83,7 @@ class _Lines(logging.Handler):
 def listen_to_logs(handler: logging.Handler | None = None) -> None:
     """Log as the product does, at its most talkative, to where the matrix can read it."""
     handler = handler or _Lines()
-    handler.setFormatter(_Private("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PrivateFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("clicksend_mcp").setLevel("DEBUG")
 

@@ -238,7 +238,7 @@ async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
     import server.calls.journey as journey
     import server.clicksend.client as client
 
-    for module, name in ((client, "_answer"), (journey, "render")):
+    for module, name in ((client, "_accept"), (journey, "render")):
         function = getattr(module, name)
 
         def watched(*arguments: object, function: object = function) -> object:

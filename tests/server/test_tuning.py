@@ -1,4 +1,4 @@
-"""Memory: a Python without ctypes serves as well."""
+"""Memory tuning: a Python without ctypes runs too."""
 
 import subprocess
 import sys
@@ -6,9 +6,9 @@ import sys
 WITHOUT_CTYPES = """
 import sys
 sys.modules["_ctypes"] = None
-from server.runtime.tuning import keep_large_apart, settle
-settle()
-keep_large_apart()
+from server.runtime.tuning import freeze_heap, mmap_large_blocks
+freeze_heap()
+mmap_large_blocks()
 """
 
 
