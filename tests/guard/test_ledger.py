@@ -1,4 +1,4 @@
-"""The ledger: each send stands there before it leaves, with its end afterwards, and without any private text."""
+"""The ledger: each send is recorded before it departs, with its outcome afterwards, and without private text."""
 
 import json
 import stat
@@ -38,16 +38,16 @@ MARK = "MARK-of-a-private-text"
 UNUSABLE = "+61400990404"  # the sandbox refuses it
 
 
-async def test_a_send_stands_in_the_ledger_before_it_leaves(any_ledger: Place) -> None:
+async def test_a_send_is_recorded_before_it_departs(any_ledger: Place) -> None:
     accepted = good({"messages": [{"to": ANA, "status": "SUCCESS", "message_id": "ID-1"}], "total_price": 0.0792})
     async with scripted(says_when_released(accepted)) as upstream:
         chosen = settings(_Account(upstream.url), any_ledger)
         async with dispatching(chosen) as call, anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: call("CREATE_SMS_SEND", **sms()))
             await upstream.wait(upstream.arrived)
-            held = any_ledger.row()
+            started = any_ledger.row()
             upstream.released.set()
-    assert (held["state"], held["action"], held["recipients"]) == ("started", "CLICKSEND_CREATE_SMS_SEND", 1)
+    assert (started["state"], started["action"], started["recipients"]) == ("started", "CLICKSEND_CREATE_SMS_SEND", 1)
     ended = any_ledger.row()
     assert (ended["state"], ended["message_ids"], ended["cost"]) == ("accepted", '["ID-1"]', 79_200)
 
@@ -63,7 +63,7 @@ class _Account:
 
 @dataclass(frozen=True)
 class Ending:
-    """A send, and how it ends in the ledger."""
+    """A send, and its outcome in the ledger."""
 
     id: str
     slug: str
@@ -90,7 +90,9 @@ ENDINGS = (
 
 
 @pytest.mark.parametrize("case", ENDINGS, ids=lambda case: case.id)
-async def test_the_end_is_written_with_ids_and_cost(case: Ending, any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_the_outcome_is_recorded_with_ids_and_cost(
+    case: Ending, any_ledger: Place, sandbox: RunningSandbox
+) -> None:
     if case.fault:
         fault(sandbox, method="POST", **case.fault)
     async with guarded(sandbox, any_ledger) as call:
@@ -103,7 +105,7 @@ async def test_the_end_is_written_with_ids_and_cost(case: Ending, any_ledger: Pl
         assert ids == [entry["message_id"] for entry in sent(sandbox)]
 
 
-async def test_a_campaign_is_written_with_its_id_and_the_number_of_its_contacts(
+async def test_a_campaign_is_recorded_with_its_id_and_the_number_of_its_contacts(
     any_ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, any_ledger) as call:
@@ -139,18 +141,18 @@ def _everything_in(ledger: Place) -> bytes:
     return "".join(str(ledger.run(f"SELECT * FROM {table}")) for table in tables).encode()
 
 
-async def test_the_file_and_its_directory_are_for_the_user_alone(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_the_file_and_its_directory_are_private_to_the_user(ledger: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         file = Path(ledger.text)
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-        assert {stat.S_IMODE(each.stat().st_mode) for each in file.parent.iterdir()} == {0o600}
+        assert {stat.S_IMODE(entry.stat().st_mode) for entry in file.parent.iterdir()} == {0o600}
 
 
-# --- the same call again ---------------------------------------------------------------------------
+# --- duplicates --------------------------------------------------------------------------------------
 
 
-async def test_the_same_call_within_the_window_is_not_sent_and_told_when_and_how(
+async def test_a_duplicate_within_the_window_is_refused_with_the_outcome_of_the_first(
     any_ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, any_ledger) as call:
@@ -165,7 +167,7 @@ async def test_the_same_call_within_the_window_is_not_sent_and_told_when_and_how
     assert len(sent(sandbox)) == len(any_ledger.rows()) == 1
 
 
-async def test_after_the_window_it_is_a_new_call(any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_the_same_call_after_the_window_is_sent(any_ledger: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, any_ledger, duplicate_window=60) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         any_ledger.age(58)
@@ -185,7 +187,7 @@ async def test_a_window_of_0_lets_every_call_through(any_ledger: Place, sandbox:
 async def test_a_clock_set_back_does_not_open_the_window(any_ledger: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, any_ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
-        any_ledger.age(-86_400)  # as it looks to whoever sets the clock back by a day
+        any_ledger.age(-86_400)  # as if the clock was set back by a day
         again = await call("CREATE_SMS_SEND", **sms())
     assert "accepted 0 s ago" in again.error
     assert len(sent(sandbox)) == 1
@@ -260,18 +262,18 @@ async def test_what_never_reached_clicksend_may_be_sent_again(ledger: Place, san
     assert [row["state"] for row in ledger.rows()] == ["refused", "refused"]
 
 
-# --- at the same moment ----------------------------------------------------------------------------
+# --- concurrent calls --------------------------------------------------------------------------------
 
 
-async def test_of_50_calls_at_the_same_moment_one_is_sent(any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_of_50_concurrent_identical_calls_one_is_sent(any_ledger: Place, sandbox: RunningSandbox) -> None:
     envelopes: list[Any] = []
 
-    async def one() -> None:
+    async def send() -> None:
         envelopes.append(await call("CREATE_SMS_SEND", **sms()))
 
     async with guarded(sandbox, any_ledger) as call, anyio.create_task_group() as tasks:
         for _ in range(50):
-            tasks.start_soon(one)
+            tasks.start_soon(send)
     assert len(envelopes) == 50
     assert len(sent(sandbox)) == 1
     assert sum(envelope.successful for envelope in envelopes) == 1
@@ -279,7 +281,7 @@ async def test_of_50_calls_at_the_same_moment_one_is_sent(any_ledger: Place, san
     assert all("under way" in error or "was accepted" in error for error in repeats)
 
 
-async def test_calls_at_the_same_moment_leave_no_connection_behind(postgres: Place, sandbox: RunningSandbox) -> None:
+async def test_concurrent_calls_leave_no_connection_open(postgres: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, postgres) as call, anyio.create_task_group() as tasks:
         for n in range(30):
             tasks.start_soon(lambda n=n: call("CREATE_SMS_SEND", **sms(custom_string=str(n))))
@@ -289,15 +291,17 @@ async def test_calls_at_the_same_moment_leave_no_connection_behind(postgres: Pla
 
 async def test_of_four_servers_with_the_same_call_one_sends(any_ledger: Place, sandbox: RunningSandbox) -> None:
     async with hosts(4, **account(sandbox, any_ledger)) as servers:
-        numbers = [[await each.start("CREATE_SMS_SEND", sms()) for _ in range(3)] for each in servers]
-        answers = [await each.answers(*own) for each, own in zip(servers, numbers, strict=True)]
-    envelopes = [envelope for own in answers for envelope in own]
+        ids = [[await server.start("CREATE_SMS_SEND", sms()) for _ in range(3)] for server in servers]
+        answers = [await server.answers(*own_ids) for server, own_ids in zip(servers, ids, strict=True)]
+    envelopes = [envelope for own_answers in answers for envelope in own_answers]
     assert sum(envelope["successful"] for envelope in envelopes) == 1
     assert all(envelope["successful"] or envelope["error"].startswith("The same call") for envelope in envelopes)
     assert len(sent(sandbox)) == len(any_ledger.rows()) == 1
 
 
-async def test_another_account_is_not_held_up_by_the_same_ledger(any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_another_account_may_send_the_same_through_the_same_ledger(
+    any_ledger: Place, sandbox: RunningSandbox
+) -> None:
     control(sandbox, "POST", "accounts", {"username": "bo", "api_key": "5EC2E7-of-bo"})
     bo = _Account(sandbox.url, "bo", "5EC2E7-of-bo")
     async with guarded(sandbox, any_ledger) as as_ana, guarded(bo, any_ledger) as as_bo:

@@ -1,4 +1,4 @@
-"""`clicksend-mcp ledger`: what was sent, for people and programs, filtered, and pruned."""
+"""`clicksend-mcp ledger`: the sends as a table and as JSON lines, filtered."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ DAY = 86_400
 
 
 async def filled(ledger: Place, sandbox: RunningSandbox) -> None:
-    """An MMS nine days ago, and today a send that was lost and one that was taken in part."""
+    """An MMS nine days ago; today a send whose outcome is unknown, and one accepted in part."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_MMS_SEND", **MMS))
         ledger.age(9 * DAY)
@@ -32,7 +32,7 @@ Command = Callable[..., str]
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run the command in this process; what it prints when all is well."""
+    """Run the command in this process; returns what it prints if it succeeds."""
 
     def run_it(ledger: Place, *arguments: str) -> str:
         monkeypatch.setenv("CLICKSEND_MCP_LEDGER", ledger.text)
@@ -63,12 +63,12 @@ async def test_programs_get_a_line_of_json_for_each(
     entries = [json.loads(line) for line in (command(any_ledger, "--json", "--days", "10")).splitlines()]
     assert [entry["state"] for entry in entries] == ["partly", "unknown", "accepted"]
     assert [entry["cost"] for entry in entries] == ["0.2376", None, "0.55"]
-    (picture,) = sent(sandbox)[:1]
-    assert entries[2]["message_ids"] == [picture["message_id"]]
+    (mms,) = sent(sandbox)[:1]
+    assert entries[2]["message_ids"] == [mms["message_id"]]
     assert entries[2]["action"] == "CLICKSEND_CREATE_MMS_SEND"
-    assert set(entries[0]) == {
+    assert list(entries[0]) == [
         *("id", "at", "account", "caller", "action", "state", "recipients", "cost", "message_ids", "fingerprint")
-    }
+    ]
 
 
 async def test_it_is_filtered_by_days_state_and_action(

@@ -1,4 +1,4 @@
-"""The ledger's connections: few, good, and to PostgreSQL for a role that may do no more than it has to."""
+"""The ledger's connections: a bounded pool, replaced when broken, for a PostgreSQL role with few privileges."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ from server.ledger.ledger import Entry, Ledger, new_id
 
 pytestmark = pytest.mark.anyio
 
-AT_MOST, KEPT = 15, 5
+MAX_CONNECTIONS, MAX_IDLE = 15, 5
 MANY = 40
 
 
@@ -31,38 +31,36 @@ async def test_many_sends_at_once_share_a_few_connections(postgres: Place) -> No
     ledger = Ledger(postgres.text)
     await send(ledger)
     with psycopg.connect(postgres.text) as other:
-        other.execute("SELECT * FROM callers FOR UPDATE")  # holds up all of them
+        other.execute("SELECT * FROM callers FOR UPDATE")  # blocks all of them
         async with anyio.create_task_group() as tasks:
             for _ in range(MANY):
                 tasks.start_soon(send, ledger)
-            await postgres.become(AT_MOST + 1)  # and the other one
+            await postgres.become(MAX_CONNECTIONS + 1)  # and the other one
             other.rollback()
     assert len(ledger.entries()) == MANY + 1
-    await postgres.become(KEPT)
+    await postgres.become(MAX_IDLE)
     ledger.close()
     await postgres.become(0)
 
 
-async def test_who_finds_all_connections_in_use_is_told_in_the_end(
-    postgres: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_waiting_for_a_connection_times_out(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "_POOL_TIMEOUT", 1)
     ledger = Ledger(postgres.text)
     await send(ledger)
     with psycopg.connect(postgres.text) as other:
         other.execute("SELECT * FROM callers FOR UPDATE")
         async with anyio.create_task_group() as tasks:
-            for _ in range(AT_MOST):
+            for _ in range(MAX_CONNECTIONS):
                 tasks.start_soon(send, ledger)
-            await postgres.become(AT_MOST + 1)
+            await postgres.become(MAX_CONNECTIONS + 1)
             with pytest.raises(LedgerUnavailable, match="TimeoutError"):
                 await ledger.check()
             other.rollback()
-    assert len(ledger.entries()) == AT_MOST + 1
+    assert len(ledger.entries()) == MAX_CONNECTIONS + 1
     ledger.close()
 
 
-async def test_a_database_that_was_restarted_is_connected_to_again(postgres: Place) -> None:
+async def test_a_restarted_database_is_connected_to_again(postgres: Place) -> None:
     ledger = Ledger(postgres.text)
     async with anyio.create_task_group() as tasks:
         for _ in range(3):
@@ -80,20 +78,20 @@ def restricted(postgres: Place) -> Iterator[Place]:
     """The same ledger for a role that may read and write rows, and create nothing."""
     schema = postgres.text.rpartition("=")[2]
     role = f"role_{uuid.uuid4().hex}"
-    with psycopg.connect(POSTGRES, autocommit=True) as link:
-        link.execute(f"CREATE ROLE {role} LOGIN")
-        link.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
-        link.execute(
+    with psycopg.connect(POSTGRES, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {role} LOGIN")
+        owner.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        owner.execute(
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
         )
         try:
             yield Place(postgres.text.replace("postgres@", f"{role}@"))
         finally:
-            link.execute(f"DROP OWNED BY {role}")
-            link.execute(f"DROP ROLE {role}")
+            owner.execute(f"DROP OWNED BY {role}")
+            owner.execute(f"DROP ROLE {role}")
 
 
-async def test_who_may_not_create_tables_can_use_those_that_are_there(postgres: Place, restricted: Place) -> None:
+async def test_a_role_that_cannot_create_tables_can_use_existing_ones(postgres: Place, restricted: Place) -> None:
     ledger = Ledger(restricted.text)
     with pytest.raises(LedgerUnavailable, match="InsufficientPrivilege"):
         await send(ledger)
@@ -119,8 +117,8 @@ async def test_a_file_may_be_given_as_a_url(ledger: Place) -> None:
     assert len(ledger.rows()) == 1
 
 
-async def test_memory_is_not_taken_for_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To SQLite that name is a database that ends with its connection."""
+async def test_a_ledger_is_never_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To SQLite, that name is a database that ends with its connection."""
     monkeypatch.chdir(tmp_path)
     ledger = Ledger(":memory:")
     await send(ledger)
@@ -128,12 +126,12 @@ async def test_memory_is_not_taken_for_a_ledger(tmp_path: Path, monkeypatch: pyt
     assert len(Place(str(tmp_path / ":memory:")).rows()) == 1
 
 
-@pytest.mark.parametrize(("said", "milliseconds"), [("", 10_000), ("&tcp_user_timeout=3000", 3_000)])
-async def test_a_machine_that_is_gone_is_given_up_in_time(said: str, milliseconds: int, postgres: Place) -> None:
-    """The system does it, which can only be seen where packets are lost; so whether it was told to."""
+@pytest.mark.parametrize(("option", "milliseconds"), [("", 10_000), ("&tcp_user_timeout=3000", 3_000)])
+async def test_an_unresponsive_machine_is_given_up_in_time(option: str, milliseconds: int, postgres: Place) -> None:
+    """The kernel does it, which shows only when packets are lost; so this checks the socket options."""
     with (
-        postgres_driver.connect(f"{postgres.text}{said}", 10) as link,
-        socket.socket(fileno=os.dup(link.fileno())) as ours,
+        postgres_driver.connect(f"{postgres.text}{option}", 10) as connection,
+        socket.socket(fileno=os.dup(connection.fileno())) as ours,
     ):
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
         assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -1,4 +1,4 @@
-"""The ledger's file: nothing is sent that another process cannot see, and it is for its user alone."""
+"""The ledger's file: no send is recorded where other processes cannot see it, and only its user may read it."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ def beside(ledger: Place, suffix: str) -> Path:
 
 
 def delete(ledger: Place) -> None:
-    """As a person does it who does not know of the files beside it."""
+    """As a person does who does not know of the files beside it."""
     Path(ledger.text).unlink()
 
 
@@ -44,14 +44,14 @@ def move_the_folder(ledger: Place) -> None:
 
 
 def replace_the_folder(ledger: Place) -> None:
-    """The folder of a backup is put into the place of the ledger's."""
+    """Put the folder of a backup in its place."""
     folder = Path(ledger.text).parent
     folder.rename(f"{folder}-old")
     shutil.copytree(f"{folder}-old", folder)
 
 
 def replace(ledger: Place) -> None:
-    """Put a copy into its place, as editors and synchronising programs do."""
+    """Put a copy in its place, as editors and file synchronization do."""
     shutil.copy(ledger.text, f"{ledger.text}.new")
     Path(f"{ledger.text}.new").replace(ledger.text)
 
@@ -83,11 +83,11 @@ def cut(ledger: Place) -> None:
     os.truncate(ledger.text, Path(ledger.text).stat().st_size // 2)
 
 
-def delete_the_log(ledger: Place) -> None:
+def delete_the_wal(ledger: Place) -> None:
     beside(ledger, "-wal").unlink()
 
 
-def replace_the_log(ledger: Place) -> None:
+def replace_the_wal(ledger: Place) -> None:
     shutil.copy(beside(ledger, "-wal"), beside(ledger, "-wal.new"))
     beside(ledger, "-wal.new").replace(beside(ledger, "-wal"))
 
@@ -102,16 +102,16 @@ CHANGES = {
     replace_by_another: "its file was replaced",
     empty: "its file was emptied",
     make_read_only: "its file may not be written to",
-    delete_the_log: "its -wal file was deleted or replaced",
-    replace_the_log: "its -wal file was deleted or replaced",
+    delete_the_wal: "its -wal file was deleted or replaced",
+    replace_the_wal: "its -wal file was deleted or replaced",
 }
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-async def test_a_running_server_sends_nothing_that_another_process_cannot_see(
+async def test_a_running_server_sends_nothing_that_other_processes_could_not_see(
     change: Callable[[Place], None], ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """M8: what is changed behind a server's back stops its next send, with the reason."""
+    """M8: a change behind a server's back stops its next send, with the reason."""
     async with host(**account(sandbox, ledger)) as server:
         assert (await server.call("CREATE_SMS_SEND", sms()))["successful"]
         change(ledger)
@@ -124,14 +124,14 @@ async def test_a_running_server_sends_nothing_that_another_process_cannot_see(
 
 @pytest.mark.parametrize("way", ["file", "folder"])
 async def test_a_ledger_that_is_put_back_is_used_again(way: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: nothing that stood in it is forgotten."""
+    """M8: no entry is forgotten."""
     file = Path(ledger.text)
     moved = file.parent if way == "folder" else file
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         moved.rename(f"{moved}-old")
         assert not (await call("CREATE_SMS_SEND", **sms(BO))).successful
-        assert not moved.exists()  # no other one is made in its place
+        assert not moved.exists()  # no new one is created in its place
         put_back(moved)
         assert "was accepted" in (await call("CREATE_SMS_SEND", **sms())).error
         data(await call("CREATE_SMS_SEND", **sms(BO)))
@@ -149,13 +149,11 @@ async def test_a_ledger_that_is_writable_again_is_used_again(ledger: Place, sand
     assert len(ledger.rows()) == 2
 
 
-async def test_what_stood_in_a_deleted_log_is_not_lost_where_nobody_else_came(
-    ledger: Place, sandbox: RunningSandbox
-) -> None:
-    """M8: the server that has it open writes it into the file, and goes on with a new one."""
+async def test_a_deleted_wal_is_not_lost_without_other_processes(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M8: the server that has it open writes it into the file, and continues with a new one."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
-        delete_the_log(ledger)
+        delete_the_wal(ledger)
         assert not (await call("CREATE_SMS_SEND", **sms(BO))).successful
         assert [row["state"] for row in ledger.rows()] == ["accepted"]
         assert "was accepted" in (await call("CREATE_SMS_SEND", **sms())).error
@@ -163,24 +161,24 @@ async def test_what_stood_in_a_deleted_log_is_not_lost_where_nobody_else_came(
     assert len(ledger.rows()) == 2
 
 
-async def test_another_process_does_not_repeat_what_stood_in_a_deleted_log(
+async def test_another_process_does_not_repeat_a_send_recorded_in_a_deleted_wal(
     ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """M8: it cannot know what the first one wrote, so it sends nothing while that one lives."""
+    """M8: it cannot read what the first one wrote, so it sends nothing while that one lives."""
     async with host(**account(sandbox, ledger)) as first:
         assert (await first.call("CREATE_SMS_SEND", sms()))["successful"]
-        delete_the_log(ledger)
+        delete_the_wal(ledger)
         async with host(**account(sandbox, ledger)) as second:
             refused = await second.call("CREATE_SMS_SEND", sms())
             assert "another process still writes to it" in refused["error"]
             assert not (await first.call("CREATE_SMS_SEND", sms(BO)))["successful"]
             repeated = await second.call("CREATE_SMS_SEND", sms())
             assert "was accepted" in repeated["error"]
-    assert [one["to"] for one in sent(sandbox)] == [ANA]
+    assert [message["to"] for message in sent(sandbox)] == [ANA]
 
 
-async def test_a_ledger_cut_short_stops_the_next_send(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: half a file."""
+async def test_a_truncated_ledger_stops_the_next_send(ledger: Place, sandbox: RunningSandbox) -> None:
+    """M8: to half its size."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
     async with guarded(sandbox, ledger) as call:
@@ -191,33 +189,33 @@ async def test_a_ledger_cut_short_stops_the_next_send(ledger: Place, sandbox: Ru
     assert len(sent(sandbox)) == 1
 
 
-async def test_a_second_ledger_in_this_process_does_not_take_the_first_one_s_locks(
+async def test_a_second_ledger_in_this_process_does_not_release_the_locks_of_the_first(
     ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """M8: with POSIX, closing any descriptor of a file gives up all locks of the process on it."""
+    """M8: in POSIX, closing any descriptor of a file releases all locks of the process on it."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         again = Ledger(ledger.text)
         again.entries()
         status, _, errors = await run(
             "ledger", CLICKSEND_MCP_LEDGER=ledger.text
-        )  # the last one to close deletes the log
+        )  # the last one to close deletes the WAL
         assert (status, errors) == (0, "")
         data(await call("CREATE_SMS_SEND", **sms(BO)))
         again.close()
     assert len(ledger.rows()) == 2
 
 
-# --- for its user alone ------------------------------------------------------------------------------
+# --- permissions -------------------------------------------------------------------------------------
 
 
 def open_to_all(folder: Path) -> None:
-    for one in folder.iterdir():
-        one.chmod(0o666)
+    for file in folder.iterdir():
+        file.chmod(0o666)
 
 
-def rights(folder: Path) -> dict[str, int]:
-    return {one.name: stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()}
+def permissions(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
 
 
 async def write(place: str) -> None:
@@ -234,8 +232,8 @@ async def write(place: str) -> None:
         ledger.close()
 
 
-async def test_a_ledger_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
-    """L7: also what is beside it, and whatever the umask."""
+async def test_the_permissions_of_other_users_are_removed(tmp_path: Path) -> None:
+    """L7: also from its WAL, and whatever the umask."""
     file = tmp_path / "ledger.sqlite3"
     await write(str(file))
     with closing(sqlite3.connect(file)) as other:
@@ -243,12 +241,14 @@ async def test_a_ledger_that_others_could_read_is_closed_to_them(tmp_path: Path)
         open_to_all(tmp_path)
         ledger = Ledger(str(file))
         await ledger.check()
-        assert rights(tmp_path) == dict.fromkeys(("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"), 0o600)
+        assert permissions(tmp_path) == dict.fromkeys(
+            ("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"), 0o600
+        )
         ledger.close()
 
 
-async def test_all_folders_that_are_made_are_for_the_user_alone(tmp_path: Path) -> None:
-    """L7: not only the last one; one that was there stays as it is."""
+async def test_all_created_folders_are_private_to_the_user(tmp_path: Path) -> None:
+    """L7: not only the last one; existing ones keep their permissions."""
     os.chmod(tmp_path, 0o755)  # noqa: PTH101
     before = os.umask(0)
     try:
@@ -257,12 +257,12 @@ async def test_all_folders_that_are_made_are_for_the_user_alone(tmp_path: Path) 
         os.umask(before)
     made = [tmp_path / "one", tmp_path / "one" / "two", tmp_path / "one" / "two" / "three"]
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in made] == [0o700] * 3
-    assert rights(made[-1]) == {"ledger.sqlite3": 0o600}
+    assert permissions(made[-1]) == {"ledger.sqlite3": 0o600}
     assert stat.S_IMODE(os.stat(tmp_path).st_mode) == 0o755  # noqa: PTH116
 
 
-async def test_a_link_that_leads_nowhere_makes_no_file_elsewhere(tmp_path: Path) -> None:
-    """L7: somebody else may have laid it."""
+async def test_a_dangling_link_creates_no_file_elsewhere(tmp_path: Path) -> None:
+    """L7: another user may have planted it."""
     link, target = tmp_path / "ledger.sqlite3", tmp_path / "elsewhere.sqlite3"
     link.symlink_to(target)
     with pytest.raises(LedgerUnavailable, match="is a link to a file that is not there"):
@@ -271,19 +271,19 @@ async def test_a_link_that_leads_nowhere_makes_no_file_elsewhere(tmp_path: Path)
 
 
 async def test_a_link_to_a_ledger_is_followed(tmp_path: Path) -> None:
-    """L7: operators keep it on another volume; the rights of its target are seen to."""
+    """L7: operators keep it on another volume; its target becomes private."""
     link, target = tmp_path / "ledger.sqlite3", tmp_path / "volume" / "ledger.sqlite3"
     await write(str(target))
     target.chmod(0o644)
     link.symlink_to(target)
     await write(str(link))
     assert len(Place(str(target)).rows()) == 2
-    assert rights(target.parent) == {"ledger.sqlite3": 0o600}
+    assert permissions(target.parent) == {"ledger.sqlite3": 0o600}
 
 
 @pytest.mark.parametrize("kind", ["folder", "device", "pipe"])
-async def test_what_is_no_file_is_left_alone(kind: str, tmp_path: Path) -> None:
-    """L7: its rights too."""
+async def test_what_is_not_a_regular_file_is_left_alone(kind: str, tmp_path: Path) -> None:
+    """L7: its permissions too."""
     place = tmp_path / "ledger.sqlite3"
     if kind == "folder":
         place.mkdir(mode=0o755)
@@ -299,8 +299,8 @@ async def test_what_is_no_file_is_left_alone(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["before it was opened", "while it was open"])
-async def test_a_ledger_of_two_names_is_not_used(when: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: each name would have a log of its own, in which the other process does not look."""
+async def test_a_ledger_with_two_names_is_not_used(when: str, ledger: Place, sandbox: RunningSandbox) -> None:
+    """M8: each name would have a WAL of its own, which the other process does not read."""
     other = Place(f"{ledger.text}.other")
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms(BO)))

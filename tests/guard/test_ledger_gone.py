@@ -1,4 +1,4 @@
-"""A ledger that cannot be used: nothing is sent unrecorded, and all that is free goes on."""
+"""A ledger that cannot be used: nothing is sent unrecorded, and free calls go on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,8 +81,8 @@ async def test_a_file_that_becomes_unwritable_stops_the_next_send(ledger: Place,
     assert len(sent(sandbox)) == 1
 
 
-async def test_an_end_that_cannot_be_written_is_told_truly_and_not_sent_again(any_ledger: Place) -> None:
-    """The database fails between the two writes: the answer stands, and the entry stays as started."""
+async def test_a_send_whose_outcome_cannot_be_recorded_succeeds_and_is_not_repeated(any_ledger: Place) -> None:
+    """The database fails between the two writes: the caller gets the answer, and the entry remains started."""
     accepted = good({"messages": [{"to": "+61491570156", "status": "SUCCESS", "message_id": "ID-1"}]})
     async with scripted(says_when_released(accepted)) as upstream:
         chosen = upstream.settings(ledger=LedgerSettings(any_ledger.text))

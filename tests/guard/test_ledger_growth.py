@@ -1,4 +1,4 @@
-"""A long ledger: what a send asks of it stays as little, and the day's budget as exact, as in a short one."""
+"""A long ledger: a send reads as few rows, and the day's budget is as exact, as in a short one."""
 
 import json
 import random
@@ -20,7 +20,7 @@ from server.ledger.ledger import DAY, Abandoned, Duplicate, Entry, Ledger, OverB
 
 pytestmark = pytest.mark.anyio
 
-# As the first version made them.
+# As the first version created them.
 FIRST_TABLES = (
     "CREATE TABLE callers (caller VARCHAR(64) NOT NULL PRIMARY KEY, touched FLOAT NOT NULL)",
     """CREATE TABLE sends (
@@ -44,7 +44,7 @@ INSERT = """
 
 
 def a_row(at: float, cost: int | None = 1, state: str = "accepted", **more: Any) -> dict[str, Any]:
-    """A send as it stands in the table."""
+    """A row of the table of sends."""
     number = new_id()
     base = {"id": number, "at": at, "caller": "caller", "fingerprint": number, "state": state, "cost": cost}
     return {**base, "message_ids": json.dumps([f"M-{number}"]), **more}
@@ -66,64 +66,64 @@ def fill(place: Place, rows: list[dict[str, Any]]) -> None:
 
 def entry(cost: str | None = "1", fingerprint: str = "") -> Entry:
     number = new_id()
-    known = {"account": "account", "caller": "caller", "action": "CLICKSEND_CREATE_SMS_SEND", "recipients": 1}
+    base = {"account": "account", "caller": "caller", "action": "CLICKSEND_CREATE_SMS_SEND", "recipients": 1}
     paid = None if cost is None else Decimal(cost)
-    return Entry(**known, fingerprint=fingerprint or number, cost=paid, id=number)
+    return Entry(**base, fingerprint=fingerprint or number, cost=paid, id=number)
 
 
-async def start(ledger: Ledger, one: Entry, budget: str | None = "1000000") -> Entry:
-    return await ledger.start(one, window=600, budget=None if budget is None else Decimal(budget), lasts=90)
+async def start(ledger: Ledger, send: Entry, budget: str | None = "1000000") -> Entry:
+    return await ledger.start(send, window=600, budget=None if budget is None else Decimal(budget), lasts=90)
 
 
 async def spent(ledger: Ledger) -> int:
-    """What the ledger says was spent, in millionths."""
+    """The day's spending by the ledger, in millionths."""
     with pytest.raises(OverBudget) as over:
         await ledger.check_budget(entry("0.000001"), Decimal(-1))
     return int(over.value.spent * 1_000_000)
 
 
 def summed(place: Place, since: float) -> int:
-    """What the rows say was spent."""
+    """The spending since then by the rows, in millionths."""
     counted = [row for row in place.rows() if row["caller"] == "caller" and row["at"] > since]
     return sum(max(0, row["cost"] or 0) for row in counted if row["state"] != "refused")
 
 
 def by_minute(place: Place) -> dict[tuple[str, int], int]:
-    """What the rows say each caller spent in each minute."""
-    found: Counter[tuple[str, int]] = Counter()
+    """The spending of each caller in each minute, by the rows."""
+    spending: Counter[tuple[str, int]] = Counter()
     for row in place.rows():
         if row["state"] != "refused" and (row["cost"] or 0) > 0:
-            found[row["caller"], int(row["at"]) // 60] += row["cost"]
-    return {key: cost for key, cost in found.items() if cost}
+            spending[row["caller"], int(row["at"]) // 60] += row["cost"]
+    return {key: cost for key, cost in spending.items() if cost}
 
 
 def kept_by_minute(place: Place) -> dict[tuple[str, int], int]:
-    """What the ledger keeps of the same."""
+    """The same by the derived table."""
     return {(row["caller"], row["minute"]): row["cost"] for row in place.run("SELECT * FROM spending") if row["cost"]}
 
 
 # --- exact -------------------------------------------------------------------------------------------
 
 
-async def test_the_sums_are_those_of_the_rows_whatever_becomes_of_sends(any_ledger: Place) -> None:
-    """H2: starts, ends at another price, refusals, deletions, and clocks that are set back and forth."""
+async def test_the_derived_sums_equal_those_of_the_rows_after_any_change(any_ledger: Place) -> None:
+    """H2: starts, ends at another price, refusals, deletions, and clock changes."""
     chance = random.Random(12)
     ledger = Ledger(any_ledger.text)
     await ledger.check()
-    known: list[str] = []
+    ids: list[str] = []
     for _ in range(120):
         match chance.choice(["start", "start", "end", "end", "age", "delete"]):
             case "start":
-                one = entry(chance.choice([None, "0", "0.0792", "3.5"]))
-                known.append((await ledger.start(one, window=0, budget=None, lasts=10**9)).id)
-            case "end" if known:
+                send = entry(chance.choice([None, "0", "0.0792", "3.5"]))
+                ids.append((await ledger.start(send, window=0, budget=None, lasts=10**9)).id)
+            case "end" if ids:
                 state = chance.choice(["accepted", "partly", "refused", "unknown"])
                 cost = chance.choice([None, Decimal(0), Decimal("0.11"), Decimal(-2)])
-                await ledger.finish(chance.choice(known), state, cost=cost)  # type: ignore[arg-type]
+                await ledger.finish(chance.choice(ids), state, cost=cost)  # type: ignore[arg-type]
             case "age":
                 any_ledger.age(chance.choice([-40_000, 7, 59.5, 3_600, 50_000]))
-            case "delete" if known and chance.random() < 0.3:
-                any_ledger.run("DELETE FROM sends WHERE id = :id", id=known.pop(chance.randrange(len(known))))
+            case "delete" if ids and chance.random() < 0.3:
+                any_ledger.run("DELETE FROM sends WHERE id = :id", id=ids.pop(chance.randrange(len(ids))))
         assert kept_by_minute(any_ledger) == by_minute(any_ledger)
     assert len(any_ledger.rows()) > 20
     assert await spent(ledger) == summed(any_ledger, time.time() - DAY)
@@ -131,10 +131,10 @@ async def test_the_sums_are_those_of_the_rows_whatever_becomes_of_sends(any_ledg
 
 
 @pytest.mark.parametrize("seconds", [0.25, 30.0, 59.75])
-async def test_the_day_ends_at_its_second_and_not_at_its_minute(
+async def test_the_day_is_24_hours_to_the_second(
     seconds: float, any_ledger: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: of the minute in which the day began, only what was sent since then counts."""
+    """H2: of the first, partial minute, only later sends count."""
     now = 1_900_000_000 // 60 * 60 + seconds
     since = now - DAY
     ledger = Ledger(any_ledger.text)
@@ -147,7 +147,7 @@ async def test_the_day_ends_at_its_second_and_not_at_its_minute(
 
 
 async def test_a_ledger_of_the_first_version_opens_and_its_day_counts(any_ledger: Place) -> None:
-    """H2: all it holds is summed up when it is first opened, and what it misses is made."""
+    """H2: the migration creates the derived tables and fills them."""
     now = time.time()
     if "://" not in any_ledger.text:
         Path(any_ledger.text).parent.mkdir()
@@ -161,7 +161,7 @@ async def test_a_ledger_of_the_first_version_opens_and_its_day_counts(any_ledger
     assert abs(await spent(old) - summed(any_ledger, now - DAY)) <= 3_000  # a send leaves the day while this runs
     assert kept_by_minute(any_ledger) == by_minute(any_ledger)
     kept = {(row["message_id"], row["send"]) for row in any_ledger.run("SELECT * FROM sent_messages")}
-    assert kept == {(one, row["id"]) for row in rows for one in json.loads(row["message_ids"])}
+    assert kept == {(message_id, row["id"]) for row in rows for message_id in json.loads(row["message_ids"])}
     with pytest.raises(OverBudget):
         await start(new, entry(), budget="0.001")
     old.close()
@@ -169,7 +169,7 @@ async def test_a_ledger_of_the_first_version_opens_and_its_day_counts(any_ledger
 
 
 async def test_a_server_of_the_first_version_beside_this_one_is_counted_too(any_ledger: Place) -> None:
-    """H2: while replicas are replaced, the earlier ones write rows and know nothing of the sums."""
+    """H2: during a rolling update, earlier replicas write rows and know nothing of the sums."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
@@ -188,11 +188,11 @@ async def test_a_server_of_the_first_version_beside_this_one_is_counted_too(any_
     ledger.close()
 
 
-# --- who else may have sent it -----------------------------------------------------------------------
+# --- competing sends ---------------------------------------------------------------------------------
 
 
-async def test_others_are_the_undecided_of_that_time_and_those_with_the_ids(any_ledger: Place) -> None:
-    """H2: not all of a day; a claim by its id counts however old it is."""
+async def test_competing_sends_are_undecided_ones_of_that_time_and_those_with_the_ids(any_ledger: Place) -> None:
+    """H2: not every send of the day; one with the id counts however old it is."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
@@ -207,26 +207,25 @@ async def test_others_are_the_undecided_of_that_time_and_those_with_the_ids(any_
     }
     fill(any_ledger, list(rows.values()))
     ids = {"M-1", "M-2", *(f"X-{n}" for n in range(120))}
-    found = await ledger.others("account", besides="", ids=ids, since=now - 300, until=now + 1)
+    competing = await ledger.others("account", besides="", ids=ids, since=now - 300, until=now + 1)
     names = {row["id"]: name for name, row in rows.items()}
-    assert sorted(names[one.id] for one in found) == [
+    assert sorted(names[send.id] for send in competing) == [
         *("accepted with the id", "partly with the id", "started then", "unknown then")
     ]
     assert await ledger.others("another", besides="", ids=ids, since=0, until=now) == []
     besides = rows["started then"]["id"]
-    assert besides not in {
-        one.id for one in await ledger.others("account", besides=besides, ids=(), since=0, until=now)
-    }
+    remaining = await ledger.others("account", besides=besides, ids=(), since=0, until=now)
+    assert besides not in {send.id for send in remaining}
     await ledger.finish(rows["accepted with the id"]["id"], "accepted", message_ids=["M-9"])
     assert await ledger.others("account", besides="", ids=["M-1"], since=0, until=0) == []
     ledger.close()
 
 
-# --- little to read ----------------------------------------------------------------------------------
+# --- rows read ---------------------------------------------------------------------------------------
 
 
 class Counted(sqlite3.Connection):
-    """A connection of which it is known how many steps SQLite took on it."""
+    """A connection that counts the virtual machine steps of SQLite."""
 
     steps: ClassVar[int] = 0
 
@@ -241,18 +240,18 @@ class Counted(sqlite3.Connection):
 
 
 async def a_send(ledger: Ledger, now: float) -> None:
-    """All that a send may ask of the ledger."""
-    one = entry(fingerprint="the same")
-    await ledger.same(one, window=31_536_000)
-    await ledger.check_budget(one, Decimal(1_000_000))
+    """Every query that a send may make."""
+    send = entry(fingerprint="the same")
+    await ledger.same(send, window=31_536_000)
+    await ledger.check_budget(send, Decimal(1_000_000))
     await ledger.use(new_id())
-    one = await ledger.start(one, window=31_536_000, budget=Decimal(1_000_000), lasts=90)
-    await ledger.others("account", besides=one.id, ids=["M-1"], since=now - 300, until=now + 1)
-    await ledger.finish(one.id, "refused", cost=Decimal(0))
+    started = await ledger.start(send, window=31_536_000, budget=Decimal(1_000_000), lasts=90)
+    await ledger.others("account", besides=started.id, ids=["M-1"], since=now - 300, until=now + 1)
+    await ledger.finish(started.id, "refused", cost=Decimal(0))
 
 
 def a_day(now: float, sends: int) -> list[dict[str, Any]]:
-    """So many sends over 23 hours, as many refusals of the call that is asked about, and some much older ones."""
+    """Sends over 23 hours, as many refusals of the call that is queried, and some much older sends."""
     every = (DAY - 3_600) / sends
     rows = [a_row(now - n * every) for n in range(sends)]
     rows += [a_row(now - n * every, 0, "refused", fingerprint="the same", message_ids="[]") for n in range(sends)]
@@ -262,7 +261,7 @@ def a_day(now: float, sends: int) -> list[dict[str, Any]]:
 async def test_sqlite_takes_no_more_steps_for_a_send_in_a_long_ledger(
     ledger: Place, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: budget, repeats, what was left open, approvals, whose a record is: the same for 2,000 and 40,000 sends."""
+    """H2: budget, duplicates, abandoned sends, approvals, competing sends: the same for 2,000 and 40,000 sends."""
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Counted))
     now, taken = time.time(), []
     with sqlite_place(tmp_path / "long" / "ledger.sqlite3") as long:
@@ -282,58 +281,58 @@ async def test_sqlite_takes_no_more_steps_for_a_send_in_a_long_ledger(
 async def test_postgresql_reads_no_more_rows_for_a_send_in_a_long_ledger(
     postgres: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: by PostgreSQL's own count of the rows that each step of a plan gave or threw away."""
+    """H2: by PostgreSQL's count of the rows that each node of a plan returned or removed."""
     ledger = Ledger(postgres.text)
     await ledger.check()
     now = time.time()
     fill(postgres, a_day(now, 20_000))
     for table in ("sends", "spending", "sent_messages"):
         postgres.run(f"ANALYZE {table}")
-    asked: list[tuple[str, Any]] = []
+    queries: list[tuple[str, Any]] = []
     execute = psycopg.Cursor.execute
 
-    def noted(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
+    def recording(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
         if "message_id IN" in str(query) or ("sends" in str(query) and str(query).lstrip().startswith("SELECT")):
-            asked.append((query, params))
+            queries.append((query, params))
         return execute(self, query, params, **options)
 
-    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    monkeypatch.setattr(psycopg.Cursor, "execute", recording)
     await a_send(ledger, now)
     monkeypatch.undo()
     ledger.close()
-    assert len(asked) >= 6
+    assert len(queries) >= 6
     with psycopg.connect(postgres.text) as link:
-        for query, params in asked:
+        for query, params in queries:
             (plan,) = link.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", params).fetchone() or ()
-            assert _read(plan[0]["Plan"]) < 4_000, query  # 1,440 sums, at most twice
+            assert _rows_read(plan[0]["Plan"]) < 4_000, query  # 1,440 sums, at most twice
 
 
-def _read(step: dict[str, Any]) -> float:
-    thrown = sum(value for name, value in step.items() if name.startswith("Rows Removed"))
-    own: float = (step["Actual Rows"] + thrown) * step["Actual Loops"]
-    return own + sum(map(_read, step.get("Plans", ())))
+def _rows_read(node: dict[str, Any]) -> float:
+    removed = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
+    own: float = (node["Actual Rows"] + removed) * node["Actual Loops"]
+    return own + sum(map(_rows_read, node.get("Plans", ())))
 
 
-async def test_sends_left_open_are_told_by_the_hundred(any_ledger: Place) -> None:
-    """H2: whoever finds very many looks them up in portions, the oldest first."""
+async def test_abandoned_sends_are_reported_a_hundred_at_a_time(any_ledger: Place) -> None:
+    """H2: very many are reconciled in batches, the oldest first."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
     fill(any_ledger, [a_row(now - 1_000 + n, state="started") for n in range(150)])
-    told = []
+    batches = []
     for _ in range(2):
-        with pytest.raises(Abandoned) as left:
+        with pytest.raises(Abandoned) as abandoned:
             await start(ledger, entry())
-        told.append(len(left.value.entries))
-        for one in left.value.entries:
-            await ledger.finish(one.id, "unknown")
-    assert told == [100, 50]
+        batches.append(len(abandoned.value.entries))
+        for send in abandoned.value.entries:
+            await ledger.finish(send.id, "unknown")
+    assert batches == [100, 50]
     await start(ledger, entry())
     ledger.close()
 
 
-async def test_the_newest_of_equal_calls_is_told(any_ledger: Place) -> None:
-    """H2: among very many of the same call, also refused ones, one row is read."""
+async def test_a_duplicate_is_reported_with_the_newest_entry(any_ledger: Place) -> None:
+    """H2: of all entries of the same call, except refused ones."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
@@ -345,8 +344,8 @@ async def test_the_newest_of_equal_calls_is_told(any_ledger: Place) -> None:
     ledger.close()
 
 
-async def test_what_is_kept_beside_the_sends_is_made_as_a_whole_or_not_at_all(postgres: Place) -> None:
-    """H2: something is in the way, so nothing is sent, until it is away."""
+async def test_the_derived_tables_are_created_in_one_transaction(postgres: Place) -> None:
+    """H2: a view is in the way, so nothing is sent until it is dropped."""
     for statement in FIRST_TABLES:
         postgres.run(statement)
     postgres.run("CREATE VIEW spending AS SELECT 1 AS caller")

@@ -1,4 +1,4 @@
-"""One account has one budget and one memory of its sends, however its name and ClickSend's address are spelt."""
+"""One account has one budget and one history, however its name and ClickSend's address are written."""
 
 import unicodedata
 
@@ -38,21 +38,21 @@ SAME_NAMES = (
 )
 
 
-@pytest.mark.parametrize("spellings", SAME_SERVICES, ids=lambda one: one[0])
+@pytest.mark.parametrize("spellings", SAME_SERVICES, ids=lambda urls: urls[0])
 def test_an_address_has_one_identity(spellings: tuple[str, ...]) -> None:
-    """L2: the first spelling is the usual one, and stays what it is."""
-    assert {identity.service(one) for one in spellings} == {spellings[0]}
+    """L2: the first spelling is the canonical one."""
+    assert {identity.service(spelling) for spelling in spellings} == {spellings[0]}
 
 
 def test_other_addresses_stay_apart() -> None:
     """L2: another port, path, scheme or machine is another ClickSend."""
-    assert len({identity.service(one) for one in OTHER_SERVICES}) == len(OTHER_SERVICES)
+    assert len({identity.service(url) for url in OTHER_SERVICES}) == len(OTHER_SERVICES)
 
 
-@pytest.mark.parametrize("spellings", SAME_NAMES, ids=lambda one: one[0])
+@pytest.mark.parametrize("spellings", SAME_NAMES, ids=lambda names: names[0])
 def test_a_username_has_one_identity(spellings: tuple[str, ...]) -> None:
     """L2: capitals, and letters made of two characters."""
-    assert {identity.username(one) for one in spellings} == {spellings[0]}
+    assert {identity.username(spelling) for spelling in spellings} == {spellings[0]}
 
 
 async def test_what_was_sent_under_another_spelling_is_not_sent_again(

@@ -1,4 +1,4 @@
-"""The version of a ledger's tables: a ledger of before there were versions opens, one of a later version does not."""
+"""Migrations: a ledger from before there were versions is upgraded, one of a later version is refused."""
 
 import threading
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ async def test_an_entry_is_read_as_it_was_written(any_ledger: Place) -> None:
     assert replace(written, at=0.0) == full
 
 
-async def test_a_ledger_of_before_there_were_versions_is_taken_over(any_ledger: Place) -> None:
+async def test_a_ledger_from_before_there_were_versions_is_upgraded(any_ledger: Place) -> None:
     before = Ledger(any_ledger.text)
     await write(before)
     before.close()
@@ -84,8 +84,8 @@ async def test_a_ledger_of_a_later_version_is_not_written_to(any_ledger: Place) 
     assert any_ledger.rows() == []
 
 
-async def test_what_is_there_already_is_not_made_again(any_ledger: Place) -> None:
-    """A second migration brings only what is new, and keeps what the first one has made."""
+async def test_only_new_migrations_run(any_ledger: Place) -> None:
+    """A second migration keeps what the first one created."""
     first = ("CREATE TABLE things (name VARCHAR(10))",)
     second = ("ALTER TABLE things ADD COLUMN size INTEGER", "INSERT INTO things (name, size) VALUES ('one', 1)")
     for migrations in ((first,), (first, second), (first, second)):
@@ -96,7 +96,7 @@ async def test_what_is_there_already_is_not_made_again(any_ledger: Place) -> Non
     assert versions(any_ledger) == [("things", 2)]
 
 
-async def test_several_that_start_at_once_migrate_once(any_ledger: Place) -> None:
+async def test_concurrent_starts_migrate_once(any_ledger: Place) -> None:
     made = ("CREATE TABLE things (name VARCHAR(10))", "INSERT INTO things (name) VALUES ('one')")
     databases = [Database(any_ledger.text, Schema("things", (made,))) for _ in range(6)]
     together = threading.Barrier(len(databases))

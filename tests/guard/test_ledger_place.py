@@ -1,4 +1,4 @@
-"""Where the ledger is: one place, whatever folder the server is started in."""
+"""The location of the ledger: the same whatever folder the server is started in."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ from server.sandbox.serve import RunningSandbox
 pytestmark = pytest.mark.anyio
 
 
-def place(text: str) -> str | None:
-    """What becomes of a setting."""
+def location(text: str) -> str | None:
+    """How a setting is understood."""
     return from_environment({"CLICKSEND_MCP_LEDGER": text}, credentials_needed=False).ledger.location
 
 
@@ -23,13 +23,13 @@ def place(text: str) -> str | None:
 def test_the_home_folder_is_filled_in(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """N2: no shell does it in the configuration of a host."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert place(text) == text.removeprefix("sqlite:///").replace("~", str(tmp_path))
+    assert location(text) == text.removeprefix("sqlite:///").replace("~", str(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["/var/lib/x/l.sqlite3", "sqlite:////var/lib/x/l.sqlite3"])
 def test_an_absolute_path_stays(text: str) -> None:
     """N2: also as a URL."""
-    assert place(text) == "/var/lib/x/l.sqlite3"
+    assert location(text) == "/var/lib/x/l.sqlite3"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_an_absolute_path_stays(text: str) -> None:
 def test_a_relative_path_stops_the_start(text: str) -> None:
     """N2: each folder would have a ledger of its own, and the same text would go out from each."""
     with pytest.raises(WrongSetting, match="CLICKSEND_MCP_LEDGER must be an absolute path"):
-        place(text)
+        location(text)
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/new/"])
@@ -51,10 +51,10 @@ def test_a_relative_path_stops_the_start(text: str) -> None:
 def test_a_directory_stops_the_start(scheme: str, ending: str, tmp_path: Path) -> None:
     """N2: it is no file, and has no name for one."""
     with pytest.raises(WrongSetting, match="CLICKSEND_MCP_LEDGER is a directory"):
-        place(f"{scheme}{tmp_path}{ending}")
+        location(f"{scheme}{tmp_path}{ending}")
 
 
-async def test_the_program_says_so_and_makes_nothing(tmp_path: Path) -> None:
+async def test_the_program_refuses_a_relative_path(tmp_path: Path) -> None:
     """N2: as a host starts it."""
     status, out, errors = await run("ledger", CLICKSEND_MCP_LEDGER="here/ledger.sqlite3")
     assert (status, out) == (2, "")
@@ -67,13 +67,13 @@ async def test_servers_started_in_two_folders_have_one_ledger(
     """N2: the same text from both goes out once."""
     home = tmp_path / "home"
     home.mkdir()
-    told = []
+    envelopes = []
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         monkeypatch.chdir(tmp_path / folder)
         own = account(sandbox, Place("~/ledger.sqlite3")) | {"HOME": str(home)}
         async with host(**own) as server:
-            told.append(await server.call("CREATE_SMS_SEND", sms()))
+            envelopes.append(await server.call("CREATE_SMS_SEND", sms()))
         assert os.listdir(tmp_path / folder) == []  # noqa: PTH208
-    assert [one["successful"] for one in told] == [True, False]
-    assert [one["to"] for one in sent(sandbox)] == [ANA]
+    assert [envelope["successful"] for envelope in envelopes] == [True, False]
+    assert [message["to"] for message in sent(sandbox)] == [ANA]

@@ -61,7 +61,7 @@ def states(ledger: Place) -> list[str]:
 
 
 async def test_old_entries_are_deleted_and_open_ones_stay(any_ledger: Place, sandbox: RunningSandbox) -> None:
-    """N1: an outcome that is unknown may still have to be looked up."""
+    """N1: an unknown outcome may still have to be reconciled."""
     await filled(any_ledger, sandbox)
     assert await prune(any_ledger, "8", "--yes") == (0, "1 entry deleted.\n", "")
     assert await prune(any_ledger, "8", "--yes") == (0, "0 entries deleted.\n", "")
@@ -70,8 +70,8 @@ async def test_old_entries_are_deleted_and_open_ones_stay(any_ledger: Place, san
     assert len(any_ledger.run("SELECT * FROM sent_messages")) == 1
 
 
-async def test_a_send_whose_process_died_stays_however_old_it_is(any_ledger: Place, sandbox: RunningSandbox) -> None:
-    """N1: it stands as started."""
+async def test_an_abandoned_send_stays_however_old_it_is(any_ledger: Place, sandbox: RunningSandbox) -> None:
+    """N1: it remains started."""
     await filled(any_ledger, sandbox)
     any_ledger.reopen()
     any_ledger.age(400 * DAY)
@@ -80,10 +80,10 @@ async def test_a_send_whose_process_died_stays_however_old_it_is(any_ledger: Pla
 
 
 @pytest.mark.parametrize("days", ["0", "0.5", "0.999", "1e-9"])
-async def test_what_duplicates_and_the_budget_are_told_by_cannot_be_pruned(
+async def test_entries_that_duplicates_and_the_budget_need_cannot_be_pruned(
     days: str, ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """N1: after it the same call would be sent again, and the day's budget would begin anew."""
+    """N1: the same call would be sent again, and the day's budget would start over."""
     own = {**account(sandbox, ledger), "CLICKSEND_MCP_MAX_COST_PER_DAY": "0.10"}
     async with host(**own) as server:
         assert (await server.call("CREATE_SMS_SEND", sms()))["successful"]
@@ -92,7 +92,7 @@ async def test_what_duplicates_and_the_budget_are_told_by_cannot_be_pruned(
         assert "1 days is the least" in errors
         assert "The same call was accepted" in (await server.call("CREATE_SMS_SEND", sms()))["error"]
         assert "for 24 hours" in (await server.call("CREATE_SMS_SEND", sms(BO)))["error"]
-    assert [one["to"] for one in sent(sandbox)] == [ANA]
+    assert [message["to"] for message in sent(sandbox)] == [ANA]
 
 
 async def test_a_longer_window_keeps_entries_longer(ledger: Place, sandbox: RunningSandbox, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_a_longer_window_keeps_entries_longer(ledger: Place, sandbox: Runn
 @pytest.mark.parametrize("option", ["--prune", "--days"])
 @pytest.mark.parametrize("days", ["-1", "nan", "-nan", "inf", "-inf", "-0.001", "1d", ""])
 async def test_only_a_number_of_days_is_taken(option: str, days: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """N1: whatever it is compared with, NaN is neither less nor more."""
+    """N1: NaN compares as neither less nor more than anything."""
     await filled(ledger, sandbox)
     status, out, errors = await run("ledger", f"{option}={days}", CLICKSEND_MCP_LEDGER=ledger.text)
     assert (status, out) == (2, "")
@@ -120,7 +120,7 @@ async def test_only_a_number_of_days_is_taken(option: str, days: str, ledger: Pl
     assert len(states(ledger)) == 3
 
 
-async def test_without_a_terminal_it_has_to_be_said_twice(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_without_a_terminal_pruning_needs_yes(ledger: Place, sandbox: RunningSandbox) -> None:
     """N1: nobody is there to ask."""
     await filled(ledger, sandbox)
     status, out, errors = await prune(ledger, "8")
@@ -131,16 +131,18 @@ async def test_without_a_terminal_it_has_to_be_said_twice(ledger: Place, sandbox
 
 
 @pytest.mark.parametrize(
-    ("answer", "left"), [("y\n", 2), ("Yes\n", 2), ("n\n", 3), ("\n", 3), ("maybe\n", 3), ("\x04", 3)]
+    ("answer", "remaining"), [("y\n", 2), ("Yes\n", 2), ("n\n", 3), ("\n", 3), ("maybe\n", 3), ("\x04", 3)]
 )
-async def test_on_a_terminal_a_person_is_asked(answer: str, left: int, ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_on_a_terminal_a_person_is_asked(
+    answer: str, remaining: int, ledger: Place, sandbox: RunningSandbox
+) -> None:
     """N1: only a yes is one."""
     await filled(ledger, sandbox)
     status, out, shown = await answering(ledger, answer, "--prune", "8")
     assert "Delete 1 entry older than 8 days for good? [y/N]" in shown
-    assert (status, out) == ((0, "1 entry deleted.\n") if left == 2 else (2, ""))
-    assert ("nothing was deleted" in shown) is (left == 3)
-    assert len(states(ledger)) == left
+    assert (status, out) == ((0, "1 entry deleted.\n") if remaining == 2 else (2, ""))
+    assert ("nothing was deleted" in shown) is (remaining == 3)
+    assert len(states(ledger)) == remaining
 
 
 async def test_used_approvals_stay_as_long_as_they_could_be_used_again(any_ledger: Place) -> None:
@@ -155,7 +157,7 @@ async def test_used_approvals_stay_as_long_as_they_could_be_used_again(any_ledge
     ledger.close()
 
 
-async def test_how_it_is_used_is_told(ledger: Place) -> None:
+async def test_the_help_explains_each_option(ledger: Place) -> None:
     """N1: each option has its text."""
     status, out, _ = await run("ledger", "--help", COLUMNS="200")
     assert status == 0

@@ -1,4 +1,4 @@
-"""Sends at the same moment: SQLite takes one write at a time, so those that wait go in together."""
+"""Group commit: SQLite takes one write at a time, so concurrent sends share transactions."""
 
 import asyncio
 import sqlite3
@@ -19,7 +19,7 @@ from server.ledger.ledger import Duplicate, Entry, Ledger, OverBudget, new_id
 pytestmark = pytest.mark.anyio
 
 MANY = 15
-AT_MOST = 16  # together
+MAX_GROUP = 16  # writes in a transaction
 
 
 def entry(fingerprint: str = "", cost: str | None = None) -> Entry:
@@ -35,16 +35,16 @@ def entry(fingerprint: str = "", cost: str | None = None) -> Entry:
     )
 
 
-async def start(ledger: Ledger, one: Entry, budget: str | None = None) -> Entry:
-    return await ledger.start(one, window=600, budget=None if budget is None else Decimal(budget), lasts=60)
+async def start(ledger: Ledger, send: Entry, budget: str | None = None) -> Entry:
+    return await ledger.start(send, window=600, budget=None if budget is None else Decimal(budget), lasts=60)
 
 
-async def try_to_start(ledger: Ledger, told: list[Entry | LedgerUnavailable]) -> None:
-    """Start another send, and keep what its caller is told."""
+async def try_to_start(ledger: Ledger, outcomes: list[Entry | LedgerUnavailable]) -> None:
+    """Start another send, and keep its outcome."""
     try:
-        told.append(await start(ledger, entry()))
+        outcomes.append(await start(ledger, entry()))
     except LedgerUnavailable as fault:
-        told.append(fault)
+        outcomes.append(fault)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def ledger(tmp_path: Path, watched: list[str]) -> Any:
 
 
 class Watched(sqlite3.Connection):
-    """A connection of which it is known what it executed; its disk can fail."""
+    """A connection that records what it executes, and whose disk can fail."""
 
     executed: ClassVar[list[str]] = []
     broken: ClassVar[bool] = False
@@ -74,7 +74,7 @@ class Watched(sqlite3.Connection):
 
 @pytest.fixture(autouse=True)
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is executed on all connections that are opened from now on."""
+    """The statements executed on all connections opened from now on."""
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
     monkeypatch.setattr(Watched, "executed", [])
     return Watched.executed
@@ -82,7 +82,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @contextmanager
 def held(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """Another process that writes and does not come to an end."""
+    """Another process in an unfinished write."""
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -91,7 +91,7 @@ def held(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         other.close()
 
 
-async def test_those_that_wait_are_written_together(ledger: Ledger, tmp_path: Path, watched: list[str]) -> None:
+async def test_waiting_writes_share_a_transaction(ledger: Ledger, tmp_path: Path, watched: list[str]) -> None:
     ended: list[Entry] = []
 
     async def send() -> None:
@@ -104,64 +104,64 @@ async def test_those_that_wait_are_written_together(ledger: Ledger, tmp_path: Pa
             await anyio.wait_all_tasks_blocked()
     commits = watched.count("COMMIT")
     assert len(ended) == len(ledger.entries()) == MANY
-    assert commits == 2  # the one that was first, and all the others
+    assert commits == 2  # the first one, and all others
 
 
-async def test_where_many_are_under_way_the_first_waits_for_the_others(ledger: Ledger, watched: list[str]) -> None:
+async def test_a_leader_waits_for_followers_where_many_sends_are_in_flight(ledger: Ledger, watched: list[str]) -> None:
     ended: list[Entry] = []
 
     async def send() -> None:
         ended.append(await start(ledger, entry()))
 
-    async def end(one: Entry) -> None:
-        await ledger.finish(one.id, "accepted")
+    async def end(send: Entry) -> None:
+        await ledger.finish(send.id, "accepted")
 
-    for crowd in (False, True):
+    for has_siblings in (False, True):
         watched.clear()
         async with anyio.create_task_group() as tasks:
             for _ in range(MANY):
                 tasks.start_soon(send)
-        assert watched.count("COMMIT") == (1 if crowd else 2)
+        assert watched.count("COMMIT") == (1 if has_siblings else 2)
     watched.clear()
     async with anyio.create_task_group() as tasks:
-        for one in ended:
-            tasks.start_soon(end, one)
-    assert watched.count("COMMIT") < MANY  # the last few are not crowded any more
-    assert {one.state for one in ledger.entries()} == {"accepted"}
+        for send_to_end in ended:
+            tasks.start_soon(end, send_to_end)
+    assert watched.count("COMMIT") < MANY  # the last few have no siblings
+    assert {read.state for read in ledger.entries()} == {"accepted"}
     assert len(ledger.entries()) == 2 * MANY
 
 
-async def test_not_all_go_together(ledger: Ledger, tmp_path: Path, watched: list[str]) -> None:
-    """Others would wait for the last of very many."""
+async def test_a_group_is_limited(ledger: Ledger, tmp_path: Path, watched: list[str]) -> None:
+    """All callers would fall into lockstep otherwise."""
     async with anyio.create_task_group() as tasks:
         with held(tmp_path):
-            for _ in range(1 + 2 * AT_MOST):
+            for _ in range(1 + 2 * MAX_GROUP):
                 tasks.start_soon(start, ledger, entry())
             await anyio.wait_all_tasks_blocked()
     assert watched.count("COMMIT") == 3
-    assert len(ledger.entries()) == 1 + 2 * AT_MOST
+    assert len(ledger.entries()) == 1 + 2 * MAX_GROUP
 
 
-async def test_who_is_torn_away_leaves_nobody_waiting(ledger: Ledger, tmp_path: Path) -> None:
-    told: list[Entry | LedgerUnavailable] = []
+async def test_a_leader_whose_task_is_destroyed_leaves_no_follower_waiting(ledger: Ledger, tmp_path: Path) -> None:
+    outcomes: list[Entry | LedgerUnavailable] = []
 
     async with anyio.create_task_group() as tasks:
         with held(tmp_path):
-            tasks.start_soon(try_to_start, ledger, told)  # waits in its thread
+            tasks.start_soon(try_to_start, ledger, outcomes)  # waits in its thread
             await anyio.wait_all_tasks_blocked()
-            torn = asyncio.create_task(try_to_start(ledger, told))  # goes next, and takes along who comes after it
+            leader = asyncio.create_task(try_to_start(ledger, outcomes))  # leads the next group
             await anyio.wait_all_tasks_blocked()
-            tasks.start_soon(try_to_start, ledger, told)
+            tasks.start_soon(try_to_start, ledger, outcomes)
             await anyio.wait_all_tasks_blocked()
-            torn.cancel()  # past every shield
+            leader.cancel()  # past every shield
             await anyio.wait_all_tasks_blocked()
-            tasks.start_soon(try_to_start, ledger, told)
+            tasks.start_soon(try_to_start, ledger, outcomes)
             await anyio.wait_all_tasks_blocked()
-    assert sum(isinstance(one, Entry) for one in told) == len(ledger.entries()) == 2
-    assert len(told) == 3
+    assert sum(isinstance(outcome, Entry) for outcome in outcomes) == len(ledger.entries()) == 2
+    assert len(outcomes) == 3
 
 
-async def test_of_the_same_call_many_times_at_once_one_is_written(ledger: Ledger) -> None:
+async def test_of_many_concurrent_identical_calls_one_is_recorded(ledger: Ledger) -> None:
     outcomes: list[str] = []
 
     async def send() -> None:
@@ -178,7 +178,7 @@ async def test_of_the_same_call_many_times_at_once_one_is_written(ledger: Ledger
     assert len(ledger.entries()) == 1
 
 
-async def test_those_together_do_not_exceed_the_budget(ledger: Ledger) -> None:
+async def test_concurrent_sends_do_not_exceed_the_budget(ledger: Ledger) -> None:
     refused: list[OverBudget] = []
 
     async def send() -> None:
@@ -194,9 +194,7 @@ async def test_those_together_do_not_exceed_the_budget(ledger: Ledger) -> None:
     assert len(refused) == MANY - 7
 
 
-async def test_where_the_disk_fails_nobody_who_went_along_believes_to_be_written(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failing_disk_fails_every_write_of_the_group(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     failed: list[LedgerUnavailable] = []
 
     async def send() -> None:
@@ -216,11 +214,11 @@ async def test_where_the_disk_fails_nobody_who_went_along_believes_to_be_written
     assert len(ledger.entries()) == 1
 
 
-async def test_where_no_thread_can_be_had_nobody_believes_to_be_written(
+async def test_a_leader_without_a_thread_fails_its_whole_group(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first is refused a thread when others have come to wait for the same turn."""
-    in_thread, refused, told = anyio.to_thread.run_sync, anyio.Event(), []
+    """The leader is refused a thread after its followers have joined."""
+    in_thread, refused, outcomes = anyio.to_thread.run_sync, anyio.Event(), []
 
     async def refusing(*arguments: Any, **options: Any) -> Any:
         if not refused.is_set():
@@ -232,19 +230,19 @@ async def test_where_no_thread_can_be_had_nobody_believes_to_be_written(
     monkeypatch.setattr(anyio.to_thread, "run_sync", refusing)
     async with anyio.create_task_group() as tasks:
         for _ in range(MANY):
-            tasks.start_soon(try_to_start, ledger, told)
-    written = {one.id for one in told if isinstance(one, Entry)}
-    assert written == {one.id for one in ledger.entries()}
-    assert len(told) == MANY
-    assert all(isinstance(one, Entry | LedgerUnavailable) for one in told)
+            tasks.start_soon(try_to_start, ledger, outcomes)
+    written = {outcome.id for outcome in outcomes if isinstance(outcome, Entry)}
+    assert written == {read.id for read in ledger.entries()}
+    assert len(outcomes) == MANY
+    assert all(isinstance(outcome, Entry | LedgerUnavailable) for outcome in outcomes)
     assert len(written) < MANY
     await start(ledger, entry())
 
 
-async def test_the_end_of_a_send_leaves_a_connection_as_patient_as_before(ledger: Ledger, tmp_path: Path) -> None:
-    """A connection that wrote the end of a send, which waits for nobody, waits again for what comes next."""
-    one = await start(ledger, entry())
-    await ledger.finish(one.id, "accepted")
+async def test_a_connection_waits_for_locks_again_after_a_write_that_did_not(ledger: Ledger, tmp_path: Path) -> None:
+    """The end of a send is written without waiting for locks; the next use of its connection waits."""
+    started = await start(ledger, entry())
+    await ledger.finish(started.id, "accepted")
     pruned: list[int] = []
 
     async def prune() -> None:
@@ -258,8 +256,8 @@ async def test_the_end_of_a_send_leaves_a_connection_as_patient_as_before(ledger
     assert pruned == [0]
 
 
-async def test_a_ledger_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
-    """On a slow disk that takes a while; until it is done, SQLite turns others away rather than have them wait."""
+async def test_a_ledger_that_another_process_creates_is_waited_for(tmp_path: Path) -> None:
+    """On a slow disk that takes a while, and SQLite fails at once instead of waiting until the WAL exists."""
     ledger = Ledger(str(tmp_path / "ledger.sqlite3"))
     async with anyio.create_task_group() as tasks:
         with held(tmp_path):
@@ -269,7 +267,7 @@ async def test_a_ledger_that_another_process_is_making_is_waited_for(tmp_path: P
     ledger.close()
 
 
-async def test_who_is_cancelled_while_waiting_is_written_all_the_same(ledger: Ledger, tmp_path: Path) -> None:
+async def test_a_cancelled_caller_is_still_recorded(ledger: Ledger, tmp_path: Path) -> None:
     async def send() -> None:
         await start(ledger, entry())
 
@@ -282,22 +280,22 @@ async def test_who_is_cancelled_while_waiting_is_written_all_the_same(ledger: Le
     assert len(ledger.entries()) == 3
 
 
-async def test_the_end_of_a_send_waits_for_another_process_without_holding_others_up(
+async def test_the_end_of_a_send_waits_for_another_process_without_blocking_readers(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    one, two = await start(ledger, entry()), await start(ledger, entry())
-    await ledger.finish(one.id, "accepted")
+    first, second = await start(ledger, entry()), await start(ledger, entry())
+    await ledger.finish(first.id, "accepted")
     async with anyio.create_task_group() as tasks:
         with held(tmp_path):
-            tasks.start_soon(ledger.finish, two.id, "accepted")
+            tasks.start_soon(ledger.finish, second.id, "accepted")
             await anyio.wait_all_tasks_blocked()
-            assert [known.state for known in ledger.entries()] == ["started", "accepted"]
-    assert {known.state for known in ledger.entries()} == {"accepted"}
+            assert [read.state for read in ledger.entries()] == ["started", "accepted"]
+    assert {read.state for read in ledger.entries()} == {"accepted"}
 
 
-async def test_the_disk_is_waited_for_before_a_send_and_not_after_it(ledger: Ledger, watched: list[str]) -> None:
-    one = await start(ledger, entry())
-    await ledger.finish(one.id, "accepted", message_ids=["ID-1"])
+async def test_a_commit_waits_for_the_disk_before_a_send_and_not_after_it(ledger: Ledger, watched: list[str]) -> None:
+    started = await start(ledger, entry())
+    await ledger.finish(started.id, "accepted", message_ids=["ID-1"])
     assert await ledger.use("an approval")
     modes = [line for line, following in pairwise(watched) if following == "BEGIN IMMEDIATE"]
     assert modes == [f"PRAGMA synchronous={mode}" for mode in ("FULL", "NORMAL", "FULL")]

@@ -1,4 +1,4 @@
-"""A ledger that cannot work says why to the operator, and ends the start where only a person can put it right."""
+"""A ledger that cannot be used tells the operator why, and ends the start if only a person can change that."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ PASSWORD = "5EC2E7-of-the-database"
 SERVER = f"postgresql://postgres:{PASSWORD}@127.0.0.1:5432"
 ACCOUNT = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": "http://127.0.0.1:1"}
 
-LASTING = {
+PERMANENT = {
     f"{SERVER}/no_such_database": 'database "no_such_database" does not exist',
     f"postgresql://nobody-here:{PASSWORD}@127.0.0.1:5432/test": 'role "nobody-here" does not exist',
     f"{SERVER}/test?options=-csearch_path%3Dno_such_schema": "no schema has been selected to create in",
     f"postgresql://postgres:{PASSWORD}%ZZ@127.0.0.1/test": "its URL is not one that PostgreSQL understands",
     f"{SERVER}/test?nonsense={PASSWORD}": "its URL is not one that PostgreSQL understands",
 }
-PASSING = {
+TRANSIENT = {
     f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/test": "Connection refused",
     f"postgresql://postgres:{PASSWORD}@no-such-host.invalid/test": "no-such-host.invalid",
 }
@@ -36,8 +36,8 @@ def without_driver(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(tmp_path)}
 
 
-def told(place: str) -> LedgerUnavailable:
-    """What is raised of a ledger."""
+def fault_of(place: str) -> LedgerUnavailable:
+    """What verifying a ledger raises."""
     ledger = Ledger(place)
     with pytest.raises(LedgerUnavailable) as fault:
         ledger.verify()
@@ -45,23 +45,23 @@ def told(place: str) -> LedgerUnavailable:
     return fault.value
 
 
-@pytest.mark.parametrize("place", [*LASTING, *PASSING])
+@pytest.mark.parametrize("place", [*PERMANENT, *TRANSIENT])
 def test_the_operator_is_told_the_server_s_reason_and_no_password(place: str, postgres: Place) -> None:
     """N5: which database, role or host it is, and whether waiting helps."""
-    fault = told(place)
-    assert {**LASTING, **PASSING}[place] in str(fault)
+    fault = fault_of(place)
+    assert {**PERMANENT, **TRANSIENT}[place] in str(fault)
     assert PASSWORD not in str(fault)
     assert "\n" not in str(fault)
-    assert isinstance(fault, LedgerMisconfigured) is (place in LASTING)
+    assert isinstance(fault, LedgerMisconfigured) is (place in PERMANENT)
 
 
-def test_a_right_that_is_missing_is_named(postgres: Place) -> None:
+def test_a_missing_privilege_is_named(postgres: Place) -> None:
     """N5: a role that may not create what is not there."""
     schema = postgres.text.rpartition("=")[2]
     postgres.run(f"CREATE ROLE role_of_{schema} LOGIN")
     try:
         postgres.run(f"GRANT USAGE ON SCHEMA {schema} TO role_of_{schema}")
-        fault = told(postgres.text.replace("postgres@", f"role_of_{schema}:{PASSWORD}@"))
+        fault = fault_of(postgres.text.replace("postgres@", f"role_of_{schema}:{PASSWORD}@"))
     finally:
         postgres.run(f"DROP OWNED BY role_of_{schema}")
         postgres.run(f"DROP ROLE role_of_{schema}")
@@ -69,13 +69,13 @@ def test_a_right_that_is_missing_is_named(postgres: Place) -> None:
     assert isinstance(fault, LedgerMisconfigured)
 
 
-@pytest.mark.parametrize("place", LASTING)
-async def test_what_only_a_person_can_put_right_ends_the_start(place: str, postgres: Place) -> None:
+@pytest.mark.parametrize("place", PERMANENT)
+async def test_a_permanent_fault_ends_the_start(place: str, postgres: Place) -> None:
     """N5: a server that could never send says so, instead of refusing each call."""
     status, out, errors = await run("http", "--port", "0", CLICKSEND_MCP_LEDGER=place, **ACCOUNT)
     assert (status, out) == (2, "")
     assert "CLICKSEND_MCP_LEDGER cannot be used: " in errors
-    assert LASTING[place] in errors
+    assert PERMANENT[place] in errors
     assert PASSWORD not in errors
     assert "Traceback" not in errors
 
@@ -89,8 +89,8 @@ async def test_a_missing_driver_ends_the_start_and_says_how_to_get_it(without_dr
         assert len(errors.splitlines()) == 1
 
 
-async def test_a_database_that_is_merely_away_does_not_end_the_start() -> None:
-    """N5: replicas are there again before it is, and read meanwhile."""
+async def test_a_transient_fault_does_not_end_the_start() -> None:
+    """N5: replicas may restart before it does, and serve reads meanwhile."""
     place = f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/test"
     async with running("http", "--port", "0", **ACCOUNT, CLICKSEND_MCP_LEDGER=place) as program:
         warning = await program.error_line()
@@ -100,7 +100,7 @@ async def test_a_database_that_is_merely_away_does_not_end_the_start() -> None:
     assert PASSWORD not in program.errors
 
 
-@pytest.mark.parametrize(("place", "reason"), [*LASTING.items(), *PASSING.items()])
+@pytest.mark.parametrize(("place", "reason"), [*PERMANENT.items(), *TRANSIENT.items()])
 async def test_the_command_tells_it_in_a_line(place: str, reason: str, postgres: Place) -> None:
     """N5: where people look first."""
     status, out, errors = await run("ledger", CLICKSEND_MCP_LEDGER=place)
@@ -113,11 +113,11 @@ async def test_the_command_tells_it_in_a_line(place: str, reason: str, postgres:
 @pytest.mark.parametrize(
     ("content", "reason"), [(b"this is no database" * 100, "SQLite: file is not a database"), (None, "is no file")]
 )
-def test_a_file_that_is_none_is_told(content: bytes | None, reason: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named(content: bytes | None, reason: str, tmp_path: Path) -> None:
     """N5: a SQLite ledger says why as well."""
     file = tmp_path / "ledger"
     file.mkdir() if content is None else file.write_bytes(content)
-    assert reason in str(told(str(file)))
+    assert reason in str(fault_of(str(file)))
 
 
 def test_a_ledger_that_works_is_verified_and_used(any_ledger: Place) -> None:
