@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from server.runtime import streams
 
-_OBJECTS = 50_000  # made since the last search for garbage
-_INTERRUPTED = 130
-_FAULT = 70  # the program's own
+_OBJECTS = 50_000  # allocations between two garbage collections; our rule, Python's own is 700
+_INTERRUPTED = 130  # exit status, 128 + SIGINT as shells have it
+_FAULT = 70  # exit status of an internal fault, EX_SOFTWARE in sysexits.h
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     if by_person:
         # An exception in the middle of an import may come out as another one, or not at all.
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
-    # Imports make objects that stay: with Python's own 700, searching them takes a tenth of the start.
+    # Objects made by imports stay: collecting among them at Python's threshold takes a tenth of the start.
     gc.set_threshold(_OBJECTS)
     streams.repair()
     try:

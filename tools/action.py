@@ -32,12 +32,14 @@ class Action:
     `input`: the model of its arguments; the docstring is the tool's description.
     `outcome`: how to read from ClickSend's answer whether all of what was asked was accepted.
     `verified_with`: the slug of the action that shows whether this one took effect, where there is one.
-    `audience`: whom its arguments would contact. `price`: where ClickSend tells the price of the same body.
-    `untrusted_fields`: the fields of its answers that people outside have written.
+    `audience`: whom its arguments would contact. `price`: the route that prices the same body.
+    `untrusted_fields`: the fields of its answers that outsiders have written.
     `evidence`: how a send whose answer was lost is found in ClickSend's records.
-    `status_route`: where ClickSend tells how far it has come with what it goes on doing after its answer.
-    `told_apart_by`: the field that makes a second copy of a send another call than the first.
-    `view`: what a host that shows views gets to see of its answers.
+    `status_route`: where ClickSend reports the progress of what it goes on doing after its answer.
+    `told_apart_by`: the field that makes a second copy of a send another call than the first (our rule).
+    `view`: what a host that shows views displays of its answers.
+
+    Routes and what they take are documented by ClickSend; where sources differ, a comment beside the action says so.
     """
 
     slug: str
@@ -88,7 +90,7 @@ class Action:
 
     @property
     def may_answer_nothing(self) -> bool:
-        """A 204 without a body is a full answer: there is nothing to tell, and no price was to be named."""
+        """An answer of 204 without a body (documented) is complete: it had nothing to return, and no price."""
         return self.effect in (Effect.WRITE, Effect.DELETE)
 
     @property

@@ -1,6 +1,10 @@
 """ClickSend's answer, read in one place: what is in it, what it costs, and the ids it gives.
 
-An answer may hold anything anywhere. What has not the shape that is documented reads as None, or as empty.
+An answer may hold anything anywhere: whatever lacks the documented shape reads as None, or as empty. No reader raises.
+
+Each limit, word and rule in these packages names its source: `documented` (ClickSend's API description, its developer
+site or its SDK), `recorded` (seen in real answers), `other integrations` (read or handled by other people's code), or
+`our rule`.
 """
 
 import re
@@ -11,22 +15,22 @@ from typing import Any, Final
 
 from tools.money import amount
 
-ACCEPTED: Final = "SUCCESS"  # the status of a message or letter that was accepted (documented)
-_ITEMS: Final = ("messages", "recipients")  # what a send answers one by one
-_LONGEST_ID = 64
-_MOST = 1_000_000  # of anything that is counted
+ACCEPTED: Final = "SUCCESS"  # the status of a message or letter that was accepted; documented
+_ITEMS: Final = ("messages", "recipients")  # the lists that a send answers item by item; documented
+_LONGEST_ID = 64  # characters; message ids have 36 (recorded), the bound is our rule
+_MOST = 1_000_000  # of anything that is counted; our rule
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON answer of ClickSend. `body`: the whole of it; `is_large`: too large to be worked on in the event loop."""
+    """A JSON answer of ClickSend. `body`: all of it; `is_large`: too large to be worked on in the event loop."""
 
     body: Mapping[str, Any]
     is_large: bool = False
 
     @property
     def data(self) -> Any:
-        """What was asked for."""
+        """What was asked for: an object, a list or null (documented); None if it is missing."""
         return self.body.get("data")
 
     @property
@@ -36,7 +40,7 @@ class Answer:
 
     @property
     def rows(self) -> list[Any] | None:
-        """The rows of a page, which is a list inside `data`; None where there is none."""
+        """The rows of a page, the list `data` inside `data` (documented); None if there is no such list."""
         rows = self.fields.get("data")
         return rows if isinstance(rows, list) else None
 
@@ -49,25 +53,25 @@ class Answer:
 
     @property
     def campaign(self) -> Mapping[str, Any]:
-        """A campaign: `data` (documented), or `sms_campaign` in that (read by other integrations)."""
+        """A campaign: `data` (documented), or `sms_campaign` inside it (other integrations)."""
         inner = self.fields.get("sms_campaign")
         return inner if isinstance(inner, Mapping) and "sms_campaign_id" not in self.fields else self.fields
 
     @property
     def price(self) -> Decimal | None:
-        """What all of it costs, in account currency; None if it does not say."""
+        """`total_price` in account currency: a number, text for campaigns (documented); None if it is no amount."""
         return amount(self.fields.get("total_price"))
 
     @property
     def currency(self) -> str | None:
-        """The account's currency, 3 capital letters; None if it does not say."""
+        """The account's currency, 3 capital letters, from `_currency` (documented, recorded); None if it names none."""
         currency = self.fields.get("_currency")
         name = currency.get("currency_name_short") if isinstance(currency, Mapping) else None
         return name if isinstance(name, str) and re.fullmatch("[A-Z]{3}", name) else None
 
     @property
     def ids(self) -> list[str]:
-        """The ids of what it accepts, of messages, letters or a campaign."""
+        """The ids of the messages, letters or the campaign that it accepts (documented)."""
         if "sms_campaign_id" in self.campaign:
             return [number] if (number := id_of(self.campaign["sms_campaign_id"])) else []
         items = [item for name in _ITEMS for item in self.items(name) or []]
@@ -77,7 +81,7 @@ class Answer:
 
     @property
     def contacts(self) -> int | None:
-        """How many contacts its campaign goes to; None if it does not say."""
+        """How many contacts its campaign goes to, from `_total_count` (documented); None if it names no count."""
         return count_of(self.campaign.get("_total_count"))
 
     def with_notes(self, **notes: Any) -> "Answer":
@@ -86,13 +90,13 @@ class Answer:
 
 
 def id_of(value: object) -> str:
-    """An id as text: letters, digits and hyphens, as ClickSend's are; "" for whatever else."""
+    """An id as text: letters, digits and hyphens, as ClickSend's are (recorded); "" for anything else."""
     text = str(value) if isinstance(value, str) or _is_whole(value) else ""
     return text if re.fullmatch(rf"[\w-]{{1,{_LONGEST_ID}}}", text, re.ASCII) else ""
 
 
 def count_of(value: object) -> int | None:
-    """A number of things; None for whatever cannot be one."""
+    """A count from 0 to a million; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
 
 

@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 from tools.route import Request, get
 
-_CONTACTS = get("/v3/lists/{list_id}/contacts")
+_CONTACTS = get("/v3/lists/{list_id}/contacts")  # documented
 
 
 class OutboundMessage(NamedTuple):
     """One message or letter that would go out.
 
     `to`: an E.164 number, or None where it is a letter or not known yet; `country`: that of a letter;
-    `at`: Unix seconds, None for now; `sender`: "" for ClickSend's shared number.
+    `at`: Unix seconds, None for now, as ClickSend takes a schedule of 0 (documented); `sender`: "" for ClickSend's
+    shared number (documented).
     """
 
     to: str | None
@@ -79,13 +80,13 @@ def picture_messages(arguments: Any) -> Audience:
 
 
 def contacts_of_list(arguments: Any) -> Audience:
-    """For campaigns."""
+    """For campaigns: one message to every contact of a list (documented)."""
     message = OutboundMessage(None, arguments.body, arguments.sender or "", arguments.schedule or None)
     return Audience((message,), list_id=arguments.list_id, is_counted=False)
 
 
 def letters(arguments: Any) -> Audience:
-    """For letters."""
+    """For letters, which go to an address and so to no number."""
     return Audience(
         tuple(
             OutboundMessage(
@@ -101,7 +102,10 @@ def letters(arguments: Any) -> Audience:
 
 
 def forwarded(arguments: Any) -> Audience:
-    """For rules that send by themselves: to one number, to the contacts of a list, or to whoever writes."""
+    """For rules that send by themselves: to one number, to the contacts of a list, or to anyone who writes.
+
+    Of the documented kinds of rule these three send SMS; what `action_address` holds depends on the kind (documented).
+    """
     if arguments.action == "AUTO_REPLY":
         return Audience((OutboundMessage(None, "(replies)"),))
     if arguments.action == "SMS":

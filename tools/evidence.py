@@ -34,10 +34,10 @@ class Evidence:
     untrusted: tuple[str, ...] = ()
 
 
-_NAMES = ("first_name", "last_name")  # of the contact
+_NAMES = ("first_name", "last_name")  # of the contact; documented
 
-# What ClickSend fills in where these stand in a text; the words before the slash stay (documented, recorded).
-_FILLED_IN = re.compile(r"\b(smsg\.(?:io|us)|stopmsg\.me)/\w+", re.IGNORECASE)
+# ClickSend replaces what follows the slash of these short links.
+_FILLED_IN = re.compile(r"\b(smsg\.(?:io|us)|stopmsg\.me)/\w+", re.IGNORECASE)  # documented
 
 
 def _message(message: Mapping[str, Any]) -> RecordKey:
@@ -57,14 +57,14 @@ def _campaign(campaign: Mapping[str, Any]) -> RecordKey:
 
 
 def _text(value: object) -> str:
-    """A text as it is compared: line ends alike, blanks around it left out, as ClickSend may store it."""
+    """A text as it is compared: line ends alike, no blanks around it, as ClickSend may store it (our rule)."""
     text = "" if value is None else value if isinstance(value, str) else str(value)
     return "\n".join(text.splitlines()).strip()
 
 
 SMS = Evidence(
-    path="/v3/sms/history",
-    order_by="date:desc",
+    path="/v3/sms/history",  # documented
+    order_by="date:desc",  # documented
     since="date",
     id="message_id",
     sent=lambda body: map(_message, body["messages"]),
@@ -73,8 +73,8 @@ SMS = Evidence(
 )
 
 MMS = Evidence(
-    path="/v3/mms/history",
-    order_by="date:desc",
+    path="/v3/mms/history",  # documented
+    order_by="date:desc",  # the parameter is documented, its fields are not, so `date_from` bounds the search as well
     since="date",
     id="message_id",
     sent=lambda body: map(_mms, body["messages"]),
@@ -84,8 +84,8 @@ MMS = Evidence(
 )
 
 CAMPAIGN = Evidence(
-    path="/v3/sms-campaigns",
-    order_by="date_added:desc",
+    path="/v3/sms-campaigns",  # documented
+    order_by="date_added:desc",  # documented
     since="date_added",
     id="sms_campaign_id",
     sent=lambda body: [_campaign(body)],

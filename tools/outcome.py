@@ -14,15 +14,14 @@ from schemas.base import Arguments
 from tools.answer import ACCEPTED, Answer, count_of, id_of
 from tools.money import amount
 
-# The `response_code` of an answer that says yes (documented); some answers have none (recorded).
-ACKNOWLEDGED = frozenset({"SUCCESS", "CREATED", "NO_CONTENT"})
-# Refusals of a message or of a whole call: ClickSend's list of application status codes (documented), the country
-# that is off (recorded) and the registration that is missing (read by other integrations).
+# The `response_code` of an answer that says yes; some answers have none (documented).
+ACKNOWLEDGED = frozenset({"SUCCESS", "CREATED", "NO_CONTENT"})  # documented
+# Refusals of a message or of a whole call: ClickSend's application status codes, documented unless marked otherwise.
 REFUSALS = frozenset(
     {
         "ACCOUNT_NOT_ACTIVATED",
         "ALREADY_EXISTS",
-        "COUNTRY_NOT_ENABLED",
+        "COUNTRY_NOT_ENABLED",  # recorded
         "EMPTY_MESSAGE",
         "INSUFFICIENT_CREDIT",
         "INVALID_CREDENTIALS",
@@ -35,26 +34,26 @@ REFUSALS = frozenset(
         "MISSING_CREDENTIALS",
         "MISSING_REQUIRED_FIELDS",
         "NOT_ENOUGH_PERMISSION_TO_LIST_ID",
-        "REGISTRATION_NEEDED",
+        "REGISTRATION_NEEDED",  # other integrations
         "SUBJECT_REQUIRED",
         "THROTTLED",
         "TOO_MANY_RECIPIENTS",
     }
 )
-# Refusals of a whole call beside them, each with an HTTP status of its own (documented, the longer 429 recorded).
+# Further refusals of a whole call, each with an HTTP status of its own; documented unless marked otherwise.
 REFUSED_CALLS = REFUSALS | {
     "BAD_REQUEST",
     "FORBIDDEN",
-    "HTTP_TOO_MANY_REQUESTS",
-    "METHOD_NOT_FOUND",
+    "HTTP_TOO_MANY_REQUESTS",  # recorded; documented without HTTP_
+    "METHOD_NOT_FOUND",  # other integrations
     "NOT_FOUND",
     "TOO_MANY_REQUESTS",
     "UNAUTHORIZED",
 }
 _CAMPAIGN_ON_ITS_WAY = ("Approved", "Queued", "Scheduled", "Sending", "Sent", "WaitApproval")  # documented
 _CAMPAIGN_STOPPED = ("Cancelled", "Draft", "Failed")  # documented
-_LONGEST_NAME = 60  # of what an error names; the whole is in `data`
-_COMPARED_DIGITS = 7  # of a phone number, from its end: enough to tell another's from one that is written otherwise
+_LONGEST_NAME = 60  # characters of what an error names, which `data` has in full; our rule
+_COMPARED_DIGITS = 7  # last digits of a number, the same in all of its spellings; our rule
 
 
 @dataclass(frozen=True)
@@ -91,17 +90,17 @@ class Verdict:
         return not self.unclear and not self.missing
 
 
-# Reads a verdict from the arguments and the answer; None if the answer has not the shape that tells.
+# Reads a verdict from the arguments and the answer; None if the answer lacks the documented shape. Never raises.
 Outcome = Callable[[Arguments, Answer], Verdict | None]
 
 
 def all_or_nothing(_: Arguments, answer: Answer) -> Verdict | None:
-    """For what is accepted or refused whole: an answer with data is a yes."""
+    """For what is accepted or refused as a whole: an answer with data is a yes (our rule)."""
     return Verdict(accepted=1) if answer.data is not None or _is_done(answer) else None
 
 
 def acknowledged(_: Arguments, answer: Answer) -> Verdict | None:
-    """For what leaves nothing to tell: the data is empty, or null."""
+    """For what leaves nothing to report: the data is empty (documented), or null (our rule)."""
     return Verdict(accepted=1) if "data" in answer.body or _is_done(answer) else None
 
 
@@ -111,7 +110,7 @@ def _is_done(answer: Answer) -> bool:
 
 
 def per_item(things: str) -> Outcome:
-    """For sends of a list of things, `messages` or `recipients`, each of which has its own status."""
+    """For sends of a list, `messages` or `recipients`, of which each item has its own status (documented)."""
 
     def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:
         entries = answer.items(things)
@@ -131,7 +130,7 @@ def per_item(things: str) -> Outcome:
 
 
 def per_item_priced(things: str) -> Outcome:
-    """For prices of a list of things: nothing is sent, so nothing can be unclear."""
+    """For prices of a list: nothing is sent, so nothing can be unclear. Statuses as in a send (documented)."""
 
     def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:
         entries = answer.items(things)
@@ -182,7 +181,8 @@ def _digits(number: object) -> str:
 def _contradiction(answer: Answer, accepted: list[Mapping[str, Any]], refused: list[Refused]) -> str:
     """What the counts and the price of an answer say against the statuses in it; "" where they agree.
 
-    `queued_count` is the number of accepted messages, `blocked_count` that of those blocked (recorded).
+    `queued_count` counts the accepted messages, `blocked_count` those blocked for their country or a registration, and
+    a refused message costs nothing (recorded).
     """
     queued, blocked = (count_of(answer.fields.get(name)) for name in ("queued_count", "blocked_count"))
     if queued is not None and queued != len(accepted):
@@ -195,7 +195,7 @@ def _contradiction(answer: Answer, accepted: list[Mapping[str, Any]], refused: l
 
 
 def cancelled_campaign(_: Arguments, answer: Answer) -> Verdict | None:
-    """For a campaign that is not to go out: the answer is the campaign with its status."""
+    """For a campaign that is not to go out: the answer is the campaign with its status (documented)."""
     found = answer.campaign
     if "status" not in found:
         return None
@@ -208,7 +208,7 @@ def cancelled_campaign(_: Arguments, answer: Answer) -> Verdict | None:
 
 
 def campaign(_: Arguments, answer: Answer) -> Verdict | None:
-    """For campaigns that are to go out: the answer is the campaign with its status."""
+    """For campaigns that are to go out: the answer is the campaign with its status (documented)."""
     found = answer.campaign
     if "sms_campaign_id" not in found:
         return None

@@ -22,13 +22,13 @@ from tools.money import amount
 
 View = dict[str, Any]
 
-_DIRECTIONS = ("outbound", "inbound", "bounced")
-_MOST_DAYS = 400
-_MOST_TEXTS = 5
-_MOST_NAMED = 20  # recipients who are refused, or characters that make a text Unicode
-_LONGEST_NAME = 60
+_DIRECTIONS = ("outbound", "inbound", "bounced")  # documented
+_MOST_DAYS = 400  # our rule; ClickSend gives 30 (documented)
+_MOST_TEXTS = 5  # our rule
+_MOST_NAMED = 20  # refused recipients, or characters that make a text Unicode; our rule
+_LONGEST_NAME = 60  # characters; our rule
 _SENDABLE = GSM_BASIC | GSM_EXTENDED
-_PLACEHOLDER = re.compile(r"\((?:First Name|Last Name|Custom [1-4])\)")
+_PLACEHOLDER = re.compile(r"\((?:First Name|Last Name|Custom [1-4])\)")  # the first is documented, the others our rule
 _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")  # belong to the character before them, such as an emoji
 # What word processors write, and what a phone network has for it; the rest follows from Unicode's own tables.
 _INSTEAD = str.maketrans(
@@ -59,7 +59,7 @@ def view_of(what: ViewOf, arguments: Arguments, answer: Answer) -> View | None:
 def _statistics(_: Arguments, answer: Answer) -> View | None:
     """Messages and their cost by day, and in total."""
     data = answer.fields
-    rows = data.get("stats", data.get("stat"))  # older descriptions of the API have the second name
+    rows = data.get("stats", data.get("stat"))  # the second name is in older descriptions of the API; documented
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return None
     days = [{"date": day, **_counts(row)} for row in rows[-_MOST_DAYS:] if (day := _day(row.get("date")))]
@@ -132,7 +132,7 @@ def _messages(arguments: Any, answer: Answer) -> View | None:
 def _by_text(asked: Sequence[Any], rows: Iterable[Mapping[str, Any]]) -> list[_Priced]:
     """The texts that were asked about, each once, with what the answer says of them; last are those that nobody gets.
 
-    Text comes from what was asked, as in an answer it may have been cut short; the order of rows is not promised.
+    Text comes from what was asked, as in an answer it may have been cut short; the order of rows is not documented.
     """
     texts: dict[tuple[str, str, int | None], _Priced] = {}
     waiting: dict[str, list[_Priced]] = {}
@@ -172,7 +172,7 @@ def _message(text: _Priced) -> View:
 
 
 def _campaign(arguments: Any, answer: Answer) -> View | None:
-    """The price of one text to a whole contact list; ClickSend tells the total alone."""
+    """The price of one text to a whole contact list, for which ClickSend gives the total alone (documented)."""
     total, count = answer.price, _whole(answer.fields.get("total_count"))
     if total is None:
         return None
@@ -248,7 +248,7 @@ def _is_in_its_own_script(clusters: Sequence[str]) -> bool:
 
 def _room(unicode: bool, parts: int) -> int:
     """How many units fit into that many parts."""
-    single, joined = (70, 67) if unicode else (160, 153)
+    single, joined = (70, 67) if unicode else (160, 153)  # documented
     return single if parts == 1 else joined * parts
 
 

@@ -5,13 +5,14 @@ from server.guard.error_text import where_it_shows
 from tools.action import Action, Effect
 from tools.outcome import Refused, Verdict
 
-_GROUPS = 10  # reasons that the error names
-_NAMED = 20  # refused recipients that the error names; `data` has them all
+_GROUPS = 10  # reasons that the error names; our rule
+_NAMED = 20  # refused recipients that the error names, of which `data` has all; our rule
 
+# ClickSend's status codes in words for the model; code and meaning are documented unless marked otherwise.
 _MEANING = {
     "INVALID_RECIPIENT": "not a number that can get it",
-    "COUNTRY_NOT_ENABLED": "this country is off: a person can switch it on in the ClickSend dashboard",
-    "REGISTRATION_NEEDED": "this country wants the sender registered with ClickSend first",
+    "COUNTRY_NOT_ENABLED": "this country is off: a person can switch it on in the ClickSend dashboard",  # recorded
+    "REGISTRATION_NEEDED": "this country wants the sender registered with ClickSend first",  # other integrations
     "INSUFFICIENT_CREDIT": "the balance is too low: a person has to top up the account",
     "THROTTLED": "the same text went to this number moments ago",
     "INVALID_SENDER_ID": "from is not a sender this account may use",
@@ -24,6 +25,7 @@ _MEANING = {
     "ACCOUNT_NOT_ACTIVATED": "the account is not active yet",
 }
 
+# By HTTP status. The statuses are documented; that 403 also means an unknown list is recorded.
 _NEXT_STEP = {
     400: "ClickSend's words say why: change the input before calling again if they are about it; otherwise a person "
     "has to look at the ClickSend account.",

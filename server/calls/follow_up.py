@@ -15,9 +15,9 @@ from tools.route import Request
 if TYPE_CHECKING:
     from server.guard.reconcile import Read
 
-_LONGEST = 25  # seconds; many hosts give a call up after 30 or 60
-_FIRST_WAIT = 0.5  # seconds; doubled each time
-_LONGEST_WAIT = 4.0
+_LONGEST = 25  # seconds, as many hosts give up a call after 30 or 60; our rule
+_FIRST_WAIT = 0.5  # seconds, doubled each time; our rule
+_LONGEST_WAIT = 4.0  # seconds; our rule
 
 
 async def poll_until_done(call: Call, outcome: Envelope, read: "Read", deadline: float) -> None:
@@ -35,7 +35,7 @@ async def poll_until_done(call: Call, outcome: Envelope, read: "Read", deadline:
     with anyio.move_on_after(min(_LONGEST, deadline - elapsed())):
         for number in count():
             state = await _state(request, read)
-            if not state.get("_import_in_progress"):
+            if not state.get("_import_in_progress"):  # 1 while it goes on, then 0; documented
                 return
             _tell_state(state, anyio.current_time() - began)
             await anyio.sleep(min(_FIRST_WAIT * 2**number, _LONGEST_WAIT))

@@ -13,14 +13,14 @@ from server.clicksend.sanitize import strip_invisible
 from tools.action import Action
 from tools.answer import ACCEPTED, Answer
 
-_BYTES_PER_TOKEN = 3  # JSON full of numbers and ids has fewer than the four of English
-_LONGEST_STRINGS = (2_000, 500, 100, 20)  # characters that stay of a text, tried until the whole is small enough
-_LONGEST_ESSENTIAL = 50
-_ROOM_FOR_NOTE = 300
-_BEGINNING = 200  # items of a list that is long
-_DEFAULT_LIMIT = 15
+_BYTES_PER_TOKEN = 3  # JSON full of numbers and ids has fewer than the four of English; our rule
+_LONGEST_STRINGS = (2_000, 500, 100, 20)  # characters kept of a text, tried until the answer is small enough; our rule
+_LONGEST_ESSENTIAL = 50  # characters of a field of what was refused; our rule
+_ROOM_FOR_NOTE = 300  # bytes; our rule
+_BEGINNING = 200  # items of a long list that are measured first; our rule
+_DEFAULT_LIMIT = 15  # rows of a page, and the fewest that may be asked for; documented
 
-_ESSENTIAL = ("to", "address_name", "status", "custom_string")
+_ESSENTIAL = ("to", "address_name", "status", "custom_string")  # of a refused item; our rule
 
 
 def compact(value: Any) -> str:
@@ -198,7 +198,7 @@ def _is_refused(item: Any) -> bool:
 def _whole_pages(kept: list[Any], rows: int, arguments: Arguments) -> tuple[list[Any] | None, str]:
     """Cut a page of rows where smaller pages begin, so that the next call can go on from there; None if none can.
 
-    ClickSend documents no pages of fewer than 15 rows, so none is advised unless the caller has asked for one.
+    No page of fewer than 15 rows is advised, the fewest that ClickSend documents, unless the caller asked for one.
     """
     asked, start = _extent(arguments)
     smallest = _DEFAULT_LIMIT if asked >= _DEFAULT_LIMIT else 1

@@ -1,4 +1,7 @@
-"""Options of serving over HTTP: who may call, how much, and under which address. A wrong one stops the start."""
+"""Options of serving over HTTP: who may call, how much, and under which address. A wrong one stops the start.
+
+Their bounds and defaults are our rule.
+"""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,6 +1,7 @@
 """The limits: what the operator of this server allows an agent to do. Nothing in them can be changed by a prompt.
 
-All are off by default. While one is wrong, no call is made: an agent must not run without it.
+All are off by default. While one is wrong, no call is made: an agent must not run without it. Their bounds and
+defaults are our rule.
 """
 
 import re
@@ -92,7 +93,7 @@ def _approval(text: str) -> Approval:
 
 
 def _key(text: str) -> str:
-    if len(text.encode()) < 32:
+    if len(text.encode()) < 32:  # the fewest that the MCP SDK takes
         raise WrongSetting("must have at least 32 bytes")
     return text
 

@@ -20,18 +20,22 @@ from server.config.surface import Surface
 from server.runtime.addresses import is_loopback
 from server.runtime.env import WrongSetting, comma_separated, plain_text, seconds, whole_number
 
-CLICKSEND_URL: Final = "https://rest.clicksend.com"
+CLICKSEND_URL: Final = "https://rest.clicksend.com"  # documented
 _EXAMPLE: Final = re.compile(
     r"<.*>|\[.*\]|your[ _-](own|api|clicksend|account|user|name|key|password|secret).*|x{3,}|\.{3}|changeme|example",
     re.IGNORECASE,
 )
-_ALIKE: Final = 0.6  # of two names, from 0 to 1
+_ALIKE: Final = 0.6  # least similarity of two names, from 0 to 1; our rule
+# Labels of at most 63 letters, digits and inner hyphens: RFC 1123.
 _HOST_NAME: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\.?")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What ClickSend's HTTP Basic authentication asks for; the secret never shows in a repr."""
+    """What ClickSend's HTTP Basic authentication takes; the secret never shows in a repr.
+
+    An API username with its key, or an account's name with its password (documented).
+    """
 
     username: str
     secret: str = field(repr=False)

@@ -10,8 +10,8 @@ from server.runtime.progress import report
 from tools.audience import Audience
 from tools.route import Request
 
-_A_PAGE = 100  # contacts
-_MOST = 20_000  # contacts of a campaign
+_A_PAGE = 100  # contacts, the most of a page; documented
+_MOST = 20_000  # contacts of a campaign; documented
 
 
 async def with_contacts(audience: Audience, read: Read) -> Audience:

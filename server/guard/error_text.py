@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tools.action import Action
 
-_NAMED = 20  # ids that an error names; `data` has them all
+_NAMED = 20  # ids that an error names, of which `data` has all; our rule
 
 
 def over_limit(reason: str, limit: str) -> str:

@@ -17,7 +17,7 @@ from schemas.phone import phone_key
 from tools.route import Request
 
 VERSION: Final = 2
-_LABELS = ("source", "country")  # of a message; its number is international
+_LABELS = ("source", "country")  # without effect on a message whose number is international; documented
 _NUMBERS = ("to", "from")
 _PORTS = {"http": 80, "https": 443}
 

@@ -28,8 +28,8 @@ from tools.action import Action, Effect
 from tools.audience import Audience, OutboundMessage
 from tools.route import Request
 
-_WRITES_ITS_END_WITHIN = 30  # seconds after its deadline; a send that is open for longer was abandoned
-_LONGEST_QUESTION = 10_000  # characters that a person may be asked to read
+_WRITES_ITS_END_WITHIN = 30  # seconds after its deadline; a send that is open for longer was abandoned; our rule
+_LONGEST_QUESTION = 10_000  # characters that a person may be asked to read; our rule
 
 log = logging.getLogger("clicksend_mcp")
 

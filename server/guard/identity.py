@@ -22,7 +22,11 @@ def service(base_url: str) -> str:
 
 
 def username(text: str) -> str:
-    """A username in one spelling: ClickSend takes it in capitals and small letters alike."""
+    """A username in one spelling, with capitals and small letters alike.
+
+    Whether ClickSend tells them apart is not documented. Two budgets for one account would be worse than one budget
+    for two (our rule).
+    """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 

@@ -14,9 +14,9 @@ from server.config.limits import SHARED_NUMBER, Limits
 from server.guard.error_text import over_limit
 from tools.audience import OutboundMessage
 
-_NAMED = 5  # offenders that a refusal names
-_INTERNATIONAL = re.compile(r"\+[0-9]{7,15}")
-# Numbers that no person in a country has; many of them cost whoever contacts them extra.
+_NAMED = 5  # offenders that a refusal names; our rule
+_INTERNATIONAL = re.compile(r"\+[0-9]{7,15}")  # at most 15 digits: E.164; at least 7: our rule
+# Kinds of number, by the numbering plans, that belong to no person in a country; many cost the sender extra. Our rule.
 _NOT_IN_A_COUNTRY = {
     phonenumbers.PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
     phonenumbers.PhoneNumberType.SHARED_COST: "a shared-cost number",

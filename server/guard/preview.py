@@ -15,9 +15,9 @@ from tools.answer import Answer
 from tools.audience import OutboundMessage
 from tools.route import Request
 
-_NAMED = 10  # recipients that are named
-_TEXTS = 5  # different texts that are shown
-_MOST_PARTS = 100  # of one message
+_NAMED = 10  # recipients that are named; our rule
+_TEXTS = 5  # different texts that are shown; our rule
+_MOST_PARTS = 100  # of one message; our rule, ClickSend sends at most 8 (documented)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # some hosts show questions in a terminal
 _IN_LINES = ("to", "from", "body", "schedule", "list_id", "file_url")  # which have a line of their own
 

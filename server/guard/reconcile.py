@@ -18,10 +18,11 @@ from tools.route import Request
 Others = Callable[[Collection[str], float, float], Awaitable[Sequence[Entry]]]  # see Ledger.others
 Read = Callable[[Request], Awaitable[Answer]]  # asks ClickSend; raises ClickSendError
 
-_PAGES = 20
-_CLOCKS_DIFFER = 1  # second, since records have whole ones; more would take what was sent before for this
-_TAKES_EFFECT_WITHIN = 300  # seconds from the ledger's row to ClickSend's record
-_LATEST = 2**40  # seconds; a time beyond it is none
+_PAGES = 20  # our rule
+_A_PAGE = 100  # rows, the most of a page; documented
+_CLOCKS_DIFFER = 1  # second, as records have whole ones; more would take what was sent before for this; our rule
+_TAKES_EFFECT_WITHIN = 300  # seconds from the ledger's row to ClickSend's record, usually a few (recorded); our rule
+_LATEST = 2**40  # Unix seconds; a later time is none; our rule
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _time(evidence: Evidence, row: Mapping[str, Any]) -> float | None:
 
 
 async def _records(entry: Entry, evidence: Evidence, page: int, read: Read) -> list[Mapping[str, Any]] | None:
-    query: dict[str, Any] = {"page": page, "limit": 100, "order_by": evidence.order_by}
+    query: dict[str, Any] = {"page": page, "limit": _A_PAGE, "order_by": evidence.order_by}
     if evidence.date_from:
         query["date_from"] = int(entry.at) - _CLOCKS_DIFFER
     try:

@@ -10,7 +10,7 @@ from server.guard.reconcile import Found, Read, reconcile
 from server.ledger.ledger import Entry, Ledger, State
 from tools.action import Action
 
-_IDS_NAMED = 20  # message ids that an error names
+_IDS_NAMED = 20  # message ids that an error names; our rule
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from tools import audience
 from tools.action import Action, Effect
 from tools.route import post
 
+# No slash at the end of the path: older descriptions have one, the current one does not (documented).
 CREATE_AUTOMATIONS_SMS_INBOUND = Action(
     slug="CLICKSEND_CREATE_AUTOMATIONS_SMS_INBOUND",
     title="Create Inbound SMS Automation",

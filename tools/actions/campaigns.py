@@ -29,6 +29,7 @@ CALCULATE_SMS_CAMPAIGNS_PRICE = Action(
     view="campaign",
 )
 
+# A send: it replaces the whole campaign, and without a schedule the campaign goes out at once (documented).
 UPDATE_SMS_CAMPAIGNS = Action(
     slug="CLICKSEND_UPDATE_SMS_CAMPAIGNS",
     title="Update SMS Campaign",

@@ -32,7 +32,8 @@ DELETE_LISTS = Action(
     verified_with="CLICKSEND_GET_LISTS",
 )
 
-# A POST, whatever the slug says: it makes ClickSend fetch the file.
+# A POST, although the slug says GET (documented): ClickSend fetches the file after it has answered, and meanwhile
+# `_import_in_progress` of the list is 1 (documented).
 GET_LISTS_IMPORT = Action(
     slug="CLICKSEND_GET_LISTS_IMPORT",
     title="Import Contacts to List",
@@ -43,6 +44,7 @@ GET_LISTS_IMPORT = Action(
     status_route=get("/v3/lists/{list_id}"),
 )
 
+# Only in ClickSend's older API descriptions (documented); a 404 may mean that it is gone.
 GET_LISTS_EXPORT = Action(
     slug="CLICKSEND_GET_LISTS_EXPORT",
     title="Export Contacts List",

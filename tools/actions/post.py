@@ -6,6 +6,7 @@ from tools.action import Action, Effect
 from tools.outcome import per_item
 from tools.route import post
 
+# ClickSend took letters out of its API description in July 2026, and announced no end (documented).
 CREATE_POST_LETTERS_SEND = Action(
     slug="CLICKSEND_CREATE_POST_LETTERS_SEND",
     title="Send Post Letter",

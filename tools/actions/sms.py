@@ -19,6 +19,7 @@ CREATE_SMS_SEND = Action(
     evidence=evidence.SMS,
 )
 
+# A read: it answers with SUCCESS and message ids, and sends nothing (documented).
 SMS_PRICE_POST = Action(
     slug="CLICKSEND_SMS_PRICE_POST",
     title="Calculate SMS Price",
@@ -35,7 +36,7 @@ GET_SMS_HISTORY = Action(
     input=sms.SmsHistory,
     route=get("/v3/sms/history"),
     effect=Effect.READ,
-    untrusted_fields=("body where direction is in", "first_name", "last_name"),
+    untrusted_fields=("body where direction is in", "first_name", "last_name"),  # documented
 )
 
 GET_SMS_RECEIPTS = Action(
@@ -72,6 +73,7 @@ GET_SMS_INBOUND = Action(
     untrusted_fields=("body",),
 )
 
+# Without a custom_string it cancels every scheduled SMS of the account (documented).
 SMS_CANCEL_ALL_PUT = Action(
     slug="CLICKSEND_SMS_CANCEL_ALL_PUT",
     title="Cancel All Scheduled SMS",
