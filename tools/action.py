@@ -13,7 +13,7 @@ from tools.evidence import Evidence
 from tools.outcome import Outcome, all_or_nothing
 from tools.route import Request, Route
 
-ViewOf = Literal["statistics", "messages", "campaign"]  # what it is of; tools/view.py, loaded when one is shown
+ViewOf = Literal["statistics", "messages", "campaign"]  # kinds of view; tools/view.py is loaded when one is shown
 
 
 class Effect(Enum):
