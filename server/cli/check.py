@@ -1,9 +1,9 @@
-"""The command `check`: whether this server can do its work, and what it would let an agent do."""
+"""The command `check`: whether this server can do its work, and what it lets an agent do."""
 
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from schemas.envelope import Envelope
@@ -15,44 +15,57 @@ from server.ledger.ledger import default_location
 from tools.actions.account import GET_ACCOUNT
 
 
-async def look(settings: Settings) -> tuple[str, list[str], list[str]]:
-    """The account in a sentence, what else there is to tell a line each, and what is wrong."""
+@dataclass(frozen=True)
+class Findings:
+    """What a check has found: a line for each fact, and a sentence for each problem."""
+
+    lines: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+async def inspect(settings: Settings) -> Findings:
+    """Ask ClickSend for the account, and look into the ledger. Never raises for what is wrong with either."""
+    if settings.config_error:
+        return Findings((), (f"{settings.config_error}.",))
     async with Dispatcher(settings) as dispatcher:
-        answered = await dispatcher.call(GET_ACCOUNT, {})
-        assert isinstance(answered, Envelope)  # nobody is asked about a read
-        account, wrong = _account(answered)
-        ledger = _place(settings)
+        envelope = await dispatcher.call(GET_ACCOUNT, {})
+        assert isinstance(envelope, Envelope)  # nobody is asked about a read
+        account, problem = _account(envelope)
+        problems = [problem] if problem else []
+        ledger = _location(settings)
         try:
             await dispatcher.check()
         except LedgerUnavailable as fault:
-            wrong.append(f"the ledger {ledger} cannot be used ({fault}), so nothing can be sent")
-    return account, [f"ClickSend: {settings.base_url}", f"Ledger: {ledger}", *_limits(settings)], wrong
+            problems.append(f"the ledger {ledger} cannot be used ({fault}), so nothing can be sent")
+    lines = (account, f"ClickSend: {settings.base_url}", f"Ledger: {ledger}", *_limits(settings))
+    return Findings(tuple(filter(None, lines)), tuple(problems))
 
 
-def _account(envelope: Envelope) -> tuple[str, list[str]]:
+def _account(envelope: Envelope) -> tuple[str, str]:
+    """A sentence on the account, and one on what is wrong; one of them is empty."""
     if not envelope.successful:
-        return "", [envelope.error or "ClickSend did not answer"]
+        return "", envelope.error or "ClickSend did not answer"
     try:
         account = json.loads(envelope.data)["data"]
     except (ValueError, TypeError, KeyError):
         account = None
     if not isinstance(account, dict):
-        return "", ["the answer is not an account: CLICKSEND_BASE_URL is probably wrong"]
+        return "", "the answer is not an account: CLICKSEND_BASE_URL is probably wrong"
     currency = account.get("_currency")
     unit = currency.get("currency_name_short") if isinstance(currency, dict) else None
-    told = f"account {account.get('username')}, balance {account.get('balance')} {unit or ''}".rstrip()
-    return f"Credentials are right: {''.join(filter(str.isprintable, told))}.", []
+    summary = f"account {account.get('username')}, balance {account.get('balance')} {unit or ''}".rstrip()
+    return f"Credentials are right: {''.join(filter(str.isprintable, summary))}.", ""
 
 
-def _place(settings: Settings) -> str:
+def _location(settings: Settings) -> str:
     """Where the ledger is, without the password that its URL may have."""
-    place = settings.ledger.location
-    if place is None:
+    location = settings.ledger.location
+    if location is None:
         return default_location()
-    if not is_server_url(place):
-        return place
+    if not is_server_url(location):
+        return location
     try:
-        url = urlsplit(place)
+        url = urlsplit(location)
         return f"{url.scheme}://{url.hostname or ''}{f':{url.port}' if url.port else ''}{url.path}"
     except ValueError:
         return "a database"

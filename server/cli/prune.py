@@ -1,4 +1,4 @@
-"""Pruning: old entries are deleted, but never what still keeps a send from going out twice or past a budget."""
+"""Pruning: old entries of the ledger are deleted, but never one that still prevents a repeat or counts in a budget."""
 
 import math
 import sys
@@ -24,9 +24,9 @@ def days(text: str) -> float:
 
 
 def prune(ledger: Ledger, older_than: float, settings: Settings, *, now: float, unasked: bool) -> int:
-    """Delete what is older than so many days, once a person has agreed; how many entries.
+    """Delete what is older than a number of days, once a person has agreed; the number of deleted entries.
 
-    Raises NotPruned and LedgerUnavailable. `unasked`: nobody is asked.
+    `now`: Unix seconds; `unasked`: nobody is asked. Raises NotPruned and LedgerUnavailable.
     """
     least = _needed(settings) / DAY
     if older_than < least:
@@ -39,20 +39,20 @@ def prune(ledger: Ledger, older_than: float, settings: Settings, *, now: float, 
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise NotPruned("--prune asks first, and there is no terminal: add --yes")
         count = ledger.count_old(before)
-        sys.stderr.write(f"Delete {entries(count)} older than {older_than:g} days for good? [y/N] ")
+        sys.stderr.write(f"Delete {in_words(count)} older than {older_than:g} days for good? [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise NotPruned("nothing was deleted")
     return ledger.prune(before)
 
 
-def entries(count: int) -> str:
-    """So many entries, in words."""
+def in_words(count: int) -> str:
+    """A number of entries, in words."""
     return "1 entry" if count == 1 else f"{count:,} entries"
 
 
 def _needed(settings: Settings) -> float:
-    """Seconds for which an entry that has ended is still needed: a day, or the longest window of any caller."""
+    """Seconds for which a completed entry is still needed: a day, or the longest window of any caller."""
     from server.hosting.callers_file import read_registry
 
     callers = read_registry(settings.hosting.http_callers, settings).callers

@@ -1,4 +1,4 @@
-"""Opening a command: the settings it runs with, and the sandbox that lives as long as it does."""
+"""The start of a command: its settings, and a sandbox that lives as long as the command."""
 
 import os
 from collections.abc import AsyncIterator
@@ -23,13 +23,13 @@ async def settings_of(
     starts_anyhow: bool = False,
     serves: bool = True,
     port: int | None = None,
-    strangers: bool = False,
+    serves_others: bool = False,
 ) -> AsyncIterator[Settings]:
     """The settings of the environment, or those of a sandbox that lives as long as this context.
 
-    `starts_anyhow`: a limit that is wrong is a problem, which each call is refused for, and does not raise. `serves`:
-    whether somebody can look at the sandbox's inbox meanwhile; `strangers`: whether others than who started it call.
-    Raises WrongSetting.
+    `starts_anyhow`: a wrong limit does not raise; each call is refused because of it. `serves`: whether somebody can
+    look at the sandbox's inbox meanwhile. `serves_others`: whether callers may be others than the person who started
+    it. `port`: of the sandbox. Raises WrongSetting.
     """
     try:
         settings = from_environment(os.environ, credentials_needed=credentials_needed and not with_sandbox)
@@ -43,23 +43,23 @@ async def settings_of(
     from server.sandbox.api.fetching import is_public
     from server.sandbox.serve import running_sandbox
 
-    # The sandbox begins anew each time, and so does the ledger of what was sent to it.
+    # The sandbox starts empty each time, and so does the ledger of what was sent to it.
     with TemporaryDirectory(prefix="clicksend-mcp-") as folder:
         async with AsyncExitStack() as stack:
-            running = running_sandbox(port=port or 0, may_reach=is_public if strangers else None)
+            running = running_sandbox(port=port or 0, may_reach=is_public if serves_others else None)
             try:
                 sandbox = await stack.enter_async_context(running)
             except OSError as fault:
                 raise WrongSetting(f"the sandbox cannot listen on port {port}: {fault.strerror}") from None
-            told = f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}"
+            notice = f"Sandbox at {sandbox.url}: nothing is sent or paid. Inbox at {sandbox.inbox}"
             if not serves:
-                told = "Sandbox: nothing is sent or paid. This one ends with the call; `clicksend-mcp sandbox` stays"
-            announce(told, settings.log_format)
-            yield _of_sandbox(settings, sandbox, folder, inbox=None if strangers else sandbox.inbox)
+                notice = "Sandbox: nothing is sent or paid. This one ends with the call; `clicksend-mcp sandbox` stays"
+            announce(notice, settings.log_format)
+            yield _of_sandbox(settings, sandbox, folder, inbox=None if serves_others else sandbox.inbox)
 
 
 def _refusing(problem: str) -> Settings:
-    """Settings with which no call is made: a host hides a server that ends, and with it the reason."""
+    """Settings with which each call is refused: a host hides a server that exits, and with it the reason."""
     logs = {name: text for name, text in os.environ.items() if name.startswith("CLICKSEND_MCP_LOG_")}
     return replace(from_environment(logs, credentials_needed=False), config_error=problem)
 

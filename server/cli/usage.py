@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from server.config.setting import Variable
 from server.config.settings import VARIABLES
+from server.runtime.streams import complain
 from tools.action import Action
 from tools.catalog import catalog, find
 
@@ -90,6 +91,12 @@ def action(text: str) -> Action:
     short = meant(name.removeprefix(_PREFIX), (slug.removeprefix(_PREFIX) for slug in catalog()))
     near = short.replace("did you mean ", f"did you mean {_PREFIX}")
     raise argparse.ArgumentTypeError(f"there is no tool {text!r}: {near}`clicksend-mcp tools` names them all")
+
+
+def fail(message: str, status: int = 2) -> int:
+    """Say on stderr in one line why a command failed; its exit status."""
+    complain(message)
+    return status
 
 
 def meant(given: str, known: Iterable[str]) -> str:
