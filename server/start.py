@@ -1,4 +1,4 @@
-"""The start of the program, before anything else is imported, and its end, whatever ends it."""
+"""The start of the program, before anything else is imported, and its exit, whatever the cause."""
 
 import gc
 import os
@@ -14,10 +14,10 @@ _FAULT = 70  # exit status of an internal fault, EX_SOFTWARE in sysexits.h
 
 
 def main() -> None:
-    """Run the command line. Nothing that happens in it ends in a traceback."""
+    """Run the command line and exit. Whatever happens in it, no traceback is shown."""
     by_person = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell's background job ignores it
     if by_person:
-        # An exception in the middle of an import may come out as another one, or not at all.
+        # Raised in the middle of an import, KeyboardInterrupt may surface as another exception, or not at all.
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     # Objects made by imports stay: collecting among them at Python's threshold takes a tenth of the start.
     gc.set_threshold(_OBJECTS)
@@ -30,21 +30,21 @@ def main() -> None:
         main.main()
         status = 0
     except BaseException as fault:  # the last resort
-        status = _ended_by(fault)
+        status = _status_after(fault)
     if by_person:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python takes itself down
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python shuts down
     sys.exit(streams.flush(status))
 
 
-def _ended_by(fault: BaseException) -> int:
-    """The exit status for what has ended a command; on stderr it is told in one line, where there is more to tell."""
+def _status_after(fault: BaseException) -> int:
+    """The exit status for the exception that ended a command; a line on stderr says more, if there is more to say."""
     causes = list(_single(fault))
     for cause in causes:
         if isinstance(cause, KeyboardInterrupt):
             return _INTERRUPTED
     for cause in causes:
         if isinstance(cause, streams.Unwritten):
-            return 1  # told, or not, when the streams are settled
+            return 1  # reported when the streams are settled
     for cause in causes:
         if isinstance(cause, SystemExit):
             if cause.code is None or isinstance(cause.code, int):
@@ -61,16 +61,16 @@ def _ended_by(fault: BaseException) -> int:
 
 
 def _single(fault: BaseException) -> Iterator[BaseException]:
-    """What is in nested groups, which is how task groups raise."""
+    """The exceptions in nested groups, which is how task groups raise."""
     if isinstance(fault, BaseExceptionGroup):
-        for one in fault.exceptions:
-            yield from _single(one)
+        for member in fault.exceptions:
+            yield from _single(member)
     else:
         yield fault
 
 
 def _log(cause: BaseException, fault: BaseException) -> None:
-    """Write the kind and place of a fault to the log; its text may hold numbers, texts or keys."""
+    """Log the type and place of a fault. Its text stays out: it may hold numbers, texts or keys."""
     import logging
 
     from server.runtime.logs import configure

@@ -21,8 +21,8 @@ class Effect(Enum):
 
     READ = "reads"
     WRITE = "writes"
-    DELETE = "deletes"  # takes away what cannot be put back
-    SEND = "sends"  # someone is contacted, or money is spent
+    DELETE = "deletes"  # removes what cannot be restored
+    SEND = "sends"  # contacts people or spends money
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Action:
 
     `input`: the model of its arguments; the docstring is the tool's description.
     `outcome`: how to read from ClickSend's answer whether all of what was asked was accepted.
-    `verified_with`: the slug of the action that shows whether this one took effect, where there is one.
+    `verified_with`: the slug of the action that shows whether this one took effect, if there is one.
     `audience`: whom its arguments would contact. `price`: the route that prices the same body.
     `untrusted_fields`: the fields of its answers that outsiders have written.
     `evidence`: how a send whose answer was lost is found in ClickSend's records.
@@ -72,7 +72,7 @@ class Action:
         return self.route.fill(_values(arguments))
 
     def price_request(self, arguments: Arguments) -> Request | None:
-        """The request that asks for the price; None where ClickSend has none to tell."""
+        """The request that asks for the price; None if ClickSend prices no such call."""
         if self.price is None:
             return None
         in_path = self.route.names
@@ -95,7 +95,7 @@ class Action:
 
     @property
     def destructive(self) -> bool:
-        """Takes something away for good, or cannot be taken back itself."""
+        """Deletes something for good, or cannot be undone."""
         return self.effect in (Effect.DELETE, Effect.SEND)
 
     @property

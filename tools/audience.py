@@ -1,4 +1,4 @@
-"""The audience: whom a call would contact, from whom, with what and when; what an operator's limits are about."""
+"""The audience: whom a call would contact, from whom, with what and when; the operator's limits apply to it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -22,14 +22,14 @@ class OutboundMessage(NamedTuple):
     sender: str = ""
     at: int | None = None
     country: str | None = None
-    about: str = ""  # what else a person should know of it
+    about: str = ""  # what else a person who approves it should know
 
 
 @dataclass(frozen=True)
 class Audience:
     """All that a call would send; with a `list_id`, its one message goes to every contact of that list.
 
-    `is_counted`: there is a message for each recipient; until then those of a list are not known.
+    `is_counted`: there is a message for each recipient; False while the contacts of a list are not known.
     """
 
     messages: tuple[OutboundMessage, ...]
@@ -41,7 +41,7 @@ class Audience:
         return _CONTACTS.fill({"list_id": self.list_id, "page": page, "limit": limit})
 
     def with_numbers(self, numbers: Iterable[str]) -> "Audience":
-        """The audience of a list, a message for each of its numbers."""
+        """The audience of a list, with a message for each of its numbers."""
         (message,) = self.messages
         return replace(self, messages=tuple(message._replace(to=number) for number in numbers), is_counted=True)
 
@@ -73,8 +73,8 @@ def picture_messages(arguments: Any) -> Audience:
     """For sends of MMS."""
     return Audience(
         tuple(
-            one._replace(about=f"subject {message.subject}, picture {arguments.media_file}")
-            for one, message in zip(messages(arguments).messages, arguments.messages, strict=True)
+            outbound._replace(about=f"subject {message.subject}, picture {arguments.media_file}")
+            for outbound, message in zip(messages(arguments).messages, arguments.messages, strict=True)
         )
     )
 

@@ -1,4 +1,4 @@
-"""Traces: how to recognise in ClickSend's records that a call whose answer was lost took effect after all."""
+"""Evidence: how ClickSend's records show that a send whose answer was lost took effect."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,29 +8,29 @@ from typing import Any
 from schemas.phone import phone_key
 from tools.outcome import is_on_its_way
 
-RecordKey = tuple[str, ...]  # what one message or campaign is recognised by
+RecordKey = tuple[str, ...]  # what a message or campaign is recognised by
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where the things that a call sends turn up, and what they are recognised by.
+    """Where ClickSend records what a call sends, and what the records are recognised by.
 
-    `path`: a paged list of ClickSend's, `order_by` its newest-first order, `since` the name of a row's time (Unix
-    seconds), `id` of its id. `sent` gives the marks of a request's body, `seen` that of a row. `stands`: whether what a
-    row is of was taken on. `date_from`: the list can be told to leave out what is older, where its order is not
-    documented. `things`: what an answer calls the rows; None where it is the one row itself. `untrusted`: the
-    fields of a row that people outside have written.
+    `path`: a paged list of records, `order_by` its newest-first order; `time_field` and `id_field` name the time of a
+    record (Unix seconds) and its id. `keys_sent`: the keys of what a request's body sends; `key_of`: the key of a
+    record. `took_effect`: whether a record is of something that was accepted. `takes_date_from`: the list can leave out
+    older records, for one whose order is not documented. `items`: the name of the list in an answer that the records
+    stand for; None if an answer is a single record. `untrusted`: the fields of a record that outsiders have written.
     """
 
     path: str
     order_by: str
-    since: str
-    id: str
-    sent: Callable[[Mapping[str, Any]], Iterable[RecordKey]]
-    seen: Callable[[Mapping[str, Any]], RecordKey]
+    time_field: str
+    id_field: str
+    keys_sent: Callable[[Mapping[str, Any]], Iterable[RecordKey]]
+    key_of: Callable[[Mapping[str, Any]], RecordKey]
     took_effect: Callable[[Mapping[str, Any]], bool] = lambda _: True
-    date_from: bool = False
-    things: str | None = "messages"
+    takes_date_from: bool = False
+    items: str | None = "messages"
     untrusted: tuple[str, ...] = ()
 
 
@@ -65,31 +65,31 @@ def _text(value: object) -> str:
 SMS = Evidence(
     path="/v3/sms/history",  # documented
     order_by="date:desc",  # documented
-    since="date",
-    id="message_id",
-    sent=lambda body: map(_message, body["messages"]),
-    seen=_message,
+    time_field="date",
+    id_field="message_id",
+    keys_sent=lambda body: map(_message, body["messages"]),
+    key_of=_message,
     untrusted=_NAMES,
 )
 
 MMS = Evidence(
     path="/v3/mms/history",  # documented
     order_by="date:desc",  # the parameter is documented, its fields are not, so `date_from` bounds the search as well
-    since="date",
-    id="message_id",
-    sent=lambda body: map(_mms, body["messages"]),
-    seen=_mms,
-    date_from=True,
+    time_field="date",
+    id_field="message_id",
+    keys_sent=lambda body: map(_mms, body["messages"]),
+    key_of=_mms,
+    takes_date_from=True,
     untrusted=_NAMES,
 )
 
 CAMPAIGN = Evidence(
     path="/v3/sms-campaigns",  # documented
     order_by="date_added:desc",  # documented
-    since="date_added",
-    id="sms_campaign_id",
-    sent=lambda body: [_campaign(body)],
-    seen=_campaign,
+    time_field="date_added",
+    id_field="sms_campaign_id",
+    keys_sent=lambda body: [_campaign(body)],
+    key_of=_campaign,
     took_effect=is_on_its_way,
-    things=None,
+    items=None,
 )

@@ -1,11 +1,10 @@
 """Outcomes: whether an answer of ClickSend, HTTP 200 either way, accepted all of what was asked.
 
 Only what ClickSend documents as a yes is a yes, and only what it documents as a refusal is a refusal. Everything else
-is unclear: it may have been sent and paid, so it is looked up and never simply sent again.
+is unclear: it may have been sent and paid for, so it is reconciled and never sent again on its own.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +57,12 @@ _COMPARED_DIGITS = 7  # last digits of a number, the same in all of its spelling
 
 @dataclass(frozen=True)
 class Refused:
-    """A message, letter or campaign that ClickSend did not accept, or did not clearly accept, and its status."""
+    """A message, letter or campaign that ClickSend did not accept, or did not clearly accept, and its status.
 
-    what: str
+    `name`: its number, addressee or campaign; `id`: "" if the answer gives none.
+    """
+
+    name: str
     status: str
     id: str = ""
 
@@ -69,8 +71,8 @@ class Refused:
 class Verdict:
     """What ClickSend accepted of a call.
 
-    `unclear`: what an answer mentions without saying yes or no. `missing`: things asked for that it does not mention.
-    `contradiction`: what in the answer speaks against its own statuses.
+    `unclear`: what the answer mentions without saying yes or no. `missing`: how many items it does not mention.
+    `contradiction`: what in the answer contradicts its own statuses; "" if nothing does.
     """
 
     accepted: int
@@ -86,7 +88,7 @@ class Verdict:
 
     @property
     def certain(self) -> bool:
-        """Nothing that was asked for is left open."""
+        """Nothing that was asked for is open."""
         return not self.unclear and not self.missing
 
 
@@ -105,39 +107,39 @@ def acknowledged(_: Arguments, answer: Answer) -> Verdict | None:
 
 
 def _is_done(answer: Answer) -> bool:
-    """Whether an answer says that it is done and that there is nothing more to tell."""
+    """Whether an answer says that the call is done and that there is nothing to return."""
     return answer.body.get("response_code") == "NO_CONTENT"
 
 
-def per_item(things: str) -> Outcome:
+def per_item(name: str) -> Outcome:
     """For sends of a list, `messages` or `recipients`, of which each item has its own status (documented)."""
 
     def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:
-        entries = answer.items(things)
+        entries = answer.items(name)
         if entries is None:
             return None
-        asked = getattr(arguments, things)
+        requested = getattr(arguments, name)
         accepted, refused, unclear = _by_status(entries)
-        strangers = _not_asked_for(accepted, asked)
-        unclear += [_described(entry, "SUCCESS for a number that was not asked for") for entry in strangers]
+        accepted, unrequested = _by_number(accepted, requested)
+        unclear += [_described(entry, "SUCCESS for a number that was not asked for") for entry in unrequested]
         contradiction = _contradiction(answer, accepted, refused)
-        if contradiction:  # whichever of them it speaks against, none is certain any more
+        if contradiction:  # it does not say which statuses are wrong, so none is certain
             accepted, refused, unclear = [], [], unclear + list(map(_described, accepted)) + refused
-        missing = max(0, len(asked) - len(entries))
+        missing = max(0, len(requested) - len(entries))
         return Verdict(len(accepted), tuple(refused), tuple(unclear), missing, contradiction)
 
     return outcome
 
 
-def per_item_priced(things: str) -> Outcome:
+def per_item_priced(name: str) -> Outcome:
     """For prices of a list: nothing is sent, so nothing can be unclear. Statuses as in a send (documented)."""
 
     def outcome(arguments: Arguments, answer: Answer) -> Verdict | None:
-        entries = answer.items(things)
+        entries = answer.items(name)
         if entries is None:
             return None
         accepted, refused, unclear = _by_status(entries)
-        missing = max(0, len(getattr(arguments, things)) - len(entries))
+        missing = max(0, len(getattr(arguments, name)) - len(entries))
         return Verdict(len(accepted), tuple(refused + unclear), missing=missing)
 
     return outcome
@@ -146,6 +148,7 @@ def per_item_priced(things: str) -> Outcome:
 def _by_status(
     entries: Iterable[Mapping[str, Any]],
 ) -> tuple[list[Mapping[str, Any]], list[Refused], list[Refused]]:
+    """The accepted entries, the refused ones, and those whose status is neither."""
     accepted, refused, unclear = [], [], []
     for entry in entries:
         status = entry.get("status")
@@ -159,19 +162,19 @@ def _by_status(
 
 
 def _described(entry: Mapping[str, Any], status: object = None) -> Refused:
-    what = _short(entry.get("to") or entry.get("address_name"))
-    return Refused(what, _short(status or entry.get("status")), id_of(entry.get("message_id")))
+    name = _short(entry.get("to") or entry.get("address_name"))
+    return Refused(name, _short(status or entry.get("status")), id_of(entry.get("message_id")))
 
 
-def _not_asked_for(accepted: list[Mapping[str, Any]], asked: Iterable[Any]) -> list[Mapping[str, Any]]:
-    """The accepted messages whose numbers are no one's who was asked for; they are taken out of `accepted`."""
-    wanted = Counter(_digits(thing.to) for thing in asked if hasattr(thing, "to"))
-    if not wanted:  # letters go to names
-        return []
-    known = [entry for entry in accepted if _digits(entry.get("to")) in wanted]
-    strangers = [entry for entry in accepted if _digits(entry.get("to")) not in wanted]
-    accepted[:] = known
-    return strangers
+def _by_number(
+    accepted: list[Mapping[str, Any]], requested: Iterable[Any]
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The accepted messages to numbers that were asked for, and those to other numbers."""
+    numbers = {_digits(message.to) for message in requested if hasattr(message, "to")}
+    if not numbers:  # letters go to names
+        return accepted, []
+    ours = [entry for entry in accepted if _digits(entry.get("to")) in numbers]
+    return ours, [entry for entry in accepted if _digits(entry.get("to")) not in numbers]
 
 
 def _digits(number: object) -> str:
@@ -179,7 +182,7 @@ def _digits(number: object) -> str:
 
 
 def _contradiction(answer: Answer, accepted: list[Mapping[str, Any]], refused: list[Refused]) -> str:
-    """What the counts and the price of an answer say against the statuses in it; "" where they agree.
+    """How the counts and the price of an answer contradict the statuses in it; "" if they agree.
 
     `queued_count` counts the accepted messages, `blocked_count` those blocked for their country or a registration, and
     a refused message costs nothing (recorded).
@@ -196,31 +199,31 @@ def _contradiction(answer: Answer, accepted: list[Mapping[str, Any]], refused: l
 
 def cancelled_campaign(_: Arguments, answer: Answer) -> Verdict | None:
     """For a campaign that is not to go out: the answer is the campaign with its status (documented)."""
-    found = answer.campaign
-    if "status" not in found:
+    fields = answer.campaign
+    if "status" not in fields:
         return None
-    status = found["status"]
+    status = fields["status"]
     if status == "Cancelled":
         return Verdict(accepted=1)
-    problem = _campaign_problem(found)
-    known = status in (*_CAMPAIGN_ON_ITS_WAY, *_CAMPAIGN_STOPPED)
-    return Verdict(0, refused=(problem,)) if known else Verdict(0, unclear=(problem,))
+    problem = _campaign_problem(fields)
+    is_known = status in (*_CAMPAIGN_ON_ITS_WAY, *_CAMPAIGN_STOPPED)
+    return Verdict(0, refused=(problem,)) if is_known else Verdict(0, unclear=(problem,))
 
 
 def campaign(_: Arguments, answer: Answer) -> Verdict | None:
     """For campaigns that are to go out: the answer is the campaign with its status (documented)."""
-    found = answer.campaign
-    if "sms_campaign_id" not in found:
+    fields = answer.campaign
+    if "sms_campaign_id" not in fields:
         return None
-    if is_on_its_way(found):
+    if is_on_its_way(fields):
         return Verdict(accepted=1)
-    status = found.get("status")
-    problem = _campaign_problem(found)
+    status = fields.get("status")
+    problem = _campaign_problem(fields)
     return Verdict(0, refused=(problem,)) if status in _CAMPAIGN_STOPPED else Verdict(0, unclear=(problem,))
 
 
 def is_on_its_way(campaign: Mapping[str, Any]) -> bool:
-    """Whether a campaign has gone out or is to."""
+    """Whether a campaign has gone out or will."""
     return campaign.get("status") in _CAMPAIGN_ON_ITS_WAY
 
 

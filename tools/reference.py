@@ -8,7 +8,7 @@ from tools.catalog import TOOLSETS, catalog
 
 
 def markdown_table() -> str:
-    """The README's table: one row an action."""
+    """The README's table: one row per action."""
     rows = ["| Tool | Effect | What for |", "|---|---|---|"]
     for toolset in TOOLSETS.values():
         rows.append(f"| **{toolset.name}** | | |")

@@ -1,4 +1,4 @@
-"""Routes: where an action's input goes, and the request that comes of it."""
+"""Routes: where an action's input goes, and the request that it makes."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 @dataclass(frozen=True)
 class Request:
-    """What leaves for ClickSend: a path that is already encoded, a query and a JSON body.
+    """What is sent to ClickSend: an encoded path, a query and a JSON body.
 
-    `template`: the path as it is for all calls, with names where ids are.
+    `template`: the path with names in place of values, the same for all calls; telemetry shows it.
     """
 
     method: Method
@@ -25,18 +25,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Route:
-    """Where an action's input goes: `{name}` in the path, the rest in a GET's query or else in the body."""
+    """Where an action's input goes: into `{name}` of the path, the rest into a GET's query or else into the body."""
 
     method: Method
     path: str
 
     @property
     def names(self) -> frozenset[str]:
-        """The values that the path takes."""
+        """The names of the values that the path takes."""
         return frozenset(re.findall(r"{(\w+)}", self.path))
 
     def fill(self, values: Mapping[str, Any]) -> Request:
-        """Place every value; values in the path are encoded, so that none can lead to another path."""
+        """The request with each value in its place. Values in the path are encoded: none can lead to another path.
+
+        Raises KeyError if a value of the path is missing.
+        """
         in_path = self.names
         path = self.path.format_map({name: quote(str(values[name]), safe="") for name in in_path})
         rest = {name: value for name, value in values.items() if name not in in_path}

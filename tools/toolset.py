@@ -9,7 +9,7 @@ from tools.action import Action
 
 @dataclass(frozen=True)
 class Toolset:
-    """The actions of one section. `module` declares them; `default`: offered where no setting says which are."""
+    """The actions of one section. `module` declares them; `default`: offered unless a setting says otherwise."""
 
     name: str
     title: str
@@ -24,5 +24,5 @@ class Toolset:
 
     @cached_property
     def by_slug(self) -> dict[str, Action]:
-        """The same by their slugs."""
+        """The actions by their slugs."""
         return {action.slug: action for action in self.actions}

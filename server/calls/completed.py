@@ -13,7 +13,7 @@ from server.guard.decisions import Question
 
 @dataclass(frozen=True, eq=False)
 class Completed:
-    """A call that has ended: its envelope; the call, if it was valid; and what ClickSend says that it has cost."""
+    """A call that has ended. `call`: None if it was not valid; `cost`: account currency, None if none was named."""
 
     envelope: Envelope
     call: Call | None = None
@@ -21,7 +21,7 @@ class Completed:
 
 
 def redacted(outcome: Completed | Question, credentials: Credentials | None) -> Completed | Question:
-    """The outcome without the account's secret; the last step, when nothing is decoded or joined any more."""
+    """The outcome without the account's secret. The last step: what is decoded or joined later could restore it."""
     redact = redactor_for(credentials) if credentials is not None else None
     if isinstance(outcome, Question):
         return replace(outcome, text=redact(outcome.text)) if redact else outcome

@@ -1,4 +1,4 @@
-"""The dispatcher: where all calls pass. Each ends in an envelope and a line in the log, whatever happens."""
+"""The dispatcher, which all calls pass through. Each ends with an envelope and a line in the log, whatever happens."""
 
 import logging
 import secrets
@@ -37,7 +37,7 @@ log = logging.getLogger("clicksend_mcp")
 
 @dataclass(frozen=True)
 class _Incoming:
-    """A call as it came in, with the answer to an earlier question about it, and its name in the log."""
+    """A call as it came in. `approved`: the answer to an earlier question; `request_id`: its name in the log."""
 
     action: Action
     arguments: Mapping[str, Any]
@@ -50,7 +50,7 @@ class _Incoming:
 class Dispatcher:
     """Runs actions for all callers, each on its own account; an async context manager.
 
-    At its end it waits for the calls that may change something, and closes its connections.
+    On exit it waits for the calls that may change something, and closes its connections.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -63,7 +63,7 @@ class Dispatcher:
 
     async def __aenter__(self) -> Self:
         self._tasks = await anyio.create_task_group().__aenter__()
-        # Whoever stops the server waits for requests that have left; each has its own deadline.
+        # A stop of the server waits for requests that have departed; each has its own deadline.
         self._tasks.cancel_scope.shield = True
         return self
 
@@ -78,7 +78,7 @@ class Dispatcher:
         await self._the_ledger().check()
 
     async def verify(self) -> None:
-        """The same with what the operator has to know; LedgerMisconfigured if it will not be read by itself."""
+        """The same in detail, for the operator: raises LedgerMisconfigured if only a person can make it readable."""
         await anyio.to_thread.run_sync(self._the_ledger().verify)
 
     async def call(
@@ -90,7 +90,7 @@ class Dispatcher:
         caller: Caller | None = None,
         request_id: str | None = None,
     ) -> Envelope | Question:
-        """The envelope of `run`, for whoever needs no more."""
+        """As `run`, with only the envelope of what it returns."""
         outcome = await self.run(action, arguments, approved, caller=caller, request_id=request_id)
         return outcome if isinstance(outcome, Question) else outcome.envelope
 
@@ -105,84 +105,93 @@ class Dispatcher:
     ) -> Completed | Question:
         """Run one action with arguments as the host sent them, or ask for a person's approval first.
 
-        Never raises but for a cancellation. `approved`: the answer to an earlier question. `caller`: if left out, the
-        one with the account of the settings. `request_id` names the call in the log.
+        Raises nothing but cancellation. `approved`: the answer to an earlier question. `caller`: the one with the
+        account of the settings if left out. `request_id` names the call in the log.
 
-        A cancelled read ends at once. What may change something runs in a task of its own, which a cancellation
-        stops only as long as its request has not left: it must not be cut in half.
+        A cancelled read ends at once. A call that may change something is stopped only as long as its request has not
+        departed: it must not be cut in half.
         """
-        flight = Flight()
         name = request_id or secrets.token_hex(8)
-        asked = _Incoming(action, arguments, approved, caller or self._only_caller, name, flight)
+        incoming = _Incoming(action, arguments, approved, caller or self._only_caller, name, Flight())
         if action.read_only:
-            return await self._reported(asked)
+            return await self._logged(incoming)
+        outcome = await self._in_own_task(incoming)
+        if action.status_route is not None and has_listener() and isinstance(outcome, Completed):
+            await self._follow_up(outcome)
+        return outcome
+
+    async def _in_own_task(self, incoming: _Incoming) -> Completed | Question:
+        """The outcome of a call in a task of its own, which outlives a cancellation once its request has departed."""
         done = anyio.Event()
         outcomes: list[Completed | Question] = []
 
-        async def to_the_end() -> None:
-            with flight.scope:
-                outcomes.append(await self._reported(asked))
+        async def run_to_end() -> None:
+            with incoming.flight.scope:
+                outcomes.append(await self._logged(incoming))
             done.set()
 
-        self._tasks.start_soon(to_the_end)
+        self._tasks.start_soon(run_to_end)
         try:
             await done.wait()
         except BaseException:
-            flight.abandon()
+            incoming.flight.abandon()
             raise
         (outcome,) = outcomes
-        if (
-            action.status_route is not None
-            and has_listener()
-            and isinstance(outcome, Completed)
-            and outcome.call is not None
-        ):
-            from server.calls.follow_up import poll_until_done
-
-            read = partial(self.session.read, outcome.call.credentials)
-            await poll_until_done(outcome.call, outcome.envelope, read, self._settings.total_timeout)
         return outcome
 
-    async def _reported(self, asked: _Incoming) -> Completed | Question:
-        """What became of a call, also of one that fails in a way nobody has foreseen, and a line in the log."""
-        action, credentials = asked.action, asked.caller.credentials
+    async def _follow_up(self, completed: Completed) -> None:
+        """Report the progress of what ClickSend goes on doing after its answer."""
+        if completed.call is None:
+            return
+        from server.calls.follow_up import poll_until_done
+
+        read = partial(self.session.read, completed.call.credentials)
+        await poll_until_done(completed.call, completed.envelope, read, self._settings.total_timeout)
+
+    async def _logged(self, incoming: _Incoming) -> Completed | Question:
+        """The outcome of a call, even if an unforeseen exception ends it; writes its line of the log."""
         started = time.monotonic()
-        try:
-            outcome = redacted(await self._call(asked), credentials)
-        except Exception as fault:
-            # The text of an unforeseen exception may hold anything, so its kind has to do.
-            log.error("%s: %s inside this server", action.slug, type(fault).__name__)
-            broken = Completed(Envelope.failure(error_text.broken(action, left=asked.flight.departed)))
-            outcome = redacted(broken, credentials)
+        outcome = await self._redacted(incoming)
         result, cost = "awaits-approval", None
         if isinstance(outcome, Completed):
             result, cost = "successful" if outcome.envelope.successful else "failed", outcome.cost
         fields = {
-            "request": asked.request_id,
-            "action": action.slug,
+            "request": incoming.request_id,
+            "action": incoming.action.slug,
             "outcome": result,
             "ms": round((time.monotonic() - started) * 1000),
-            "caller": asked.caller.name,
+            "caller": incoming.caller.name,
             "cost": "" if cost is None else f"{cost:f}",
         }
         log.info("call", extra={"fields": {name: value for name, value in fields.items() if value != ""}})
         return outcome
 
-    async def _call(self, asked: _Incoming) -> Completed | Question:
-        action, caller, credentials = asked.action, asked.caller, asked.caller.credentials
+    async def _redacted(self, incoming: _Incoming) -> Completed | Question:
+        """The outcome without the account's secret; a failure for an exception that nobody has foreseen."""
+        credentials = incoming.caller.credentials
+        try:
+            return redacted(await self._call(incoming), credentials)
+        except Exception as fault:
+            # The text of an unforeseen exception may hold anything, so only its type is logged.
+            log.error("%s: %s inside this server", incoming.action.slug, type(fault).__name__)
+            broken = error_text.broken(incoming.action, departed=incoming.flight.departed)
+            return redacted(Completed(Envelope.failure(broken)), credentials)
+
+    async def _call(self, incoming: _Incoming) -> Completed | Question:
+        action, caller, credentials = incoming.action, incoming.caller, incoming.caller.credentials
         if denial := caller.denial(action):
             return Completed(Envelope.failure(f"{denial}.{error_text.no_effect(action)}"))
         if caller.config_error or credentials is None:
             return Completed(Envelope.failure(f"{caller.config_error}.{error_text.no_effect(action)}"))
         try:
-            valid = action.input.model_validate(asked.arguments, context=context_of(self._settings.base_url))
+            valid = action.input.model_validate(incoming.arguments, context=context_of(self._settings.base_url))
         except ValidationError as refused:
             return Completed(Envelope.failure(error_text.wrong_input(action, explain(refused, action.input))))
-        call = Call(action, valid, action.request(valid), caller, credentials, asked.flight)
-        return await self._journey.run(call, asked.approved)
+        call = Call(action, valid, action.request(valid), caller, credentials, incoming.flight)
+        return await self._journey.run(call, incoming.approved)
 
     def _the_ledger(self) -> "Ledger":
-        """The ledger of all callers, made when the first call needs it."""
+        """The ledger of all callers, made at the first call that needs it."""
         if self._ledger is None:
             from server.ledger.ledger import Ledger, default_location
 

@@ -1,4 +1,4 @@
-"""What the model reads when something did not go well: what happened, whether anything was sent, what to do."""
+"""What the model reads when a call failed: what happened, whether anything was sent, what to do next."""
 
 from server.clicksend.errors import NOT_FROM_THE_API, ClickSendError, NotSent, Rejected
 from server.guard.error_text import where_it_shows
@@ -43,7 +43,7 @@ NOTHING_MORE = " Nothing was sent by this call."
 
 
 def no_effect(action: Action) -> str:
-    """A sentence that a call which did not reach its end had no effect; "" for reads."""
+    """A sentence that a failed call had no effect; "" for reads."""
     match action.effect:
         case Effect.READ:
             return ""
@@ -54,23 +54,25 @@ def no_effect(action: Action) -> str:
 
 
 def wrong_input(action: Action, problems: str) -> str:
-    """For arguments that were refused before anything left."""
+    """For arguments that were refused before anything was sent."""
     return f"Wrong input: {problems}{'' if problems.endswith('?') else '.'}{no_effect(action)}"
 
 
-def broken(action: Action, *, left: bool) -> str:
-    """For a fault of this server, before or after the request left."""
-    if left:
+def broken(action: Action, *, departed: bool) -> str:
+    """For a fault of this server, before or after the request has departed."""
+    if departed:
         return unknown(action, "a fault inside this server")
     return f"A fault inside this server.{no_effect(action)} A person has to look at its log."
 
 
 def declined(action: Action, fault: Rejected) -> str:
     """For a refusal of the whole call by ClickSend."""
-    what = f"ClickSend refused with HTTP {fault.status} ({reason_with_attempts(fault)}). {_next_step(fault)}"
+    refusal = f"ClickSend refused with HTTP {fault.status} ({reason_with_attempts(fault)}). {_next_step(fault)}"
     if fault.earlier_attempt_unknown and not action.read_only:
-        return f"{what} OUTCOME UNKNOWN: an earlier attempt may have taken effect; {where_it_shows(action)} shows it."
-    return f"{what}{no_effect(action)}"
+        return (
+            f"{refusal} OUTCOME UNKNOWN: an earlier attempt may have taken effect; {where_it_shows(action)} shows it."
+        )
+    return f"{refusal}{no_effect(action)}"
 
 
 def _next_step(fault: Rejected) -> str:
@@ -86,26 +88,26 @@ def _next_step(fault: Rejected) -> str:
 
 def never_reached(action: Action, fault: NotSent) -> str:
     """For a call that never got a connection."""
-    happened = no_effect(action)
+    effect = no_effect(action)
     if fault.earlier_attempt_unknown and not action.read_only:
-        happened = f" {where_it_shows(action)} shows whether an earlier attempt took effect."
-    return f"ClickSend could not be reached: {reason_with_attempts(fault)}.{happened} Calling again later is safe."
+        effect = f" {where_it_shows(action)} shows whether an earlier attempt took effect."
+    return f"ClickSend could not be reached: {reason_with_attempts(fault)}.{effect} Calling again later is safe."
 
 
 def reason_with_attempts(fault: ClickSendError) -> str:
-    """Why a call failed, and after how many attempts if it was more than one."""
+    """Why a call failed, and after how many attempts if there was more than one."""
     return fault.reason if fault.attempts == 1 else f"{fault.reason}; {fault.attempts} attempts"
 
 
 def unknown(action: Action, reason: str) -> str:
-    """For a call that left, and whose outcome nobody knows."""
+    """For a call that departed, and whose outcome is unknown."""
     if action.effect is Effect.READ:
         return f"No usable answer from ClickSend: {reason}. Reading again is safe."
     return f"OUTCOME UNKNOWN: {reason}. {_before_a_repeat(action)}"
 
 
 def _before_a_repeat(action: Action) -> str:
-    """What may have happened, and what has to be done before the same is tried again."""
+    """What may have happened, and what has to be done before the call is repeated."""
     where = where_it_shows(action)
     if action.idempotent:
         return f"It may have taken effect; {where} shows it. Repeating is safe."
@@ -140,17 +142,17 @@ def not_all_accepted(action: Action, verdict: Verdict) -> str:
 
 
 def _listed(refused: tuple[Refused, ...]) -> str:
-    """The refused ones by reason, each reason with its meaning."""
+    """The refused items by reason, each reason with its meaning."""
     by_status: dict[str, list[str]] = {}
-    for one in refused:
-        by_status.setdefault(one.status, []).append(one.what)
-    groups = [_group(status, whats) for status, whats in by_status.items()]
+    for item in refused:
+        by_status.setdefault(item.status, []).append(item.name)
+    groups = [_group(status, names) for status, names in by_status.items()]
     if len(groups) > _GROUPS:
         groups[_GROUPS:] = [f"and {len(groups) - _GROUPS} more reasons (in data)"]
     return "; ".join(groups)
 
 
-def _group(status: str, whats: list[str]) -> str:
-    more = f" and {len(whats) - _NAMED} more (in data)" if len(whats) > _NAMED else ""
+def _group(status: str, names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more (in data)" if len(names) > _NAMED else ""
     meaning = f" ({_MEANING[status]})" if status in _MEANING else ""
-    return f"{', '.join(whats[:_NAMED])}{more}: {status}{meaning}"
+    return f"{', '.join(names[:_NAMED])}{more}: {status}{meaning}"

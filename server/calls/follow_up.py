@@ -1,4 +1,4 @@
-"""Following an import: what ClickSend still does after it has answered, for a caller who listens."""
+"""The progress of an import, which ClickSend works on after its answer, for callers who listen."""
 
 from collections.abc import Mapping
 from itertools import count
@@ -21,27 +21,27 @@ _LONGEST_WAIT = 4.0  # seconds; our rule
 
 
 async def poll_until_done(call: Call, outcome: Envelope, read: "Read", deadline: float) -> None:
-    """Tell how an import that was accepted comes on, until it has ended, its list cannot be read, or time is up.
+    """Report the progress of an accepted import until it ends, its list cannot be read, or time is up.
 
-    `deadline`: seconds that the whole call may take. Its outcome is what it was: ClickSend has taken the import on.
+    `deadline`: seconds that the whole call may take. Its outcome is settled: ClickSend has accepted the import.
     """
     route = call.action.status_route
     if route is None or not outcome.successful:
         return
-    valid = call.arguments.model_dump(by_alias=True)
-    request = route.fill({name: valid[name] for name in route.names})
+    values = call.arguments.model_dump(by_alias=True)
+    request = route.fill({name: values[name] for name in route.names})
     report("Import accepted; ClickSend fetches the file and fills the list")
     began = anyio.current_time()
     with anyio.move_on_after(min(_LONGEST, deadline - elapsed())):
-        for number in count():
+        for attempt in count():
             state = await _state(request, read)
             if not state.get("_import_in_progress"):  # 1 while it goes on, then 0; documented
                 return
-            _tell_state(state, anyio.current_time() - began)
-            await anyio.sleep(min(_FIRST_WAIT * 2**number, _LONGEST_WAIT))
+            _report_state(state, anyio.current_time() - began)
+            await anyio.sleep(min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT))
 
 
-def _tell_state(state: Mapping[str, Any], seconds: float) -> None:
+def _report_state(state: Mapping[str, Any], seconds: float) -> None:
     contacts = state.get("_contacts_count")
     if isinstance(contacts, int):
         report(f"Importing for {seconds:.0f} s: {contacts:,} contacts in the list so far", contacts)
@@ -50,7 +50,7 @@ def _tell_state(state: Mapping[str, Any], seconds: float) -> None:
 
 
 async def _state(request: Request, read: "Read") -> Mapping[str, Any]:
-    """The list as it is now; empty if that cannot be had."""
+    """The list's fields; empty if they cannot be read."""
     try:
         return (await read(request)).fields
     except ClickSendError:

@@ -1,4 +1,4 @@
-"""The journey of one valid call: admitted, sent, judged, written down, and put into an envelope."""
+"""The journey of one valid call: admitted, sent, judged, recorded, and put into an envelope."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Journey:
-    """Takes valid calls to ClickSend. `ledger` gives that of all callers, which only a guarded call needs."""
+    """Takes valid calls to ClickSend. `ledger` returns that of all callers, which only a guarded call needs."""
 
     def __init__(self, settings: Settings, session: Session, ledger: "Callable[[], Ledger]") -> None:
         self._settings = settings
@@ -38,24 +38,24 @@ class Journey:
         self._ledger = ledger
 
     async def run(self, call: Call, approved: Approved | None) -> Completed | Question:
-        """Run a call to its end, or ask for a person's approval first. Raises for a cancellation alone."""
+        """Run a call to its end, or ask for a person's approval first. Raises nothing but cancellation."""
         return await (self._send(call) if _is_free(call) else self._guarded(call, approved))
 
     async def _guarded(self, call: Call, approved: Approved | None) -> Completed | Question:
-        """Run a call behind the guard: admitted first, recorded before it leaves and after it has ended."""
+        """Run a call behind the guard: admitted first, recorded before it departs and after it has ended."""
         from server.guard.guard import Guard
 
         read = partial(self._session.read, call.credentials)
         guard = Guard(call.caller, self._settings, self._ledger(), read)
         try:
             admission = await guard.admit(call, approved)
-        except Denied as stop:
-            happened = error_text.NOTHING_MORE if stop.repeats else error_text.no_effect(call.action)
-            return await self._failed(call, f"{stop.reason}.{happened}", stop.answer)
+        except Denied as denied:
+            effect = error_text.NOTHING_MORE if denied.repeats else error_text.no_effect(call.action)
+            return await self._failed(call, f"{denied.reason}.{effect}", denied.answer)
         return admission if isinstance(admission, Question) else await self._send(call, admission)
 
     async def _send(self, call: Call, admission: Admission | None = None) -> Completed:
-        """Send a call, judge what came of it, write that down, and put it in an envelope."""
+        """Send a call, judge its answer, settle it in the ledger, and put it into an envelope."""
         action, admission = call.action, admission or FREE
         report(f"{action.title}: waiting for ClickSend's answer")
         try:
@@ -74,7 +74,7 @@ class Journey:
         except OutcomeUnknown as fault:
             return await self._unknown(call, admission, error_text.reason_with_attempts(fault), fault.answer)
         except anyio.get_cancelled_exc_class():
-            # Only a call whose request has not left is stopped; what did leave for all that must not look undone.
+            # Only a call whose request has not departed is stopped; one that departed nonetheless must not look undone.
             with anyio.CancelScope(shield=True):
                 await admission.settle("unknown" if call.flight.departed else "refused")
             raise
@@ -93,7 +93,7 @@ class Journey:
     async def _known(
         self, call: Call, admission: Admission, verdict: Verdict, answer: Answer | None, ids: Sequence[str] = ()
     ) -> Completed:
-        """A call of which everything is known."""
+        """A call whose outcome is certain."""
         state: State = "accepted" if verdict.complete else "partly" if verdict.accepted else "refused"
         await admission.settle(state, answer, verdict, ids)
         if verdict.complete:
@@ -108,14 +108,14 @@ class Journey:
         answer: Answer | None,
         verdict: Verdict | None = None,
     ) -> Completed:
-        """A call whose outcome is open, wholly or by the `verdict` on its answer; ClickSend's records are searched."""
+        """A call whose outcome is open, wholly or in part (with a `verdict`); it is reconciled with the records."""
         found = await admission.find(open_ids(verdict, answer))
         if found is not None:
-            now = found.settle(verdict, answer)
-            if now.certain:
-                shown_answer = with_records(call.action, answer, found, now, reason)
-                return await self._known(call, admission, now, shown_answer, found.ids)
-            verdict = now if verdict is not None else None
+            settled = found.settle(verdict, answer)
+            if settled.certain:
+                complemented = with_records(call.action, answer, found, settled, reason)
+                return await self._known(call, admission, settled, complemented, found.ids)
+            verdict = settled if verdict is not None else None
         message = (
             error_text.unknown(call.action, reason)
             if verdict is None
@@ -124,8 +124,8 @@ class Journey:
         if admission.is_recorded:
             ids = found.ids if found else ()
             await admission.settle("unknown", answer, verdict, ids)
-            shown = in_the_records(call.action, ids, found.missing if found else None)
-            message = f"{message} {shown} {next_steps(call.action)}"
+            records = in_the_records(call.action, ids, found.missing if found else None)
+            message = f"{message} {records} {next_steps(call.action)}"
         return await self._failed(call, message, answer, _cost(call, answer))
 
     async def _failed(
@@ -134,19 +134,19 @@ class Journey:
         return Completed(Envelope.failure(message, await self._data(call, answer)), call, cost)
 
     async def _data(self, call: Call, answer: Answer | None) -> str:
-        shown = answer, call.action, call.arguments, self._settings.max_result_tokens
+        parameters = answer, call.action, call.arguments, self._settings.max_result_tokens
         if answer is not None and answer.is_large:
-            return await anyio.to_thread.run_sync(render, *shown)
-        return render(*shown)
+            return await anyio.to_thread.run_sync(render, *parameters)
+        return render(*parameters)
 
 
 def _cost(call: Call, answer: Answer | None) -> Decimal | None:
-    """What ClickSend says that a send has cost."""
+    """What a send has cost according to ClickSend's answer, in account currency."""
     return answer.price if answer is not None and call.action.effect is Effect.SEND else None
 
 
 def _is_free(call: Call) -> bool:
-    """Whether a call needs no guard: it neither sends nor does what the operator's limits are about."""
+    """Whether a call needs no guard: it neither sends nor does anything that the operator's limits apply to."""
     action, limits = call.action, call.caller.limits
     guarded = action.effect is Effect.SEND or (action.audience is not None and limits.restricts_sends)
     return not guarded and not (action.effect is Effect.DELETE and limits.approval.deletes)

@@ -1,4 +1,4 @@
-"""Judging an answer beyond its verdict: which records can say more, and how those are shown."""
+"""Judging an answer beyond its verdict: which records can say more, and how they are shown."""
 
 from typing import TYPE_CHECKING
 
@@ -19,22 +19,22 @@ def accepts_something(action: Action, arguments: Arguments, answer: Answer | Non
 
 
 def open_ids(verdict: Verdict | None, answer: Answer | None) -> frozenset[str]:
-    """The ids by which ClickSend's records can tell what an answer did not."""
+    """The ids by which ClickSend's records can settle what an answer left open."""
     unclear = verdict.unclear if verdict else ()
-    return frozenset([*(answer.ids if answer else ()), *(thing.id for thing in unclear if thing.id)])
+    return frozenset([*(answer.ids if answer else ()), *(item.id for item in unclear if item.id)])
 
 
 def with_records(action: Action, answer: Answer | None, found: "Found", verdict: Verdict, reason: str) -> Answer:
-    """ClickSend's answer with a note on what its records show, and with the records where it lacks their ids.
+    """ClickSend's answer with a note on what its records show, and with the records if it lacks their ids.
 
-    Without an answer the records stand where ClickSend would have put them.
+    Without an answer the records take its place, in the shape of one.
     """
-    what = "what was accepted" if verdict.refused else "that all of it was accepted"
-    note = f"{reason or 'the answer was not clear'}; ClickSend's records show {what}"
+    shown = "what was accepted" if verdict.refused else "that all of it was accepted"
+    note = f"{reason or 'the answer was not clear'}; ClickSend's records show {shown}"
     rows = list(found.rows)
     if answer and answer.data:
-        told = compact(answer.body)
-        lacking = {} if all(number in told for number in found.ids) else {"_records": rows}
-        return answer.with_notes(_found=note, **lacking)
-    things = action.evidence.things if action.evidence else None
-    return Answer({"data": {things: rows} if things else rows[0], "_found": note})
+        text = compact(answer.body)
+        records = {} if all(number in text for number in found.ids) else {"_records": rows}
+        return answer.with_notes(_found=note, **records)
+    items = action.evidence.items if action.evidence else None
+    return Answer({"data": {items: rows} if items else rows[0], "_found": note})

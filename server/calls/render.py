@@ -1,4 +1,4 @@
-"""The `data` of an envelope: ClickSend's whole answer as compact JSON text, without secrets, of bounded size."""
+"""The `data` of an envelope: ClickSend's answer as compact JSON text of bounded size."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _ESSENTIAL = ("to", "address_name", "status", "custom_string")  # of a refused i
 
 
 def compact(value: Any) -> str:
-    """JSON without a needless character, texts as they are."""
+    """JSON without blanks, its texts not escaped to ASCII."""
     try:
         return to_json(value).decode()
     except ValueError:  # half a surrogate pair
@@ -32,10 +32,10 @@ def compact(value: Any) -> str:
 
 
 def render(answer: Answer | None, action: Action, arguments: Arguments, max_tokens: int) -> str:
-    """The text of an answer for the model; "" where there was no answer.
+    """The text of an answer for the model; "" if there was no answer.
 
-    Above `max_tokens` (about) the shape stays: long texts and the longest list are shortened, and `_left_out` says
-    by how much and how to get the rest. What ClickSend refused of a send stays in any case.
+    `max_tokens` is approximate. Above it the shape stays: long texts and the longest list are shortened, and
+    `_left_out` says by how much and how to get the rest. What ClickSend refused of a send is always kept.
     """
     if answer is None or not answer.body:
         return ""
@@ -46,7 +46,7 @@ def render(answer: Answer | None, action: Action, arguments: Arguments, max_toke
     limit = max_tokens * _BYTES_PER_TOKEN
     if not _begins_too_long(shown, limit):
         text = compact(shown)
-        # What is far too long stays so without the characters that nobody sees, and to look for them takes long.
+        # A text far above the limit stays above it without its invisible characters, and to find them takes long.
         if len(text) <= 2 * limit and _fits(text := strip_invisible(text), limit):
             return text
     path = _longest_list(shown)
@@ -58,7 +58,7 @@ def render(answer: Answer | None, action: Action, arguments: Arguments, max_toke
 
 
 def _with_nulls_named_once(answer: Answer) -> dict[str, Any]:
-    """A page whose rows leave out the fields that are null in all of them, which `_always_null` names instead."""
+    """The page without the fields that are null in all of its rows; `_always_null` names them instead."""
     rows = answer.items("data") or []
     if len(rows) < 2:
         return dict(answer.body)
@@ -76,7 +76,7 @@ def _fits(text: str, limit: int) -> bool:
 
 
 def _begins_too_long(answer: Mapping[str, Any], limit: int) -> bool:
-    """Whether the beginning of a list is too long already, so that the whole need not be written to see that."""
+    """Whether the beginning of some list alone is too long, which spares rendering all of the answer."""
     lists = (_at(answer, path) for path in _lists(answer))
     return any(
         len(items) > 2 * _BEGINNING and len(strip_invisible(compact(items[:_BEGINNING]))) > limit for items in lists
@@ -84,7 +84,7 @@ def _begins_too_long(answer: Mapping[str, Any], limit: int) -> bool:
 
 
 def _weight(text: str) -> int:
-    """Bytes of compact JSON as the model receives it: inside JSON, quotes escaped."""
+    """Bytes of compact JSON as the model receives it: as a string inside JSON, its quotes escaped."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     return size + text.count('"') + text.count("\\")
 
@@ -102,7 +102,7 @@ def _with_short_strings(value: Any, longest: int) -> Any:
 def _shortened(
     answer: dict[str, Any], path: tuple[str, ...] | None, longest: int, action: Action, arguments: Arguments, limit: int
 ) -> str:
-    """The answer with short strings, and as much as fits of the list at `path`; "" if not even the rest does."""
+    """The answer with short strings and as much of the list at `path` as fits; "" if the rest alone does not fit."""
     rest = _with_short_strings(_replaced(answer, path, []) if path else answer, longest)
     budget = limit - _weight(compact(rest)) - _ROOM_FOR_NOTE
     if budget < 0:
@@ -125,10 +125,11 @@ def _shortened(
 
 
 def _elsewhere(action: Action, arguments: Arguments) -> str:
-    """How to get at the entries that no shortened answer has room for."""
+    """How to get the entries that a shortened answer has no room for."""
     if action.is_paged:
-        asked, start = _extent(arguments)
-        return f"; ask for limit {_DEFAULT_LIMIT}, page {start // _DEFAULT_LIMIT + 1}" if asked > _DEFAULT_LIMIT else ""
+        requested, start = _extent(arguments)
+        page = start // _DEFAULT_LIMIT + 1
+        return f"; ask for limit {_DEFAULT_LIMIT}, page {page}" if requested > _DEFAULT_LIMIT else ""
     if action.verified_with:
         return f"; {action.verified_with} has them all"
     return "; ask for fewer at a time" if action.read_only else "; the ClickSend dashboard has them all"
@@ -144,7 +145,7 @@ def _lists(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 def _longest_list(answer: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The path to the list that takes most room; None if there is no list."""
+    """The path to the list that takes the most room; None if there is no list."""
     paths = list(_lists(answer))
     if len(paths) > 1:
         return max(paths, key=lambda path: len(compact(_at(answer, path))))
@@ -163,11 +164,11 @@ def _replaced(node: Any, path: tuple[str, ...], value: Any) -> Any:
 
 
 def _fitting(items: Sequence[Any], longest: int, budget: int) -> list[Any]:
-    """As many items from the front, with short strings, as fit into a number of bytes."""
+    """The first items, with short strings, that fit into a number of bytes."""
     fitting = []
     for item in items:
         text = compact(item)
-        if len(text) > longest:  # else no string in it is any longer
+        if len(text) > longest:  # otherwise no string in it is longer
             item = _with_short_strings(item, longest)
             text = compact(item)
         budget -= _weight(text) + len(",")
@@ -178,16 +179,16 @@ def _fitting(items: Sequence[Any], longest: int, budget: int) -> list[Any]:
 
 
 def _refused_first(items: list[Any], longest: int, budget: int) -> tuple[list[Any], str]:
-    """All that was refused, cut to the essential if need be, and as much of the accepted as fits beside it."""
+    """All that was refused, reduced to essential fields if need be, and as much of the accepted as fits beside it."""
     refused = [_with_short_strings(item, longest) for item in items if _is_refused(item)]
-    left = budget - _weight(compact(refused))
-    if left < 0:
+    remaining = budget - _weight(compact(refused))
+    if remaining < 0:
         kept = [
             {name: _with_short_strings(item[name], _LONGEST_ESSENTIAL) for name in _ESSENTIAL if item.get(name)}
             for item in refused
         ]
         return kept, f"details of the refused, and {len(items) - len(kept)} of {len(items)} entries, none refused"
-    kept = [*refused, *_fitting([item for item in items if not _is_refused(item)], longest, left)]
+    kept = [*refused, *_fitting([item for item in items if not _is_refused(item)], longest, remaining)]
     return kept, f"{len(items) - len(kept)} of {len(items)} entries, none refused"
 
 
@@ -196,22 +197,22 @@ def _is_refused(item: Any) -> bool:
 
 
 def _whole_pages(kept: list[Any], rows: int, arguments: Arguments) -> tuple[list[Any] | None, str]:
-    """Cut a page of rows where smaller pages begin, so that the next call can go on from there; None if none can.
+    """Cut a page of rows at a border of smaller pages, from which the next call can go on; None if there is none.
 
     No page of fewer than 15 rows is advised, the fewest that ClickSend documents, unless the caller asked for one.
     """
-    asked, start = _extent(arguments)
-    smallest = _DEFAULT_LIMIT if asked >= _DEFAULT_LIMIT else 1
+    requested, start = _extent(arguments)
+    smallest = _DEFAULT_LIMIT if requested >= _DEFAULT_LIMIT else 1
     limit = next((size for size in range(len(kept), smallest - 1, -1) if start % size == 0), None)
     if limit is None:
         return None, ""
     pages = len(kept) // limit
     following = start // limit + pages + 1
-    left = rows - pages * limit
-    return kept[: pages * limit], f"{left} of {rows} rows of this page; go on with limit {limit}, page {following}"
+    missing = rows - pages * limit
+    return kept[: pages * limit], f"{missing} of {rows} rows of this page; go on with limit {limit}, page {following}"
 
 
 def _extent(arguments: Arguments) -> tuple[int, int]:
     """How many rows were asked for, and how many come before them."""
-    asked = getattr(arguments, "limit", None) or _DEFAULT_LIMIT
-    return asked, ((getattr(arguments, "page", None) or 1) - 1) * asked
+    requested = getattr(arguments, "limit", None) or _DEFAULT_LIMIT
+    return requested, ((getattr(arguments, "page", None) or 1) - 1) * requested

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import anyio.to_thread
@@ -26,16 +26,16 @@ from tools.action import Action, Effect
 
 _USUAL_COLUMNS = 80  # of a terminal that does not say how many it has
 _BAR = 30  # columns
-_UNTOLD = 3  # exit status: the call was made, and its result could not be written
+_UNPRINTED = 3  # exit status: the call was made, and its result could not be written
 _TICK = 0.5  # seconds, for the clock beside a wait
 
 
 class WrongUse(Exception):
-    """Something that was given on the command line is not what it has to be."""
+    """Something on the command line cannot be used; the text says why."""
 
 
 def arguments_from(text: str) -> Mapping[str, Any]:
-    """The arguments of a call from their JSON, or from stdin for `-`. Raises WrongUse."""
+    """The arguments of a call from a JSON text, or from stdin for `-`. Raises WrongUse."""
     try:
         raw = sys.stdin.buffer.read() if text == "-" else text.removeprefix("\ufeff").encode()
     except UnicodeEncodeError:
@@ -43,16 +43,16 @@ def arguments_from(text: str) -> Mapping[str, Any]:
     except OSError as fault:
         raise WrongUse(f"the arguments cannot be read from stdin: {reason(fault)}") from None
     try:
-        given = json.loads(raw)
+        arguments = json.loads(raw)
     except (ValueError, RecursionError) as fault:
-        raise WrongUse(f"the arguments are not JSON: {_wrong_in(raw, fault)}") from None
-    if not isinstance(given, dict):
+        raise WrongUse(f"the arguments are not JSON: {_json_problem(raw, fault)}") from None
+    if not isinstance(arguments, dict):
         raise WrongUse("the arguments must be a JSON object, such as '{\"list_id\": 17}'")
-    return given
+    return arguments
 
 
-def _wrong_in(raw: bytes, fault: Exception) -> str:
-    """What is wrong with JSON, and where."""
+def _json_problem(raw: bytes, fault: Exception) -> str:
+    """What is wrong with a JSON text, and where."""
     if not raw.strip():
         return "there is nothing"
     if isinstance(fault, json.JSONDecodeError):
@@ -67,35 +67,40 @@ def _wrong_in(raw: bytes, fault: Exception) -> str:
 
 def run(
     action: Action,
-    given: Mapping[str, Any],
-    opening: AbstractAsyncContextManager[Settings],
+    arguments: Mapping[str, Any],
+    opened_settings: AbstractAsyncContextManager[Settings],
     *,
     data_alone: bool = False,
-) -> int:
-    """Call an action and print its envelope, or its data alone; 0 if it was successful, 1 if not, 3 if that could not
-    be told on stdout, and more for a signal.
+) -> NoReturn:
+    """Call an action, print its envelope or its data alone, and end the process.
 
-    Raises WrongUse for an action that the operator does not offer.
+    The exit status is 0 if the call was successful, 1 if not, 3 if its result could not be written to stdout, and
+    128 + N for signal N. Raises WrongUse for an action that the operator does not offer.
     """
-    ended = anyio.run(_run, action, given, opening)
-    if isinstance(ended, Envelope):
-        status = 0 if ended.successful else 1
-        try:
-            _print(ended, data_alone)
-        except (Unwritten, KeyboardInterrupt) as fault:
-            why = reason(fault) if isinstance(fault, Unwritten) else "interrupted"
-            if not (isinstance(fault, Unwritten) and fault.errno == errno.EPIPE):  # else nobody wants to read it
-                status = _UNTOLD
-                complain(_outcome_untold(ended, action, why))
+    result = anyio.run(_run, action, arguments, opened_settings)
+    if isinstance(result, Envelope):
+        status = _status_after_printing(result, action, data_alone)
     else:
-        status = 128 + ended.signal
-        complain(_interrupted(action, ended))
-    # A thread may still wait for a line of the terminal, and would hold the process.
+        status = 128 + result.signal
+        complain(_interrupted(action, result))
+    # A thread may still be reading from the terminal, and would keep the process alive.
     os._exit(status)
 
 
+def _status_after_printing(envelope: Envelope, action: Action, data_alone: bool) -> int:
+    try:
+        _print(envelope, data_alone)
+    except (Unwritten, KeyboardInterrupt) as fault:
+        # A reader that has closed the pipe, such as head, has what it wanted.
+        if not (isinstance(fault, Unwritten) and fault.errno == errno.EPIPE):
+            why = reason(fault) if isinstance(fault, Unwritten) else "interrupted"
+            complain(_outcome_unprinted(envelope, action, why))
+            return _UNPRINTED
+    return 0 if envelope.successful else 1
+
+
 def _print(envelope: Envelope, data_alone: bool) -> None:
-    """Write to stdout: a line for programs, or something to read on a terminal, where text may not command it."""
+    """Write to stdout: one line for programs, or indented JSON without control characters for a terminal."""
     if data_alone and envelope.error:
         complain(" ".join(_printable(envelope.error).split("\n")))
     text = envelope.data if data_alone else envelope.model_dump_json(exclude_none=True)
@@ -108,17 +113,20 @@ def _print(envelope: Envelope, data_alone: bool) -> None:
 
 
 def _readable(text: str, data_alone: bool) -> str:
-    """JSON over several lines, with the JSON in `data` not as text but as it is."""
+    """JSON over several lines, with the JSON text in `data` as JSON."""
     shown = json.loads(text)
     if not data_alone and shown["data"]:
         with suppress(ValueError, RecursionError):
             shown["data"] = json.loads(shown["data"])
     lines = json.dumps(shown, indent=2, ensure_ascii=False)
-    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in lines)
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in lines
+    )
 
 
-def _outcome_untold(envelope: Envelope, action: Action, why: str) -> str:
-    """A line for whoever cannot have the result, so that they do not take it for a failure and call again."""
+def _outcome_unprinted(envelope: Envelope, action: Action, why: str) -> str:
+    """What came of a call whose result could not be printed, lest it is taken for a failure and repeated."""
     lost = f"the result could not be written ({why})"
     if not envelope.successful:
         return f"{lost}; the call was not successful: {' '.join(_printable(envelope.error or '').split())}"
@@ -129,32 +137,32 @@ def _outcome_untold(envelope: Envelope, action: Action, why: str) -> str:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A signal that came before the envelope, and whether the call cannot have left by then."""
+    """A signal that came before the envelope, and whether the call certainly had not departed by then."""
 
     signal: int
-    before_it_left: bool
+    before_departure: bool
 
 
-def _interrupted(action: Action, ended: Interrupted) -> str:
+def _interrupted(action: Action, interrupted: Interrupted) -> str:
     if action.effect is not Effect.SEND:
         return "interrupted"
-    if ended.before_it_left:
+    if interrupted.before_departure:
         return "interrupted before the question was answered: nothing was sent"
     return "interrupted; `clicksend-mcp ledger` shows whether it was sent"
 
 
 async def _run(
-    action: Action, given: Mapping[str, Any], opening: AbstractAsyncContextManager[Settings]
+    action: Action, arguments: Mapping[str, Any], opened_settings: AbstractAsyncContextManager[Settings]
 ) -> Envelope | Interrupted:
-    """The envelope, or the signal that came before it. A paid request that has left is waited for in each case."""
+    """The envelope, or the signal that came before it. A paid request that has departed is waited for in both cases."""
     envelope: Envelope | None = None
     stopped_by = 0
-    asking = _Prompt()
-    async with opening as settings:
+    prompt = _Prompt()
+    async with opened_settings as settings:
         configure(settings.log_level, settings.log_format)
         if action.slug not in settings.surface.slugs:
             raise WrongUse(f"{action.slug} is switched off by the settings of this server")
-        # The dispatcher, which is the last to end, finishes what has left.
+        # The dispatcher exits last, and finishes what has departed.
         async with Dispatcher(settings) as dispatcher, anyio.create_task_group() as tasks:
 
             async def stop_on_signal() -> None:
@@ -163,30 +171,30 @@ async def _run(
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(stop_on_signal)
-            envelope = await _called(dispatcher, action, given, settings.limits.approval_seconds, asking)
+            envelope = await _called(dispatcher, action, arguments, settings.limits.approval_seconds, prompt)
             tasks.cancel_scope.cancel()
-    return envelope or Interrupted(stopped_by, asking.now)
+    return envelope or Interrupted(stopped_by, prompt.is_open)
 
 
 @dataclass
 class _Prompt:
-    """Whether a person is being asked: nothing has left then."""
+    """Whether a person is being asked, before anything has departed."""
 
-    now: bool = False
+    is_open: bool = False
 
 
 async def _called(
-    dispatcher: Dispatcher, action: Action, given: Mapping[str, Any], seconds: float, asking: _Prompt
+    dispatcher: Dispatcher, action: Action, arguments: Mapping[str, Any], seconds: float, prompt: _Prompt
 ) -> Envelope:
-    """The envelope of a call, after a person at the terminal has been asked where that is needed."""
-    outcome = await _shown(dispatcher.call(action, given))
+    """The envelope of a call, after a person at the terminal has been asked if that is required."""
+    outcome = await _with_status_line(dispatcher.call(action, arguments))
     if isinstance(outcome, Question):
-        asking.now = True
-        asked = await _ask(outcome, seconds)
-        asking.now = False
-        if isinstance(asked, NotApproved):
-            return Envelope.failure(f"{asked.reason}.{no_effect(action)}")
-        outcome = await _shown(dispatcher.call(action, given, asked))
+        prompt.is_open = True
+        decision = await _ask(outcome, seconds)
+        prompt.is_open = False
+        if isinstance(decision, NotApproved):
+            return Envelope.failure(f"{decision.reason}.{no_effect(action)}")
+        outcome = await _with_status_line(dispatcher.call(action, arguments, decision))
     if isinstance(outcome, Question):
         changed = "What was approved has changed meanwhile, for example its price; call again to be asked again"
         return Envelope.failure(f"{changed}.{no_effect(action)}")
@@ -194,7 +202,7 @@ async def _called(
 
 
 async def _ask(question: Question, seconds: float) -> Approved | NotApproved:
-    """Ask whoever sits at the terminal; what is not a plain yes is a no."""
+    """Ask the person at the terminal; anything but a plain yes is a no. `seconds`: how long to wait for the answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return NotApproved(
             f"{question.text}\nThis needs a person's approval, and there is no terminal on which to ask for it"
@@ -210,11 +218,11 @@ async def _ask(question: Question, seconds: float) -> Approved | NotApproved:
 
 
 def _printable(text: str) -> str:
-    """A text of several lines without what could command the terminal."""
+    """A text of several lines without control characters, which could command the terminal."""
     return "\n".join("".join(filter(str.isprintable, line)) for line in text.split("\n"))
 
 
-async def _shown(call: Awaitable[Envelope | Question]) -> Envelope | Question:
+async def _with_status_line(call: Awaitable[Envelope | Question]) -> Envelope | Question:
     """Wait for a call, with its progress on the terminal if there is one."""
     if not sys.stderr.isatty():
         return await call
@@ -249,7 +257,7 @@ class _StatusLine:
         self._refresh()
 
     async def tick(self) -> None:
-        """Let the clock run until cancelled."""
+        """Keep the clock running until cancelled."""
         while True:
             await anyio.sleep(_TICK)
             self._refresh()

@@ -47,13 +47,13 @@ def tools(arguments: argparse.Namespace) -> int:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    """Call one action and print its result. Returns 2 for wrong use; otherwise it ends the process."""
+    """Call one action, print its result and end the process. Returns only for wrong use, with its exit status."""
     from server.cli.call import WrongUse, arguments_from, run
 
     try:
         values = arguments_from("{}" if arguments.arguments is None else arguments.arguments)
         settings = settings_of(arguments.sandbox, serves=False)
-        return run(arguments.action, values, settings, data_alone=arguments.data)
+        run(arguments.action, values, settings, data_alone=arguments.data)
     except WrongUse as fault:
         return fail(str(fault))
 

@@ -1,4 +1,4 @@
-"""The demo: a day of an agent, played with the real server process, a real MCP client and the sandbox."""
+"""The demo: an agent's day, played with the real server process, a real MCP client and the sandbox."""
 
 import json
 import os
@@ -25,17 +25,17 @@ phone,first_name,last_name,custom_1
 +61422222233,Ben,Okafor,silver
 +64211234567,Chloe,Ngata,gold
 """
-_WIDTH = 240  # characters of a result that are shown
-_PATIENCE = 10  # seconds for an import to finish
+_WIDTH = 240  # characters of a result that are shown; our rule
+_PATIENCE = 10  # seconds for an import to finish; our rule
 _COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 class Disappointed(Exception):
-    """A step of the demo did not do what it says."""
+    """A step of the demo did not do what it announced."""
 
 
 def run() -> int:
-    """Play the day; 0 if every step did what it says, else 1 and the reason on stderr."""
+    """Play the day; 0 if every step did what it announced, else 1 and the reason on stderr."""
     started = time.monotonic()
     failed = False
     try:
@@ -134,12 +134,12 @@ async def _morning(agent: _Agent, csv_url: str) -> Decimal:
 
 
 async def _imported(agent: _Agent, list_id: int) -> None:
-    """Wait, out of the spectator's sight, until the import has finished."""
+    """Wait, without showing it, until the import has finished."""
     with anyio.fail_after(_PATIENCE):
         while True:
             result = await agent.host.call_tool("CLICKSEND_GET_LISTS", {})
             lists = json.loads(Envelope.model_validate(result.structured_content).data)["data"]["data"]
-            if not any(one["list_id"] == list_id and one["_import_in_progress"] for one in lists):
+            if not any(row["list_id"] == list_id and row["_import_in_progress"] for row in lists):
                 return
             await anyio.sleep(0.05)
 
@@ -169,7 +169,7 @@ async def _noon(agent: _Agent) -> None:
 
 
 async def _afternoon(agent: _Agent, world: httpx.AsyncClient, balance: Decimal) -> None:
-    """Receive a reply, read what became of everything, and settle the bill."""
+    """Receive a reply, read what became of everything, and check the bill."""
     _say("A rule keeps inbound messages for the agent. Ben replies from his phone.")
     rule = {
         "rule_name": "For the agent",
@@ -203,14 +203,14 @@ async def _afternoon(agent: _Agent, world: httpx.AsyncClient, balance: Decimal) 
     )
 
 
-async def _control(world: httpx.AsyncClient, what: str, order: Mapping[str, Any]) -> None:
-    """Do in the sandbox what the world does: a person replies, time passes."""
-    (await world.post(f"/_sandbox/{what}", json=order)).raise_for_status()
+async def _control(world: httpx.AsyncClient, name: str, order: Mapping[str, Any]) -> None:
+    """Use a control of the sandbox: a person replies, time passes."""
+    (await world.post(f"/_sandbox/{name}", json=order)).raise_for_status()
 
 
 @contextmanager
 def _served(csv: bytes) -> Iterator[str]:
-    """Serve a CSV on this machine, so that the import has something to fetch; yields its URL."""
+    """Serve a CSV on this machine for the import to fetch; yields its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

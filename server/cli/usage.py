@@ -1,4 +1,4 @@
-"""How the commands are used: parsers that say what was meant, and the settings by theme, as wide as the terminal."""
+"""Help: parsers that suggest what was meant, examples and exit statuses, and the settings by theme."""
 
 import argparse
 import re
@@ -53,44 +53,45 @@ callers (CLICKSEND_MCP_HTTP_CALLERS) goes to stdout:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that keeps the paragraphs of its texts and shows itself where it was used wrongly."""
+    """A parser that keeps the paragraphs of its texts."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        """End with 2, and without what could command a terminal."""
+        """Exit with 2 and a message without control characters, which could command a terminal."""
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: error: {''.join(filter(str.isprintable, message))}\n")
 
 
 _PREFIX = "CLICKSEND_"
+_ALIKE = 0.7  # least similarity of two names, from 0 to 1; our rule
 
 
 def command_in(argv: Sequence[str], names: Iterable[str], takes_value: Sequence[str]) -> str | None:
-    """What is wrong with the command, if there is one and it is none of these.
+    """What is wrong with the command on a command line; None if there is none, or it is one of `names`.
 
     `takes_value`: the options before a command whose next word is their value.
     """
-    words = [one for option, one in zip(("", *argv), argv, strict=False) if option not in takes_value]
-    given = next((one for one in words if not one.startswith("-")), None)
-    known = list(names)
-    if given is None or given in known:
+    words = [word for option, word in zip(("", *argv), argv, strict=False) if option not in takes_value]
+    command = next((word for word in words if not word.startswith("-")), None)
+    commands = list(names)
+    if command is None or command in commands:
         return None
-    return f"there is no command {given!r}: {meant(given, known)}there are {', '.join(known)}"
+    return f"there is no command {command!r}: {meant(command, commands)}there are {', '.join(commands)}"
 
 
 def action(text: str) -> Action:
-    """The tool that a name means, however it was typed."""
+    """The tool that a name means, in capitals or not, with or without its prefix. Raises ArgumentTypeError."""
     name = text.strip().upper().replace("-", "_")
     for slug in (name, f"{_PREFIX}{name}"):
-        if (found := find(slug)) is not None:
-            return found
-    # What all names begin with would make any two of them alike.
-    short = meant(name.removeprefix(_PREFIX), (slug.removeprefix(_PREFIX) for slug in catalog()))
-    near = short.replace("did you mean ", f"did you mean {_PREFIX}")
-    raise argparse.ArgumentTypeError(f"there is no tool {text!r}: {near}`clicksend-mcp tools` names them all")
+        if (tool := find(slug)) is not None:
+            return tool
+    # Compared without their common prefix, which would make any two names look alike.
+    question = meant(name.removeprefix(_PREFIX), (slug.removeprefix(_PREFIX) for slug in catalog()))
+    question = question.replace("did you mean ", f"did you mean {_PREFIX}")
+    raise argparse.ArgumentTypeError(f"there is no tool {text!r}: {question}`clicksend-mcp tools` names them all")
 
 
 def fail(message: str, status: int = 2) -> int:
@@ -99,10 +100,10 @@ def fail(message: str, status: int = 2) -> int:
     return status
 
 
-def meant(given: str, known: Iterable[str]) -> str:
-    """The nearest name as a question, if any is near."""
-    near = get_close_matches(given, list(known), n=1, cutoff=0.7)
-    return f"did you mean {near[0]}? " if near else ""
+def meant(word: str, names: Iterable[str]) -> str:
+    """The name that is most like a word, as a question; "" if none is like it."""
+    nearest = get_close_matches(word, list(names), n=1, cutoff=_ALIKE)
+    return f"did you mean {nearest[0]}? " if nearest else ""
 
 
 def settings() -> str:
@@ -110,21 +111,24 @@ def settings() -> str:
     width = max(20, get_terminal_size().columns - 1)
     parts = []
     for theme, variables in by_theme().items():
-        told = [f"{one.name} (default: {one.default})" for one in variables]
-        lines = [
-            f"{fill(head, width, initial_indent='  ', subsequent_indent='    ', break_on_hyphens=False)}\n"
-            f"{fill(one.meaning, width, initial_indent='      ', subsequent_indent='      ')}"
-            for head, one in zip(told, variables, strict=True)
-        ]
-        parts.append("\n".join([f"{theme}:", *lines]))
+        parts.append("\n".join([f"{theme}:", *(_described(variable, width) for variable in variables)]))
     return "\n\n".join(parts)
+
+
+def _described(variable: Variable, width: int) -> str:
+    """A variable with its default, and its meaning below."""
+    head = f"{variable.name} (default: {variable.default})"
+    return (
+        f"{fill(head, width, initial_indent='  ', subsequent_indent='    ', break_on_hyphens=False)}\n"
+        f"{fill(variable.meaning, width, initial_indent='      ', subsequent_indent='      ')}"
+    )
 
 
 _FIRST_THEMES = ("ClickSend", "Limits", "A person's approval", "Tools that are offered", "Ledger and duplicates")
 
 
 def by_theme() -> dict[str, list[Variable]]:
-    """The settings under the words that they are looked for by."""
+    """The settings under the headings that people look for them under."""
     themes: dict[str, list[Variable]] = {theme: [] for theme in _FIRST_THEMES}
     for variable in VARIABLES:
         themes.setdefault(variable.theme, []).append(variable)
@@ -132,7 +136,7 @@ def by_theme() -> dict[str, list[Variable]]:
 
 
 def described(text: str) -> str:
-    """A description or epilog as wide as the terminal, where it has plain paragraphs."""
+    """A description or epilog, its paragraphs as wide as the terminal."""
     width = max(20, get_terminal_size().columns - 2)
     return "\n".join(
         line if len(line) <= width else fill(line, width, subsequent_indent=" " * _depth(line))
@@ -141,6 +145,6 @@ def described(text: str) -> str:
 
 
 def _depth(line: str) -> int:
-    """How far the further lines of one go in: as its text, behind a word that it begins with and some blanks."""
-    found = re.match(r" +(\S+  +)?", line)
-    return len(found[0]) if found else 0
+    """The indent of a line's continuation: that of its text, after a first word that is set apart by blanks."""
+    indent = re.match(r" +(\S+  +)?", line)
+    return len(indent[0]) if indent else 0

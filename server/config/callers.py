@@ -10,10 +10,10 @@ from tools.action import Action, Effect
 
 @dataclass(frozen=True)
 class Caller:
-    """One who calls. A server that does not ask who calls has only one, with the account of its settings.
+    """Someone who calls. A server without authentication has only one, with the account of its settings.
 
-    `name`: tells the callers that share a ClickSend account apart, each with its own sends, budget and approvals; ""
-    for the account's owner. `problem` says in a sentence why no call can be made.
+    `name` distinguishes callers that share a ClickSend account, each with its own sends, budget and approvals; "" for
+    the account's owner. `config_error`: why no call can be made, in a sentence without its full stop.
     """
 
     credentials: Credentials | None
@@ -37,5 +37,5 @@ class Caller:
 
 
 def default_caller(settings: Settings) -> Caller:
-    """The caller of a server that does not ask who calls."""
+    """The only caller of a server without authentication."""
     return Caller(settings.credentials, settings.limits, settings.surface, config_error=settings.config_error)

@@ -11,23 +11,25 @@ from server.config.setting import setting
 from server.runtime.addresses import is_loopback
 from server.runtime.env import WrongSetting, plain_text, seconds, whole_number, yes_or_no
 
-_WAYS: Final = ("none", "tokens", "basic", "oauth")
+_METHODS: Final = ("none", "tokens", "basic", "oauth")
 
 
-def _way(text: str) -> str:
-    if text not in _WAYS:
-        raise WrongSetting(f"must be one of {', '.join(_WAYS)}")
+def _auth_method(text: str) -> str:
+    if text not in _METHODS:
+        raise WrongSetting(f"must be one of {', '.join(_METHODS)}")
     return text
 
 
 def web_address(text: str) -> str:
-    """An https URL without query or credentials; plain http is only for this machine."""
+    """An https URL without query or credentials; plain http only for this machine. Raises WrongSetting."""
     try:
         url = urlsplit(text)
-        sound = bool(url.hostname) and url.port != 0 and not (url.query or url.fragment or url.username or url.password)
+        is_plain = (
+            bool(url.hostname) and url.port != 0 and not (url.query or url.fragment or url.username or url.password)
+        )
     except ValueError:
-        sound = False
-    if not sound or url.scheme not in ("http", "https"):
+        is_plain = False
+    if not is_plain or url.scheme not in ("http", "https"):
         raise WrongSetting("must be a URL such as https://mcp.example.com")
     if url.scheme == "http" and not is_loopback(url.hostname or ""):
         raise WrongSetting("must be https; plain http is only for this machine")
@@ -49,7 +51,7 @@ class Hosting:
     oauth. Sizes are in bytes, times in seconds.
     """
 
-    http_auth: str = setting(_way, "none", "who may call: none (this machine only), tokens, basic, oauth")
+    http_auth: str = setting(_auth_method, "none", "who may call: none (this machine only), tokens, basic, oauth")
     http_url: str | None = setting(_root, None, "address of this server for its callers, without /mcp")
     http_callers: str | None = setting(plain_text, None, "TOML file of callers, with tokens or OAuth subjects")
     http_issuer: str | None = setting(web_address, None, "issuer of OAuth access tokens")

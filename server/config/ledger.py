@@ -12,27 +12,29 @@ from server.runtime.env import WrongSetting, plain_text, yes_or_no
 _DATABASES: Final = ("postgresql", "postgres", "postgresql+psycopg", "sqlite")
 
 
-def is_server_url(place: str) -> bool:
-    """Whether the place of a ledger is a database that other machines can reach, and no file."""
-    return "://" in place and not place.startswith("sqlite:")
+def is_server_url(location: str) -> bool:
+    """Whether a ledger is in a database server, which other machines can reach, and not in a file."""
+    return "://" in location and not location.startswith("sqlite:")
 
 
 def _location(text: str) -> str:
-    """A path, or the URL of a database; it is opened only when the first paid call needs it."""
+    """A path, or the URL of a database, which is not opened before the first paid call."""
     try:
         url = urlsplit(plain_text(text))
-        sound = "://" not in text or (url.scheme in _DATABASES and url.port != 0)  # the port is checked here
+        is_valid = "://" not in text or (
+            url.scheme in _DATABASES and url.port != 0
+        )  # urlsplit checks the port when it is read
     except ValueError:
-        sound = False
-    if not sound:
+        is_valid = False
+    if not is_valid:
         raise WrongSetting("must be a path, or a URL such as postgresql://user@host/database")
     return text if is_server_url(text) else _file(text)
 
 
 def _file(text: str) -> str:
-    """An absolute path: each folder that a host starts this in would have a relative one of its own."""
+    """An absolute path: a relative one would name another ledger in each folder that a host starts the server in."""
     path = text.removeprefix("sqlite:///")
-    with suppress(RuntimeError):  # no such user
+    with suppress(RuntimeError):  # there is no such user
         path = str(Path(path).expanduser()) + ("/" if path.endswith("/") else "")
     if not Path(path).is_absolute():
         raise WrongSetting("must be an absolute path, such as ~/ledger.sqlite3 or /var/lib/clicksend/ledger.sqlite3")
@@ -61,5 +63,5 @@ class LedgerSettings:
 
     @property
     def server_url(self) -> str | None:
-        """The URL of the ledger, if it is a database that other machines can reach."""
+        """The URL of the ledger, if it is in a database server; None otherwise."""
         return self.location if self.location is not None and is_server_url(self.location) else None

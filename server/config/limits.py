@@ -1,4 +1,4 @@
-"""The limits: what the operator of this server allows an agent to do. Nothing in them can be changed by a prompt.
+"""The limits: what the operator of this server allows an agent to do. No prompt can change them.
 
 All are off by default. While one is wrong, no call is made: an agent must not run without it. Their bounds and
 defaults are our rule.
@@ -13,19 +13,19 @@ from typing import Final
 from server.config.setting import setting
 from server.runtime.env import WrongSetting, amount, comma_separated, whole_number, yes_or_no
 
-SHARED_NUMBER: Final = "shared"  # among the allowed senders: ClickSend's shared number, used where none is named
+SHARED_NUMBER: Final = "shared"  # among the allowed senders: ClickSend's shared number, used if none is named
 _APPROVAL: Final = "A person's approval"
 
 
 @dataclass(frozen=True)
 class QuietHours:
-    """From when to when nothing arrives, in the recipient's time; may span midnight."""
+    """The time of day in which nothing may arrive, in the recipient's time zone; may span midnight."""
 
     start: time
     end: time
 
     def contains(self, moment: time) -> bool:
-        """Whether a time of day is quiet; the end is not."""
+        """Whether a time of day is quiet; `end` itself is not."""
         if self.start <= self.end:
             return self.start <= moment < self.end
         return moment >= self.start or moment < self.end
@@ -48,19 +48,19 @@ class Approval:
 def _countries(text: str) -> frozenset[str]:
     from schemas.fields.addresses import country_problem
 
-    found = frozenset(word.upper() if word.isascii() else word for word in comma_separated(text))
-    if not all(re.fullmatch("[A-Z]{2}", country) for country in found):
+    countries = frozenset(word.upper() if word.isascii() else word for word in comma_separated(text))
+    if not all(re.fullmatch("[A-Z]{2}", country) for country in countries):
         raise WrongSetting("must be country codes of 2 letters, such as AU,NZ")
-    for problem in filter(None, map(country_problem, sorted(found))):
+    for problem in filter(None, map(country_problem, sorted(countries))):
         raise WrongSetting(problem)
-    return found
+    return countries
 
 
 def _numbers(text: str) -> tuple[str, ...]:
-    found = tuple(re.sub(r"[\s()-]", "", number) for number in comma_separated(text))
-    if not all(re.fullmatch(r"\+[0-9]{1,15}", number) for number in found):
+    numbers = tuple(re.sub(r"[\s()-]", "", number) for number in comma_separated(text))
+    if not all(re.fullmatch(r"\+[0-9]{1,15}", number) for number in numbers):
         raise WrongSetting("must be numbers or their beginnings, such as +614,+6421234567")
-    return found
+    return numbers
 
 
 def _senders(text: str) -> frozenset[str]:
@@ -68,9 +68,9 @@ def _senders(text: str) -> frozenset[str]:
 
 
 def _quiet_hours(text: str) -> QuietHours:
-    found = re.fullmatch(r"([0-2]?\d:[0-5]\d) *[-\u2013] *([0-2]?\d:[0-5]\d)", text, re.ASCII)
+    match = re.fullmatch(r"([0-2]?\d:[0-5]\d) *[-\u2013] *([0-2]?\d:[0-5]\d)", text, re.ASCII)
     try:
-        start, end = (time.fromisoformat(part.zfill(5)) for part in found.groups()) if found else (time(), time())
+        start, end = (time.fromisoformat(part.zfill(5)) for part in match.groups()) if match else (time(), time())
     except ValueError:
         start = end = time()
     if start == end:
@@ -85,8 +85,8 @@ def _approval(text: str) -> Approval:
             always = True
         elif word == "deletes":
             deletes = True
-        elif found := re.fullmatch(r"above *:? *(.+)", word):
-            above = amount(found[1])
+        elif match := re.fullmatch(r"above *:? *(.+)", word):
+            above = amount(match[1])
         elif word not in ("never", "no", "off", "false", "0"):
             raise WrongSetting("must be never, always, above:AMOUNT or deletes, or several by comma")
     return Approval(always, above, deletes)
@@ -143,7 +143,7 @@ class Limits:
 
     @property
     def limits_recipients(self) -> bool:
-        """Whether it matters who would be contacted."""
+        """Whether any limit depends on the recipients or the sender."""
         return bool(
             self.max_recipients is not None
             or self.allowed_countries
@@ -155,15 +155,15 @@ class Limits:
 
     @property
     def restricts_sends(self) -> bool:
-        """Whether there is any limit that something sent later, and unseen, would escape."""
+        """Whether there is any limit that a later send without this server would bypass."""
         return self.limits_recipients or self.prices_first
 
     @property
     def limits_cost(self) -> bool:
-        """Whether it matters what a call or a day costs."""
+        """Whether any limit depends on what a call or a day costs."""
         return self.max_cost_per_call is not None or self.max_cost_per_day is not None
 
     @property
     def prices_first(self) -> bool:
-        """Whether a send is priced before it leaves."""
+        """Whether a send is priced before it departs."""
         return self.limits_cost or self.approval.always or self.approval.above is not None or self.dry_run

@@ -1,4 +1,4 @@
-"""A setting, declared once: its type, its default, what it means, and how its text is read."""
+"""A setting, declared once: its type, its default, its meaning, and how its text is read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -12,8 +12,8 @@ _DECLARED = "setting"
 class Variable:
     """The environment variable of a setting.
 
-    `default` is in words; `theme`: the heading that people look for it under; `field`: what it fills in its dataclass.
-    `read` raises WrongSetting. `per_caller`: the file of callers may set it too. `former`: what it was called before.
+    `default` is in words; `theme`: the heading that people look for it under; `field`: which it fills in its dataclass.
+    `read` raises WrongSetting. `per_caller`: the file of callers may set it too. `former`: the variable's earlier name.
     """
 
     name: str
@@ -49,9 +49,9 @@ def setting(
     former: str | None = None,
     secret: bool = False,
 ) -> Any:
-    """A field of a dataclass of settings; its variable has the field's name unless `name` is given.
+    """A field of a dataclass of settings; its variable has the field's name unless `name` says otherwise.
 
-    `shown`: the default in words, where the value itself says too little. `secret`: no repr shows the value.
+    `shown`: the default in words, if the value itself says too little. `secret`: no repr shows the value.
     """
     declared = _Declared(read, meaning, shown or _in_words(default), theme, per_caller, name, former)
     return field(default=default, repr=not secret, metadata={_DECLARED: declared})
@@ -59,14 +59,14 @@ def setting(
 
 def variables(group: type, theme: str, prefix: str = PREFIX) -> tuple[Variable, ...]:
     """The variables of a dataclass of settings, in the order of its fields."""
-    found = []
-    for entry in fields(group):
-        declared: _Declared | None = entry.metadata.get(_DECLARED)
+    declarations = []
+    for attribute in fields(group):
+        declared: _Declared | None = attribute.metadata.get(_DECLARED)
         if declared is not None:
-            found.append(
+            declarations.append(
                 Variable(
-                    name=f"{prefix}{declared.name or entry.name.upper()}",
-                    field=entry.name,
+                    name=f"{prefix}{declared.name or attribute.name.upper()}",
+                    field=attribute.name,
                     default=declared.shown,
                     meaning=declared.meaning,
                     theme=declared.theme or theme,
@@ -75,11 +75,11 @@ def variables(group: type, theme: str, prefix: str = PREFIX) -> tuple[Variable, 
                     former=f"{prefix}{declared.former}" if declared.former else None,
                 )
             )
-    return tuple(found)
+    return tuple(declarations)
 
 
 def values(group: tuple[Variable, ...], read: Mapping[str, Any]) -> dict[str, Any]:
-    """What was read of a group's variables, by the fields they fill."""
+    """The values that were read for a group's variables, by the fields that they fill."""
     return {variable.field: read[variable.name] for variable in group if variable.name in read}
 
 

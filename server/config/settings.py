@@ -1,6 +1,6 @@
-"""Settings: the environment as one frozen value, with every fault in it told in words.
+"""Settings: the environment as one frozen value, with every fault in it in words.
 
-A fault does not stop the server: hosts hide a server that exits, so the answer to each call tells it.
+A fault does not stop the server: hosts hide a server that exits, so each call is answered with the fault instead.
 """
 
 import logging
@@ -63,7 +63,7 @@ def _waits(text: str) -> tuple[float, ...]:
 def _base_url(text: str) -> str:
     try:
         url = urlsplit(text)
-        # The port is checked only when it is asked for.
+        # urlsplit checks the port only when it is read.
         plausible = url.scheme in ("http", "https") and _is_host(url.hostname or "") and url.port != 0
     except ValueError:
         plausible = False
@@ -77,7 +77,7 @@ def _base_url(text: str) -> str:
 
 
 def _is_host(name: str) -> bool:
-    """Whether this can be an address, or a name in ASCII."""
+    """Whether this is an IP address, or may be a host name in ASCII."""
     try:
         ip_address(name)
     except ValueError:
@@ -104,9 +104,9 @@ class _Account:
 class Settings:
     """How this server reaches ClickSend, and what its operator allows. Times are in seconds.
 
-    `reconcile_after`: the waits before each search for a send whose answer was lost. `inbox`: where the sandbox shows
-    what would have been sent, if its users can look there. `config_error` says in a sentence what is missing or wrong;
-    while there is one, no call is made.
+    `reconcile_after`: the waits before each search for a send whose answer was lost. `inbox`: the URL at which the
+    sandbox shows what would have been sent, if its users can open it. `config_error`: what is missing or wrong, in
+    sentences; while there is any, no call is made.
     """
 
     credentials: Credentials | None = None
@@ -132,7 +132,7 @@ class Settings:
     config_error: str | None = None
 
     def log_error(self) -> None:
-        """Log once, at the start, why every call will be refused."""
+        """Log, once at the start, why every call will be refused."""
         if self.config_error:
             logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", self.config_error)
 
@@ -150,12 +150,12 @@ _CREDENTIALS: Final = tuple(variable.name for variable in _ACCOUNT if variable.f
 
 
 def from_environment(environment: Mapping[str, str], *, credentials_needed: bool = True) -> Settings:
-    """Read the settings; whatever is missing or wrong ends up in `problem`.
+    """Read the settings; what is missing or wrong is described in `config_error`.
 
-    Raises WrongSetting for a limit, or an option of serving over HTTP, that is wrong: no call may be made without it.
+    Raises WrongSetting for a wrong limit, ledger or option of serving over HTTP: no call may be made without it.
     """
-    given, problems = _read(environment)
-    account = _Account(**values(_ACCOUNT, given))
+    read, problems = _read(environment)
+    account = _Account(**values(_ACCOUNT, read))
     credentials = account.credentials
     examples = any(_is_example(environment.get(name, "")) for name in _CREDENTIALS)
     if credentials is None and credentials_needed and not examples:
@@ -168,49 +168,49 @@ def from_environment(environment: Mapping[str, str], *, credentials_needed: bool
     return Settings(
         credentials=credentials,
         base_url=account.base_url,
-        limits=Limits(**values(_LIMITS, given)),
-        surface=Surface(**values(_SURFACE, given)),
-        ledger=LedgerSettings(**values(_LEDGER, given)),
-        hosting=Hosting(**values(_HOSTING, given)),
+        limits=Limits(**values(_LIMITS, read)),
+        surface=Surface(**values(_SURFACE, read)),
+        ledger=LedgerSettings(**values(_LEDGER, read)),
+        hosting=Hosting(**values(_HOSTING, read)),
         config_error=". ".join(problems) or None,
-        **values(_CONNECTION, given),
+        **values(_CONNECTION, read),
     )
 
 
 def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """The values that are set and sound, and a sentence for each one that is not."""
-    known = {variable.name: variable for variable in VARIABLES}
+    """The values of the variables that are set, and a sentence for each wrong or unknown one."""
+    by_name = {variable.name: variable for variable in VARIABLES}
     read: dict[str, Any] = {}
     problems = []
     for name, text in environment.items():
-        if name in known and known[name] in STOPPING and text.strip().startswith("${"):
+        if name in by_name and by_name[name] in STOPPING and text.strip().startswith("${"):
             raise WrongSetting(f"{name} is a placeholder that the host has not filled in")
         if name in _CREDENTIALS and _is_example(text):
             problems.append(f"{name} is still the example of the documentation: put the account's own in its place")
-        elif name in known and _is_set(text):
+        elif name in by_name and _is_set(text):
             try:
-                read[name] = known[name].read(text.strip())
+                read[name] = by_name[name].read(text.strip())
             except WrongSetting as fault:
-                if known[name] in STOPPING:
+                if by_name[name] in STOPPING:
                     raise WrongSetting(f"{name} {fault}") from None
                 problems.append(f"{name} {fault}")
-        elif name not in known and (problem := _misspelt(name)):
+        elif name not in by_name and (problem := _misspelt(name)):
             problems.append(problem)
     return read, problems
 
 
 def _misspelt(name: str) -> str | None:
-    """A sentence on a variable that is meant for this program and is none of its; None for those of others."""
+    """A sentence on a variable that is meant for this program and is no setting; None for those of other programs."""
     bare = _bare(name)
-    for right in VARIABLES:
-        if bare in map(_bare, filter(None, (right.name, right.former))):
-            return f"{name} is not a setting: write {right.name}"
+    for variable in VARIABLES:
+        if bare in map(_bare, filter(None, (variable.name, variable.former))):
+            return f"{name} is not a setting: write {variable.name}"
     if not bare.startswith(_bare(PREFIX)):
         return None
-    # What all begin with would make any two of them look alike.
-    own = {_bare(right.name.removeprefix(PREFIX)): right.name for right in VARIABLES}
-    nearest = get_close_matches(bare.removeprefix(_bare(PREFIX)), own, n=1, cutoff=_ALIKE)
-    return f"{name} is not a setting" + (f": perhaps {own[nearest[0]]} is meant" if nearest else "")
+    # Compared without their common prefix, which would make any two names look alike.
+    names = {_bare(variable.name.removeprefix(PREFIX)): variable.name for variable in VARIABLES}
+    nearest = get_close_matches(bare.removeprefix(_bare(PREFIX)), names, n=1, cutoff=_ALIKE)
+    return f"{name} is not a setting" + (f": perhaps {names[nearest[0]]} is meant" if nearest else "")
 
 
 def _bare(name: str) -> str:
@@ -218,10 +218,10 @@ def _bare(name: str) -> str:
 
 
 def _is_set(text: str) -> bool:
-    """Some hosts pass on an empty field, or their own placeholder, where the user has entered nothing."""
+    """Whether a variable has a value. For an empty field some hosts pass on an empty text, or their own placeholder."""
     return bool(text.strip()) and not text.strip().startswith("${")
 
 
 def _is_example(text: str) -> bool:
-    """Whether a credential is what a page shows where people's own belongs; none of ClickSend's looks so."""
+    """Whether a credential is a placeholder from documentation; no real one looks like these."""
     return _EXAMPLE.fullmatch(text.strip()) is not None

@@ -28,7 +28,7 @@ def _tools(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Surface:
-    """Which actions are there at all: toolsets choose, tools add, exclude_tools beats both, read_only all."""
+    """Which actions are offered: toolsets choose, tools add, exclude_tools beats both, read_only beats all."""
 
     read_only: bool = setting(yes_or_no, False, "1 offers only tools that change nothing")
     toolsets: tuple[str, ...] = setting(_toolsets, _BY_DEFAULT, f"of {', '.join(TOOLSETS)}", shown="all")
@@ -37,17 +37,19 @@ class Surface:
 
     @cached_property
     def actions(self) -> tuple[Action, ...]:
-        """The actions that are offered, in the catalogue's order. Imports no toolset that has none of them."""
+        """The offered actions, in the catalogue's order. Imports no toolset without any of them."""
         wanted = {slug for slug in self.tools if slug not in self.exclude_tools}
         chosen = []
         for toolset in TOOLSETS.values():
             if toolset.name in self.toolsets or wanted:
-                of_it = [action for action in toolset.actions if toolset.name in self.toolsets or action.slug in wanted]
-                chosen += [action for action in of_it if action.slug not in self.exclude_tools]
-                wanted -= {action.slug for action in of_it}
+                selected = [
+                    action for action in toolset.actions if toolset.name in self.toolsets or action.slug in wanted
+                ]
+                chosen += [action for action in selected if action.slug not in self.exclude_tools]
+                wanted -= {action.slug for action in selected}
         return tuple(action for action in chosen if action.read_only or not self.read_only)
 
     @cached_property
     def slugs(self) -> frozenset[str]:
-        """Their slugs."""
+        """The slugs of the offered actions."""
         return frozenset(action.slug for action in self.actions)

@@ -1,4 +1,4 @@
-"""An admission: the leave for a call to go on, and what has to be done once it has ended."""
+"""An admission: the permission for a call to proceed, and what has to be done once it has ended."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 class Admission:
-    """The leave for a call of which nothing is recorded, and so nothing has to be done."""
+    """The permission for a call of which nothing is recorded, so that there is nothing to settle or reconcile."""
 
     is_recorded = False
 
     async def settle(
         self, state: "State", answer: Answer | None = None, verdict: Verdict | None = None, ids: Sequence[str] = ()
     ) -> None:
-        """Write how the call ended; `ids` of its messages, where the answer does not have them all."""
+        """Record how the call ended. `ids`: of its messages, if the answer does not have them all."""
 
-    async def find(self, known: Collection[str] = ()) -> "Found | None":
-        """Search ClickSend's records for a call whose outcome is open; None if they do not tell of such calls.
+    async def find(self, known_ids: Collection[str] = ()) -> "Found | None":
+        """Search ClickSend's records for a call whose outcome is open; None if there are no records of such calls.
 
-        `known`: ids that the answer gave to what it neither accepted nor refused clearly.
+        `known_ids`: ids that the answer gave to what it neither accepted nor refused clearly.
         """
         return None
 

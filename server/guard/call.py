@@ -1,4 +1,4 @@
-"""A call: what a caller asks of an action, once it is found valid."""
+"""A call: what a caller asks of an action, once its arguments are valid."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from tools.route import Request
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A valid call, made once and handed down. `request` is what its arguments make."""
+    """A valid call, made once and handed down. `request`: what the action makes of its arguments."""
 
     action: Action
     arguments: Arguments

@@ -15,7 +15,10 @@ _MOST = 20_000  # contacts of a campaign; documented
 
 
 async def with_contacts(audience: Audience, read: Read) -> Audience:
-    """The audience with a message for each contact of its list; as it is, if it has none. Raises Denied."""
+    """The audience with a message for each contact of its list that has a number; unchanged if it has no list.
+
+    Raises Denied if the contacts cannot be read, or are more than a campaign may have.
+    """
     if audience.list_id is None:
         return audience
     report(f"Reading contact list {audience.list_id}, to check everybody on it against the limits", 0)
@@ -25,9 +28,11 @@ async def with_contacts(audience: Audience, read: Read) -> Audience:
         rows, paging = await _page(audience.contacts_request(page, _A_PAGE), read)
         numbers += [str(row["phone_number"]) for row in rows if isinstance(row, dict) and row.get("phone_number")]
         read_so_far, total = read_so_far + len(rows), paging.get("total")
-        of = f" of {total:,}" if isinstance(total, int) else ""
+        of_total = f" of {total:,}" if isinstance(total, int) else ""
         report(
-            f"Read {read_so_far:,}{of} contacts, to check them against the limits", read_so_far, total if of else None
+            f"Read {read_so_far:,}{of_total} contacts, to check them against the limits",
+            read_so_far,
+            total if of_total else None,
         )
         if page >= paging.get("last_page", 0):
             return audience.with_numbers(numbers)
@@ -35,7 +40,7 @@ async def with_contacts(audience: Audience, read: Read) -> Audience:
 
 
 async def _page(request: Request, read: Read) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """The rows of a page, and what is said of the pages."""
+    """The rows of a page, and its paging fields."""
     try:
         answer = await read(request)
     except ClickSendError as fault:

@@ -7,7 +7,7 @@ from tools.answer import Answer
 
 @dataclass(frozen=True)
 class Question:
-    """What a person has to approve; `token` stands for exactly this input at exactly this price."""
+    """What a person has to approve; `token` identifies exactly this request, price and recipients."""
 
     text: str
     token: str
@@ -15,7 +15,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Approved:
-    """A person's yes to the question of this token; `once` makes it single-use, where it could be replayed."""
+    """A person's yes to the question with this token; with a `nonce` it is valid once, where it could be replayed."""
 
     token: str
     nonce: str | None = None
@@ -23,15 +23,15 @@ class Approved:
 
 @dataclass(frozen=True)
 class NotApproved:
-    """Why there is no yes."""
+    """Why a person has not approved."""
 
     reason: str
 
 
 class Denied(Exception):
-    """A call that must not go on; `reason` is for the model, `answer` what ClickSend said, if it was asked.
+    """A call that must not proceed. `reason` is for the model; `answer`: ClickSend's, if it was asked for a price.
 
-    `repeats`: the same call was made before, and may have had an effect then.
+    `repeats`: the same call was made before, and may have taken effect then.
     """
 
     def __init__(self, reason: str, answer: Answer | None = None, *, repeats: bool = False) -> None:

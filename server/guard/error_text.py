@@ -8,17 +8,17 @@ _NAMED = 20  # ids that an error names, of which `data` has all; our rule
 
 
 def over_limit(reason: str, limit: str) -> str:
-    """What the operator's limits forbid; `limit`: the setting it is."""
+    """Why the operator's limits forbid a call; `limit`: the setting's name."""
     return f"{reason} (limit {limit}; only the operator of this server can change it)"
 
 
 def where_it_shows(action: Action) -> str:
-    """The action, or the place, where a person or an agent sees whether another one took effect."""
+    """Where a person or an agent sees whether an action took effect: another action, or the dashboard."""
     return action.verified_with or "the ClickSend dashboard (no tool here shows it)"
 
 
 def in_the_records(action: Action, ids: Sequence[str], missing: int | None) -> str:
-    """What a search for a send in ClickSend's records gave; `missing`: how many it did not find, None for no search."""
+    """The result of reconciling a send; `missing`: how many were not found, None if the records could not be read."""
     if action.evidence is None:
         return "This server cannot search ClickSend's records for it."
     if missing is None:
@@ -30,7 +30,7 @@ def in_the_records(action: Action, ids: Sequence[str], missing: int | None) -> s
 
 
 def next_steps(action: Action) -> str:
-    """What to do about a send that was looked for in vain."""
+    """What to do about a send that ClickSend's records do not show."""
     shown = where_it_shows(action)
     when = "in a minute (a message shows there within seconds as a rule)" if action.evidence else "first"
     return (
@@ -40,5 +40,5 @@ def next_steps(action: Action) -> str:
 
 
 def how_to_differ(action: Action) -> str:
-    """How a send becomes another one, which is not held back as a repeat."""
+    """How to make another send of it, which is not held back as a repeat."""
     return f"give another {action.told_apart_by}"

@@ -1,7 +1,7 @@
 """The fingerprint of a call: the same for every spelling of what reaches the same people in the same way.
 
-What differs only in the order of its messages, in how a number or a URL is written, in blanks at the end of a text or
-in its line ends is one call. VERSION goes into it: entries of another version are other calls.
+Calls are the same if they differ only in the order of messages, the spelling of numbers and URLs, surrounding blanks
+or line ends. VERSION is part of it: no call is a repeat of one whose fingerprint another version made.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def digest(*texts: str) -> str:
-    """A digest of some texts and of where one ends and the next begins."""
+    """A digest of texts and their borders, 64 hexadecimal digits."""
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -33,14 +33,14 @@ def fingerprint(request: Request) -> str:
 
 
 def exactly(request: Request) -> str:
-    """A digest of a request as it leaves, to the letter."""
+    """A digest of a request to the letter, 64 hexadecimal digits."""
     return digest(request.method, request.path, _compact(request.query), _compact(request.body))
 
 
 def canonical(value: Any, name: str = "") -> Any:
-    """A part of a request's body in its canonical form; `name`: what it is called there."""
+    """A part of a request's body in canonical form; `name`: its field."""
     if isinstance(value, Mapping):
-        # What makes no difference to who gets what and when makes no other call either.
+        # Labels and empty values change nothing about who gets what and when.
         return {key: canonical(item, key) for key, item in value.items() if item and key not in _LABELS}
     if isinstance(value, list):
         return sorted(_compact(canonical(item)) for item in value)
@@ -56,22 +56,22 @@ def _text(text: str, name: str) -> str:
 
 
 def _url(text: str) -> str:
-    """A URL as it is fetched: host in small letters, no default port, no fragment."""
+    """A URL as it is fetched: scheme and host in small letters, no default port, no fragment."""
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError:
         return text
     scheme, host = url.scheme.lower(), (url.hostname or "").rstrip(".")
-    place = f"[{host}]" if ":" in host else host
+    address = f"[{host}]" if ":" in host else host
     if port is not None and port != _PORTS.get(scheme):
-        place += f":{port}"
+        address += f":{port}"
     user = f"{url.netloc.rpartition('@')[0]}@" if "@" in url.netloc else ""
-    return urlunsplit((scheme, user + place, url.path or "/", url.query, ""))
+    return urlunsplit((scheme, user + address, url.path or "/", url.query, ""))
 
 
 def _compact(value: Any) -> str:
-    """JSON without a needless character; half a surrogate pair as it is."""
+    """JSON without blanks; Python's repr for a text with half a surrogate pair, which JSON cannot hold."""
     try:
         return to_json(value).decode()
     except ValueError:

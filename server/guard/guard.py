@@ -1,4 +1,4 @@
-"""The gate between a validated call and ClickSend: limits, price, approval, and the ledger before anything leaves."""
+"""The guard between a valid call and ClickSend: limits, price, approval, and the ledger before anything departs."""
 
 import json
 import logging
@@ -28,14 +28,14 @@ from tools.action import Action, Effect
 from tools.audience import Audience, OutboundMessage
 from tools.route import Request
 
-_WRITES_ITS_END_WITHIN = 30  # seconds after its deadline; a send that is open for longer was abandoned; our rule
+_WRITES_ITS_END_WITHIN = 30  # seconds after its deadline, for a send to be settled; later it is abandoned; our rule
 _LONGEST_QUESTION = 10_000  # characters that a person may be asked to read; our rule
 
 log = logging.getLogger("clicksend_mcp")
 
 
 class Guard:
-    """Guards the calls of one caller. `ledger`: that of all callers; `read`: asks ClickSend on the caller's account."""
+    """Guards the calls of one caller. `ledger`: that of all callers; `read`: reads from ClickSend as the caller."""
 
     def __init__(self, caller: Caller, settings: Settings, ledger: Ledger, read: Read) -> None:
         self._limits = caller.limits
@@ -52,7 +52,7 @@ class Guard:
         self._repeats = Repeats(ledger, self._account, read, window, self._abandoned_after)
 
     async def admit(self, call: Call, approved: Approved | None) -> Admission | Question:
-        """Let a call go on, or ask for a person's approval first. Raises Denied if it must not."""
+        """Let a call proceed, or ask for a person's approval first. Raises Denied if it must not proceed."""
         try:
             return await self._admit(call, approved)
         except LedgerUnavailable as fault:
@@ -84,7 +84,7 @@ class Guard:
         return Recorded(call.action, entry, self._repeats, self._waits)
 
     async def _admit_change(self, call: Call, approved: Approved | None) -> Admission | Question:
-        """What sends nothing: a person is asked about deletions, where the operator wants that."""
+        """Admit what sends nothing. A person is asked about deletions if the operator wants that."""
         if call.action.effect is Effect.DELETE and self._limits.approval.deletes:
             question = self._question(f"{describe_request(call.action, call.request)}\nFor good?", call.request)
             return await self._with_approval(question, approved) or FREE
@@ -93,7 +93,7 @@ class Guard:
     async def _preview(
         self, call: Call, approved: Approved | None, audience: Audience, entry: Entry, quote: Quote
     ) -> Question | None:
-        """The question to a person, if one has to approve. Raises Denied with the preview for a dry run."""
+        """The question to a person, if one has to approve. Raises Denied with the preview in a dry run."""
         label = _list_label(audience)
         if self._limits.dry_run:
             await self._check_budget(entry)
@@ -106,7 +106,7 @@ class Guard:
         return await self._with_approval(question, approved)
 
     def _deny_deferred_sends(self, action: Action, audience: Audience) -> None:
-        """Deny what would be sent later without this server: by a rule, or to a list as it is then."""
+        """Deny what would be sent later without this server: by a rule, or to a list as it will be then."""
         if not self._limits.restricts_sends or not audience.messages:
             return
         if action.effect is not Effect.SEND:
@@ -126,7 +126,7 @@ class Guard:
 
     async def _record(self, action: Action, entry: Entry) -> Entry:
         try:
-            # Once it is written, whoever wrote it has to know, so that it is ended too.
+            # A cancellation in between would leave an entry behind that nobody settles.
             with anyio.CancelScope(shield=True):
                 entry = await self._start(entry)
         except Duplicate as duplicate:
@@ -140,9 +140,9 @@ class Guard:
         while True:
             try:
                 return await self._ledger.start(entry, window=window, budget=budget, lasts=self._abandoned_after)
-            except Abandoned as left:  # by processes that ended before they could write how it went
-                for one in left.entries:
-                    await self._repeats.look_up(one)
+            except Abandoned as abandoned:  # by processes that ended before they could settle their sends
+                for abandoned_entry in abandoned.entries:
+                    await self._repeats.resolve(abandoned_entry)
 
     async def _check_budget(self, entry: Entry) -> None:
         if self._limits.max_cost_per_day is None:
@@ -171,7 +171,7 @@ class Guard:
         text: str,
         request: Request,
         quote: Quote | None = None,
-        everybody: Sequence[OutboundMessage] = (),
+        messages: Sequence[OutboundMessage] = (),
     ) -> Question:
         """A question about exactly this request, price and recipients. Raises Denied if it is too long."""
         if len(text) > _LONGEST_QUESTION:
@@ -180,30 +180,31 @@ class Guard:
                 f"({len(text):,} characters, at most {_LONGEST_QUESTION:,}): split it into several calls"
             )
         price = "" if quote is None else str(quote.cost)
-        numbers = sorted(one.to or "" for one in everybody)
+        numbers = sorted(message.to or "" for message in messages)
         token = digest(self._caller, exactly(request), price, text, *numbers)
         return Question(text, token)
 
     async def _with_approval(self, question: Question, approved: Approved | None) -> Question | None:
-        """The question if it has not been approved as it stands; an approval that can be replayed counts once."""
+        """None if exactly this question was approved, else the question. An approval with a nonce is valid once."""
         if approved is None or approved.token != question.token:
             return question
         if approved.nonce is not None and not await self._ledger.use(approved.nonce):
             raise Denied("This approval was used already; ask again for another one")
         return None
 
-    def _check_recipients(self, everybody: Sequence[OutboundMessage]) -> None:
-        """Raise Denied unless everybody who would be contacted may be."""
+    def _check_recipients(self, messages: Sequence[OutboundMessage]) -> None:
+        """Raise Denied unless all recipients may be contacted."""
         if not self._limits.limits_recipients:
             return
-        from server.guard.limits import OverLimit, check  # with the numbering plans of the world
+        from server.guard.limits import OverLimit, check  # slow to import: it loads the numbering plans
 
         try:
-            check(everybody, self._limits)
+            check(messages, self._limits)
         except OverLimit as refusal:
             raise Denied(refusal.reason) from None
 
     async def _quote(self, call: Call) -> Quote:
+        """What ClickSend would charge for a call. Raises Denied if it names no price."""
         request = call.action.price_request(call.arguments)
         quote, reason = None, "ClickSend names none for all of it"
         if request is not None:
@@ -217,9 +218,9 @@ class Guard:
         return quote
 
     def _entry(self, call: Call, recipients: int) -> Entry:
-        body, trace = call.request.body or {}, call.action.evidence
+        body, evidence = call.request.body or {}, call.action.evidence
         entry_id = new_id()
-        marks = tuple(digest(entry_id, *mark) for mark in trace.sent(body)) if trace else ()
+        marks = tuple(digest(entry_id, *key) for key in evidence.keys_sent(body)) if evidence else ()
         return Entry(
             id=entry_id,
             account=self._account,
@@ -239,7 +240,7 @@ def _denied_by(over: OverBudget) -> Denied:
 
 
 def _list_label(audience: Audience) -> str:
-    """The recipients of a contact list in a few words; "" where each message names its own."""
+    """The recipients of a contact list in a few words; "" if each message names its own."""
     if audience.list_id is None:
         return ""
     counted = f", {audience.size} contacts" if audience.is_counted else ""

@@ -1,7 +1,7 @@
-"""Whose sends these are: one account at one ClickSend, however its address and username are spelt.
+"""The identity of an account: one account at one ClickSend, however its address and username are spelt.
 
-What the ledger holds, and the day's budget, are found by it. For the usual spellings, an address and a name in small
-letters, it is the text itself, so that it stays the same from one version to the next.
+The ledger's entries and the day's budget are kept by it. The usual spellings, in small letters, are left as they are,
+so that an entry is found again by later versions.
 """
 
 import unicodedata

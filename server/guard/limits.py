@@ -1,4 +1,4 @@
-"""Recipients: whether everybody a call would contact may be contacted, from that sender and at that time."""
+"""Recipient limits: whether all recipients of a call may be contacted, from that sender and at that time."""
 
 import re
 import time
@@ -28,99 +28,103 @@ _NOT_IN_A_COUNTRY = {
 
 
 class OverLimit(Exception):
-    """A call that the operator forbids; `reason` says why, and by which setting."""
+    """A call that the operator forbids; `reason` says why, and names the setting."""
 
     def __init__(self, reason: str, variable: str) -> None:
         super().__init__(reason)
         self.reason = over_limit(reason, variable)
 
 
-def check(outgoing: Collection[OutboundMessage], limits: Limits) -> None:
-    """Check everything that would go out against the limits; raises OverLimit."""
-    if limits.max_recipients is not None and len(outgoing) > limits.max_recipients:
-        reason = f"{len(outgoing)} recipients are more than {limits.max_recipients}"
+def check(messages: Collection[OutboundMessage], limits: Limits) -> None:
+    """Check all messages that would go out against the limits. Raises OverLimit."""
+    if limits.max_recipients is not None and len(messages) > limits.max_recipients:
+        reason = f"{len(messages)} recipients are more than {limits.max_recipients}"
         raise OverLimit(reason, "CLICKSEND_MCP_MAX_RECIPIENTS")
     for variable, rule in _RULES:
-        reasons = [reason for reason in (rule(one, limits) for one in outgoing) if reason]
+        reasons = [reason for reason in (rule(message, limits) for message in messages) if reason]
         if reasons:
             more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
             raise OverLimit("; ".join(reasons[:_NAMED]) + more, variable)
 
 
-def country(one: OutboundMessage) -> str | None:
+def country(message: OutboundMessage) -> str | None:
     """The country of a recipient, 2 capital letters; None if it cannot be told."""
-    if one.to is None:
-        return one.country
-    number = _parsed(one.to)
+    if message.to is None:
+        return message.country
+    number = _parsed(message.to)
     return None if number is None else phonenumbers.region_code_for_number(number)
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """An international number as it is dialled; None for what is none, such as a country code nobody has."""
+    """An international number; None for anything else, such as one with an unassigned country code."""
     try:
         return phonenumbers.parse(number) if _INTERNATIONAL.fullmatch(number) else None
     except phonenumbers.NumberParseException:
         return None
 
 
-def _sender(one: OutboundMessage, limits: Limits) -> str | None:
-    if not limits.allowed_senders or one.country:
+def _sender(message: OutboundMessage, limits: Limits) -> str | None:
+    if not limits.allowed_senders or message.country:
         return None
     plain = {allowed.removeprefix("+") for allowed in limits.allowed_senders}  # a number with or without its plus
-    if one.sender != SHARED_NUMBER and (one.sender or SHARED_NUMBER).removeprefix("+") in plain:
+    if message.sender != SHARED_NUMBER and (message.sender or SHARED_NUMBER).removeprefix("+") in plain:
         return None
     allowed = ", ".join(sorted(limits.allowed_senders))
-    return f"sender {one.sender or '(left out: the shared number)'} is not one of {allowed}"
+    return f"sender {message.sender or '(left out: the shared number)'} is not one of {allowed}"
 
 
-def _country(one: OutboundMessage, limits: Limits) -> str | None:
+def _country(message: OutboundMessage, limits: Limits) -> str | None:
     if not limits.allowed_countries:
         return None
-    where = country(one)
-    number = _parsed(one.to) if one.to is not None else None
+    where = country(message)
+    number = _parsed(message.to) if message.to is not None else None
     if number is not None and (kind := _NOT_IN_A_COUNTRY.get(phonenumbers.number_type(number))):
-        return f"{one.to} is {kind}, in no country"
+        return f"{message.to} is {kind}, in no country"
     if where in limits.allowed_countries:
         return None
     allowed = ", ".join(sorted(limits.allowed_countries))
-    return f"{one.to or 'the letter'} is in {where or 'no known country'}, not in {allowed}"
+    return f"{message.to or 'the letter'} is in {where or 'no known country'}, not in {allowed}"
 
 
-def _allowed_number(one: OutboundMessage, limits: Limits) -> str | None:
+def _allowed_number(message: OutboundMessage, limits: Limits) -> str | None:
     if not limits.allowed_numbers:
         return None
-    if one.to is None:
+    if message.to is None:
         return "a letter goes to no number, and only some numbers may be contacted"
-    key = phone_key(one.to)
-    # A beginning has to be that of the number itself; a whole number may be written in another way.
-    forms = (e164(one.to) or one.to, key)
+    key = phone_key(message.to)
+    # A prefix has to be one of the number itself; a complete number may be in another spelling.
+    forms = (e164(message.to) or message.to, key)
     if any(form.startswith(limits.allowed_numbers) for form in forms) or key in map(phone_key, limits.allowed_numbers):
         return None
-    return f"{one.to} is not an allowed number"
+    return f"{message.to} is not an allowed number"
 
 
-def _blocked_number(one: OutboundMessage, limits: Limits) -> str | None:
-    if one.to is None or not limits.blocked_numbers:
+def _blocked_number(message: OutboundMessage, limits: Limits) -> str | None:
+    if message.to is None or not limits.blocked_numbers:
         return None
-    if _parsed(one.to) is None:
-        return f"{one.to} is no international number, so it cannot be told whether it is blocked"
-    blocked = any(form.startswith(limits.blocked_numbers) for form in dialled_forms(one.to))
-    return f"{one.to} is blocked" if blocked or phone_key(one.to) in map(phone_key, limits.blocked_numbers) else None
+    if _parsed(message.to) is None:
+        return f"{message.to} is no international number, so it cannot be told whether it is blocked"
+    blocked = any(form.startswith(limits.blocked_numbers) for form in dialled_forms(message.to))
+    return (
+        f"{message.to} is blocked"
+        if blocked or phone_key(message.to) in map(phone_key, limits.blocked_numbers)
+        else None
+    )
 
 
-def _quiet_hours(one: OutboundMessage, limits: Limits) -> str | None:
-    """Refuse if it would arrive in quiet hours in any time zone the number may be in."""
-    if limits.quiet_hours is None or one.to is None:
+def _quiet_hours(message: OutboundMessage, limits: Limits) -> str | None:
+    """Refuse if it would arrive in quiet hours in any time zone that the number may be in."""
+    if limits.quiet_hours is None or message.to is None:
         return None
-    moment = datetime.fromtimestamp(one.at or time.time(), UTC)
-    number = _parsed(one.to)
+    moment = datetime.fromtimestamp(message.at or time.time(), UTC)
+    number = _parsed(message.to)
     zones = phone_timezone.time_zones_for_number(number) if number else ()
     if not zones or phone_timezone.UNKNOWN_TIMEZONE in zones:
-        return f"the time zone of {one.to} is not known"
+        return f"the time zone of {message.to} is not known"
     for zone in zones:
-        there = moment.astimezone(ZoneInfo(zone))
-        if limits.quiet_hours.contains(there.time()):
-            return f"it would be {there:%H:%M} for {one.to} ({zone})"
+        local = moment.astimezone(ZoneInfo(zone))
+        if limits.quiet_hours.contains(local.time()):
+            return f"it would be {local:%H:%M} for {message.to} ({zone})"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The preview: what a person wants to know before something goes out."""
+"""The preview of a call: what a person wants to know before something goes out."""
 
 import json
 import re
@@ -15,16 +15,16 @@ from tools.answer import Answer
 from tools.audience import OutboundMessage
 from tools.route import Request
 
-_NAMED = 10  # recipients that are named; our rule
+_NAMED = 10  # recipients, or further facts, that are named; our rule
 _TEXTS = 5  # different texts that are shown; our rule
 _MOST_PARTS = 100  # of one message; our rule, ClickSend sends at most 8 (documented)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # some hosts show questions in a terminal
-_IN_LINES = ("to", "from", "body", "schedule", "list_id", "file_url")  # which have a line of their own
+_IN_LINES = ("to", "from", "body", "schedule", "list_id", "file_url")  # fields with a line of their own
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What ClickSend would charge, in the currency of the account; `parts` as it counts them, if it says."""
+    """What ClickSend would charge, in account currency; `parts` as it counts them, None if it does not say."""
 
     cost: Decimal
     currency: str
@@ -32,18 +32,18 @@ class Quote:
     answer: Answer
 
 
-def quote_of(answer: Answer, asked: Mapping[str, Any] | None = None) -> Quote | None:
-    """Read the answer of a price endpoint; None if it names no price, or not one for all of what was `asked`."""
-    if answer.price is None or not _covers(answer.fields, asked or {}):
+def quote_of(answer: Answer, body: Mapping[str, Any] | None = None) -> Quote | None:
+    """Read the answer of a price endpoint; None if it names no price for all of the request's `body`."""
+    if answer.price is None or not _covers(answer.fields, body or {}):
         return None
     unit = answer.currency or "of the account's currency"
     return Quote(answer.price, unit, _parts(answer.fields.get("messages")), answer)
 
 
-def _covers(data: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether a price mentions as many messages or letters as were asked about."""
-    lists = [(wanted, data[name]) for name, wanted in asked.items() if isinstance(wanted, list) and name in data]
-    return all(isinstance(priced, list) and len(priced) >= len(wanted) for wanted, priced in lists)
+def _covers(data: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether a price lists as many messages or letters as the request."""
+    lists = [(items, data[name]) for name, items in body.items() if isinstance(items, list) and name in data]
+    return all(isinstance(priced, list) and len(priced) >= len(items) for items, priced in lists)
 
 
 def _parts(messages: object) -> int | None:
@@ -55,53 +55,53 @@ def _parts(messages: object) -> int | None:
 
 def describe(
     action: Action,
-    outgoing: Sequence[OutboundMessage],
+    messages: Sequence[OutboundMessage],
     quote: Quote | None,
     account: str,
-    whole: str = "",
+    list_label: str = "",
     request: Request | None = None,
 ) -> str:
-    """Who, how many, from whom, when, what, how long and for how much; a line each.
+    """Recipients, sender, time, text, length and price; a line each.
 
-    `whole` names the recipients where `outgoing` does not, such as a contact list. With the `request` nothing that
-    leaves is left out; without it much is counted rather than named.
+    `list_label` names the recipients of a contact list, which `messages` do not. With the `request` each field of it is
+    shown; without it much is counted rather than named.
     """
     lines = [f"{action.title} from the account {account}"]
     if request is not None:
         alike: dict[tuple[str, int | None, str], list[OutboundMessage]] = {}
-        for one in outgoing:
-            alike.setdefault((one.sender, one.at, one.text), []).append(one)
+        for message in messages:
+            alike.setdefault((message.sender, message.at, message.text), []).append(message)
         for group in alike.values():
-            lines += _who_gets_what(group, whole, len(group))
+            lines += _who_gets_what(group, list_label, len(group))
         lines += _details(request)
     else:
-        lines += [*_who_gets_what(outgoing, whole, _NAMED), *_about(outgoing)]
+        lines += [*_who_gets_what(messages, list_label, _NAMED), *_about(messages)]
     if quote is not None:
         parts = f", {quote.parts} {'part' if quote.parts == 1 else 'parts'}" if quote.parts else ""
         lines.append(f"Price: {quote.cost} {quote.currency}{parts}")
     return "\n".join(lines)
 
 
-def _who_gets_what(outgoing: Sequence[OutboundMessage], whole: str, most: int) -> list[str]:
-    senders = sorted({one.sender or "the shared number" for one in outgoing})
-    times = sorted({format_utc(one.at) if one.at else "now" for one in outgoing})
+def _who_gets_what(messages: Sequence[OutboundMessage], list_label: str, most: int) -> list[str]:
+    senders = sorted({message.sender or "the shared number" for message in messages})
+    times = sorted({format_utc(message.at) if message.at else "now" for message in messages})
     more = " and other times" if len(times) > _TEXTS else ""
     return [
-        f"To: {whole or _recipients(outgoing, most)}",
+        f"To: {list_label or _recipients(messages, most)}",
         f"From: {', '.join(senders)}",
         f"When: {', '.join(times[:_TEXTS])}{more}",
-        *_texts(outgoing),
+        *_texts(messages),
     ]
 
 
 def describe_request(action: Action, request: Request) -> str:
-    """All that a request consists of, for what sends nothing."""
+    """All values of a request that sends nothing."""
     values = {**_in_path(request), **(request.body or {})}
     return f"{action.title} {_clean(json.dumps(values, ensure_ascii=False, separators=(',', ':')))}"
 
 
 def _details(request: Request) -> list[str]:
-    """What leaves beside recipients, sender, time and text, a line a field: what all share, and what each has alone."""
+    """The remaining fields of a request, a line each: first those of all items, then those of single ones."""
     body = request.body or {}
     shared = {**_in_path(request), **{name: value for name, value in body.items() if not isinstance(value, list)}}
     lines = [f"Also: {field}" for field in _fields(shared)]
@@ -112,8 +112,8 @@ def _details(request: Request) -> list[str]:
             lines += [f"Also: {field}" for field in own[0]]
             continue
         for item, fields in zip(items, own, strict=True):
-            who = _clean(str(item.get("to") or item.get("address_name") or ""))
-            lines += [f"Also for {who}: {field}" for field in fields]
+            recipient = _clean(str(item.get("to") or item.get("address_name") or ""))
+            lines += [f"Also for {recipient}: {field}" for field in fields]
     return lines
 
 
@@ -125,32 +125,32 @@ def _fields(values: Mapping[str, Any]) -> list[str]:
 def _in_path(request: Request) -> dict[str, int | str]:
     """The values in the path of a request, by their names."""
     pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", request.template)
-    found = re.fullmatch(pattern, request.path)
-    values = found.groupdict() if found else {}
+    match = re.fullmatch(pattern, request.path)
+    values = match.groupdict() if match else {}
     return {name: int(value) if value.isdecimal() else value for name, value in values.items()}
 
 
-def _recipients(outgoing: Sequence[OutboundMessage], most: int) -> str:
-    named = [one.to or f"a letter to {one.country}" for one in outgoing[:most]]
-    more = f" and {len(outgoing) - most} more" if len(outgoing) > most else ""
-    return f"{len(outgoing)}: {', '.join(named)}{more}"
+def _recipients(messages: Sequence[OutboundMessage], most: int) -> str:
+    named = [message.to or f"a letter to {message.country}" for message in messages[:most]]
+    more = f" and {len(messages) - most} more" if len(messages) > most else ""
+    return f"{len(messages)}: {', '.join(named)}{more}"
 
 
-def _texts(outgoing: Sequence[OutboundMessage]) -> list[str]:
-    texts = list(dict.fromkeys(one.text for one in outgoing))
+def _texts(messages: Sequence[OutboundMessage]) -> list[str]:
+    texts = list(dict.fromkeys(message.text for message in messages))
     lines = [f"Text: {_clean(text)}{_length(text)}" for text in texts[:_TEXTS]]
     return [*lines, f"and {len(texts) - _TEXTS} other texts"] if len(texts) > _TEXTS else lines
 
 
-def _about(outgoing: Sequence[OutboundMessage]) -> list[str]:
-    """What else there is to know, such as a picture or an addressee."""
-    known = list(dict.fromkeys(one.about for one in outgoing if one.about))
-    lines = [f"Also: {_clean(about)}" for about in known[:_NAMED]]
-    return [*lines, f"and {len(known) - _NAMED} more"] if len(known) > _NAMED else lines
+def _about(messages: Sequence[OutboundMessage]) -> list[str]:
+    """Further facts, such as a picture or an addressee."""
+    facts = list(dict.fromkeys(message.about for message in messages if message.about))
+    lines = [f"Also: {_clean(fact)}" for fact in facts[:_NAMED]]
+    return [*lines, f"and {len(facts) - _NAMED} more"] if len(facts) > _NAMED else lines
 
 
 def _clean(text: str) -> str:
-    """A text without what nobody sees, its further lines set in, so that none can be taken for a line of ours."""
+    """A text without invisible and control characters; its further lines are indented, to forge no line of ours."""
     return "\n      ".join(_CONTROL.sub("", line) for line in strip_invisible(text).splitlines())
 
 
@@ -159,7 +159,7 @@ def _visible(character: str) -> str:
 
 
 def _length(text: str) -> str:
-    """What a text costs in parts, and which characters make it Unicode: a curly quote can double the price."""
+    """A text's number of parts, and the characters that make it Unicode: a curly quote can double the price."""
     length = measure(text)
     special = dict.fromkeys(_visible(character) for character in text if character not in GSM_BASIC | GSM_EXTENDED)
     forced = f", Unicode because of {' '.join(list(special)[:20])}" if length.unicode else ""

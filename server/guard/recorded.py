@@ -1,4 +1,4 @@
-"""A recorded send: what is written into the ledger once it has ended, and the search for one whose answer was lost."""
+"""A recorded send: its settlement in the ledger, and its reconciliation if the answer was lost."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ log = logging.getLogger("clicksend_mcp")
 
 
 class Recorded(Admission):
-    """The leave for a send that the ledger has as started. `waits`: seconds before each search for its outcome."""
+    """The permission for a send that is started in the ledger. `waits`: seconds before each search for its outcome."""
 
     is_recorded = True
 
@@ -39,22 +39,22 @@ class Recorded(Admission):
                 state,
                 message_ids=list(dict.fromkeys([*(answer.ids if answer else ()), *ids])),
                 cost=_booked(state, self._entry.cost, answer.price if answer else None, verdict),
-                recipients=answer.contacts if answer else None,  # of a campaign; the others are counted before
+                recipients=answer.contacts if answer else None,  # of a campaign; other sends were counted before
             )
         except LedgerUnavailable as fault:
-            # It stays as started, and is looked up like a call whose process died.
+            # It stays started in the ledger, and is reconciled later like the send of a process that died.
             log.error("the end of a send could not be written to the ledger: %s", fault)
 
-    async def find(self, known: Collection[str] = ()) -> Found | None:
+    async def find(self, known_ids: Collection[str] = ()) -> Found | None:
         if self._action.evidence is None:
             return None
         found = None
-        for number, wait in enumerate(self._waits, 1):
+        for attempt, wait in enumerate(self._waits, 1):
             when = f" in {wait:g} s" if wait else ""
-            report(f"The outcome is not clear: search {number} of {len(self._waits)} in ClickSend's records{when}")
+            report(f"The outcome is not clear: search {attempt} of {len(self._waits)} in ClickSend's records{when}")
             await anyio.sleep(wait)
             try:
-                found = await self._repeats.reconcile(self._entry, known) or found
+                found = await self._repeats.reconcile(self._entry, known_ids) or found
             except LedgerUnavailable:
                 return found
             if found is not None and not found.missing:
@@ -63,13 +63,12 @@ class Recorded(Admission):
 
 
 def _booked(state: State, quote: Decimal | None, price: Decimal | None, verdict: Verdict | None) -> Decimal | None:
-    """What a send costs the day's budget; None for what was reserved.
+    """What a send costs the day's budget, in account currency; None for as much as was reserved.
 
-    Whatever price the answer names, what was accepted costs no less than its share of the quote.
+    What was accepted costs no less than its share of the quote, whatever price the answer names.
     """
     if state == "refused":
         return Decimal(0)
     if state == "partly" and quote is not None and verdict is not None:
         quote = quote * verdict.accepted / (verdict.accepted + len(verdict.refused))
-    known = [amount for amount in (quote, price) if amount is not None]
-    return max(known, default=None)
+    return max((amount for amount in (quote, price) if amount is not None), default=None)
