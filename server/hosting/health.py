@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it can do its work."""
+"""Health: liveness at `/healthz`, readiness at `/readyz`."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -11,11 +11,15 @@ from server.hosting.rate_limits import Traffic
 from server.ledger.errors import LedgerUnavailable
 
 HEALTH = ("/healthz", "/readyz")
-_FRESH_FOR = 1.0  # seconds; so that asking often does not load the database
+_FRESH_FOR = 1.0  # seconds for which a check of the ledger is reused: frequent probes must not load the database
 
 
 def health_routes(problem: str | None, check: Callable[[], Awaitable[None]], traffic: Traffic) -> list[Route]:
-    """`/healthz` and `/readyz`; `problem`: what is wrong in the configuration, `check` raises LedgerUnavailable."""
+    """The two routes.
+
+    `problem`: what is wrong with the configuration, if anything. `check` raises LedgerUnavailable. A server that drains
+    is not ready, so that load balancers take it out before its port closes.
+    """
     checked = -float("inf")
     ledger: str | None = None
 
@@ -32,7 +36,7 @@ def health_routes(problem: str | None, check: Callable[[], Awaitable[None]], tra
             except LedgerUnavailable as fault:
                 ledger = f"the ledger cannot be used ({fault})"
         ending = "the server is ending" if traffic.draining else None
-        problems = [one for one in (problem, ledger, ending) if one]
+        problems = [reason for reason in (problem, ledger, ending) if reason]
         if problems:
             return JSONResponse({"status": "not ready", "problems": problems}, 503)
         return JSONResponse({"status": "ready"})

@@ -1,6 +1,7 @@
 """OAuth 2.1 resource server: JWT access tokens of one issuer, by RFC 9068, RFC 9728 and the MCP specification.
 
-A token is never passed on: ClickSend is called with the account of the server, or of the subject in the registry.
+A token is never passed through: ClickSend is called with the server's account, or the one that the callers' file gives
+the subject.
 """
 
 import hashlib
@@ -28,34 +29,34 @@ from tools.catalog import find
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _PREFIX = "clicksend:"
-_LEEWAY = 30  # seconds that clocks may differ
-_FRESH_FOR = 600  # seconds
-_BETWEEN_FETCHES = 10  # seconds, at least: a token with an unknown key must not cause a request each
-_PATIENCE = 5  # seconds for a document of the issuer
-_LARGEST = 1_000_000  # bytes of such a document
+_LEEWAY = 30  # seconds of clock skew
+_FRESH_FOR = 600  # seconds for which keys are cached
+_FETCH_INTERVAL = 10  # seconds at least between fetches: tokens with unknown keys must not make one each
+_TIMEOUT = 5  # seconds for a document of the issuer
+_MAX_SIZE = 1_000_000  # bytes of such a document
 
 log = logging.getLogger("clicksend_mcp")
 
 
 class Issuer:
-    """The issuer's keys, fetched when a token needs them, and kept for ten minutes."""
+    """The issuer's keys, fetched when a token needs them, and cached for ten minutes."""
 
     def __init__(self, address: str, jwks: str | None) -> None:
         self._address = address
         self._jwks = jwks
         self._keys: dict[str | None, jwt.PyJWK] = {}
         self._fetched = -float("inf")
-        self._tried = -float("inf")
+        self._attempted = -float("inf")
         self._fetching = anyio.Lock()
 
     async def key(self, kid: str | None) -> jwt.PyJWK | None:
-        """The key with an id; None if the issuer has none. Raises HttpRefusal (503) if its keys cannot be had."""
-        if self._is_fresh(kid):  # nobody waits while the keys are fetched for somebody else's token
+        """The key with an id; None if the issuer has none. Raises HttpRefusal (503) if its keys cannot be fetched."""
+        if self._is_fresh(kid):  # does not wait while the keys are fetched for another token
             return self._keys[kid]
         async with self._fetching:
             now = time.monotonic()
-            if not self._is_fresh(kid) and now - self._tried > _BETWEEN_FETCHES:
-                self._tried = now
+            if not self._is_fresh(kid) and now - self._attempted > _FETCH_INTERVAL:
+                self._attempted = now
                 try:
                     self._keys = await self._fetch()
                     self._fetched = now
@@ -69,25 +70,25 @@ class Issuer:
         return kid in self._keys and time.monotonic() - self._fetched <= _FRESH_FOR
 
     async def _fetch(self) -> dict[str | None, jwt.PyJWK]:
-        trusted = not is_loopback(urlsplit(self._address).hostname or "")
-        async with httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False, trust_env=trusted) as http:
+        proxied = not is_loopback(urlsplit(self._address).hostname or "")
+        async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=proxied) as http:
             jwks = self._jwks or await self._discover(http)
             document = await _json(http, jwks)
-        found = [_key(one) for one in document["keys"]]
-        return {key.key_id: key for key in found if key is not None}
+        keys = [_key(description) for description in document["keys"]]
+        return {key.key_id: key for key in keys if key is not None}
 
     async def _discover(self, http: httpx.AsyncClient) -> str:
-        """The URL of the keys, as the issuer's metadata has it: RFC 8414, or else OpenID Connect."""
+        """The URL of the keys, from the issuer's metadata: RFC 8414, or else OpenID Connect Discovery."""
         url = urlsplit(self._address)
         root, path = f"{url.scheme}://{url.netloc}", url.path.rstrip("/")
-        places = (
+        urls = (
             f"{root}/.well-known/oauth-authorization-server{path}",
             f"{root}/.well-known/openid-configuration{path}",
             f"{root}{path}/.well-known/openid-configuration",
         )
-        for place in dict.fromkeys(places):
+        for candidate in dict.fromkeys(urls):
             try:
-                metadata = await _json(http, place)
+                metadata = await _json(http, candidate)
             except (httpx.HTTPError, ValueError):
                 continue
             if metadata.get("issuer") == self._address and isinstance(metadata.get("jwks_uri"), str):
@@ -96,13 +97,14 @@ class Issuer:
 
 
 async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
-    with anyio.fail_after(_PATIENCE):
+    """A JSON object at a URL. Raises ValueError for anything else, TimeoutError, or httpx.HTTPError."""
+    with anyio.fail_after(_TIMEOUT):
         async with http.stream("GET", url, headers={"accept": "application/json"}) as response:
             response.raise_for_status()
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > _LARGEST:
+                if len(body) > _MAX_SIZE:
                     raise ValueError("too large")
     document = httpx.Response(200, content=bytes(body)).json()
     if not isinstance(document, dict):
@@ -110,24 +112,24 @@ async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
     return document
 
 
-def _key(described: Any) -> jwt.PyJWK | None:
-    """A key of the issuer; None if it is for something else, or of a kind that is not known here."""
-    if not isinstance(described, dict) or described.get("use", "sig") != "sig":
+def _key(description: Any) -> jwt.PyJWK | None:
+    """A signing key of the issuer, from its JWK; None for another use, or an algorithm that is not accepted here."""
+    if not isinstance(description, dict) or description.get("use", "sig") != "sig":
         return None
     try:
-        key = jwt.PyJWK(described)
+        key = jwt.PyJWK(description)
     except jwt.PyJWTError:
         return None
     return key if key.algorithm_name in _ALGORITHMS else None
 
 
 def metadata_url(settings: Settings) -> str:
-    """Where the metadata of this resource are (RFC 9728)."""
+    """The URL of this resource's metadata (RFC 9728)."""
     return f"{settings.hosting.http_url}/.well-known/oauth-protected-resource/mcp"
 
 
 def metadata(settings: Settings) -> dict[str, Any]:
-    """The metadata of this resource: which issuer's tokens it takes, and for what (RFC 9728)."""
+    """The metadata of this resource: the issuer whose tokens it accepts, and their scopes (RFC 9728)."""
     return {
         "resource": f"{settings.hosting.http_url}/mcp",
         "resource_name": "ClickSend",
@@ -138,13 +140,13 @@ def metadata(settings: Settings) -> dict[str, Any]:
 
 
 def by_access_token(settings: Settings, registry: Registry) -> Authenticator:
-    """Callers with an access token of the issuer, for this server. Raises WrongSetting if something is not set."""
+    """Callers with an access token from the issuer for this server. Raises WrongSetting if a setting is missing."""
     hosting = settings.hosting
     if hosting.http_issuer is None or hosting.http_url is None:
         raise WrongSetting("CLICKSEND_MCP_HTTP_AUTH=oauth needs CLICKSEND_MCP_HTTP_ISSUER and CLICKSEND_MCP_HTTP_URL")
     issuer, audience = hosting.http_issuer, hosting.http_audience or f"{hosting.http_url}/mcp"
     keys = Issuer(issuer, hosting.http_jwks)
-    everything = " ".join(f"{_PREFIX}{scope}" for scope in SCOPES)
+    all_scopes = " ".join(f"{_PREFIX}{scope}" for scope in SCOPES)
 
     def challenge(error: str | None, scope: str) -> dict[str, str]:
         parts = [f'error="{error}"'] if error else []
@@ -156,7 +158,7 @@ def by_access_token(settings: Settings, registry: Registry) -> Authenticator:
             key = await keys.key(_header(token).get("kid"))
             if key is None:
                 raise jwt.InvalidKeyError
-            found: dict[str, Any] = jwt.decode(
+            verified: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=_ALGORITHMS,
@@ -165,37 +167,37 @@ def by_access_token(settings: Settings, registry: Registry) -> Authenticator:
                 leeway=_LEEWAY,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-            if not found["sub"] or not found["sub"].isprintable():  # it goes into the ledger and the log
+            if not verified["sub"] or not verified["sub"].isprintable():  # it goes into the ledger and the log
                 raise jwt.InvalidTokenError
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as fault:
-            # Which check failed is for the operator's log; the caller learns only that it did.
+            # Only the operator's log says which check failed: it would help whoever forges tokens.
             log.info("an access token was turned away: %s", type(fault).__name__)
             raise HttpRefusal(
-                401, "This access token is not valid here.", challenge("invalid_token", everything)
+                401, "This access token is not valid here.", challenge("invalid_token", all_scopes)
             ) from None
-        return found
+        return verified
 
     async def identify(headers: Headers, _: str) -> Principal:
         token = credential(headers, "bearer")
         if token is None:
-            raise HttpRefusal(401, "Send an access token: Authorization: Bearer ...", challenge(None, everything))
-        found = await claims(token)
-        caller = _caller(settings, registry, str(found["sub"]), _granted(found))
+            raise HttpRefusal(401, "Send an access token: Authorization: Bearer ...", challenge(None, all_scopes))
+        verified = await claims(token)
+        caller = _caller(settings, registry, str(verified["sub"]), _granted(verified))
         if not caller.effects:
-            raise HttpRefusal(403, f"Needs a scope: {everything}", challenge("insufficient_scope", everything))
+            raise HttpRefusal(403, f"Needs a scope: {all_scopes}", challenge("insufficient_scope", all_scopes))
         _check_scope(headers, caller, challenge)
-        return Principal(caller, f"oauth {hashlib.sha256(found['sub'].encode()).hexdigest()}")
+        return Principal(caller, f"oauth {hashlib.sha256(verified['sub'].encode()).hexdigest()}")
 
     return identify
 
 
 def _header(token: str) -> Mapping[str, Any]:
-    """The header of an access token, not verified. Raises jwt.InvalidTokenError for a token of another kind.
+    """The header of an access token, not verified. Raises jwt.InvalidTokenError for a token of another type.
 
-    RFC 9068 wants at+jwt; many issuers write JWT, or nothing. An issuer's logout tokens and proofs of possession are
-    signed with the same keys.
+    RFC 9068 requires `at+jwt`; many issuers write `JWT`, or no type. Others must be refused: an issuer signs logout
+    tokens and proofs of possession with the same keys.
     """
-    if not _JWS.fullmatch(token):  # decoders forgive padding, and skip what is no base64url
+    if not _JWS.fullmatch(token):  # decoders accept padding, and skip characters outside base64url
         raise jwt.InvalidTokenError
     header: dict[str, Any] = jwt.get_unverified_header(token)
     kind = header.get("typ", "JWT")
@@ -207,17 +209,17 @@ def _header(token: str) -> Mapping[str, Any]:
 
 
 def _granted(claims: Mapping[str, Any]) -> frozenset[Effect]:
-    """What the scopes of a token allow; issuers write them as `scope` in one text, or as `scp`."""
-    given = claims.get("scope", claims.get("scp", ""))
-    names = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
+    """The effects that the scopes of a token allow; issuers write scopes as one text in `scope`, or in `scp`."""
+    scopes = claims.get("scope", claims.get("scp", ""))
+    names = scopes.split() if isinstance(scopes, str) else scopes if isinstance(scopes, list) else []
     return frozenset(effect for scope, effects in SCOPES.items() if f"{_PREFIX}{scope}" in names for effect in effects)
 
 
 def _caller(settings: Settings, registry: Registry, subject: str, granted: frozenset[Effect]) -> Caller:
-    """The caller of a subject: as registered, or else with the account of the server; within the token's scopes."""
-    known = registry.by_subject(subject)
-    if known is not None:
-        return replace(known, effects=known.effects & granted)
+    """The caller of a subject: as registered, or else with the server's account; never beyond the token's scopes."""
+    registered = registry.by_subject(subject)
+    if registered is not None:
+        return replace(registered, effects=registered.effects & granted)
     problem = settings.config_error
     if settings.credentials is None:
         problem = problem or "There is no ClickSend account for this caller: the operator has to give one"
@@ -226,7 +228,7 @@ def _caller(settings: Settings, registry: Registry, subject: str, granted: froze
 
 
 def _check_scope(headers: Headers, caller: Caller, challenge: Any) -> None:
-    """Turn away a call of a tool that the token has no scope for, where the request's head names it."""
+    """Raise HttpRefusal (403) for a call of a tool that the token has no scope for, where a header names the tool."""
     action = find(headers.get("mcp-name", "")) if headers.get("mcp-method") == "tools/call" else None
     if action is not None and action.effect not in caller.effects:
         scope = f"{_PREFIX}{next(name for name, effects in SCOPES.items() if action.effect in effects)}"

@@ -1,4 +1,4 @@
-"""Streamable HTTP: the MCP server on a socket, for many callers, and how it ends."""
+"""Streamable HTTP: serves MCP to many callers on one socket, and drains on a signal."""
 
 import logging
 import socket
@@ -31,13 +31,13 @@ from server.runtime.sockets import url
 
 log = logging.getLogger("clicksend_mcp")
 
-_STREAM_GRACE = 1  # second that open streams get once all calls have ended
+_STREAM_GRACE = 1  # second for open streams to end, once all calls are answered
 
 
-class Entrance:
-    """Who may call, as the settings say. Raises WrongSetting if they do not say enough.
+class Access:
+    """Who may call, by the settings: how requests are authenticated, and the limits of all callers.
 
-    `prove` lets ClickSend check credentials that come with a request.
+    `prove` asks ClickSend about credentials that come with a request. Raises WrongSetting if a setting is missing.
     """
 
     def __init__(self, settings: Settings, prove: Prove) -> None:
@@ -54,73 +54,47 @@ class Entrance:
             case "basic":
                 self.identify = by_own_account(settings, Proofs(prove, dict(BASIC)).check)
             case "oauth":
-                # PyJWT and what it needs are imported only where tokens are read.
+                # Here, because PyJWT and its dependencies take long to import.
                 from server.hosting import oauth
 
                 self.identify = oauth.by_access_token(settings, registry)
-                self.routes = _public(oauth.metadata(settings))
+                self.routes = _metadata_routes(oauth.metadata(settings))
             case _:
                 self.identify = of_this_machine(settings)
 
 
-def _public(metadata: dict[str, object]) -> list[Route]:
-    async def tell(_: Request) -> JSONResponse:
+def _metadata_routes(metadata: dict[str, object]) -> list[Route]:
+    """The metadata of this resource at both of its well-known paths (RFC 9728)."""
+
+    async def respond(_: Request) -> JSONResponse:
         return JSONResponse(metadata, headers={"cache-control": "public, max-age=3600"})
 
-    place = "/.well-known/oauth-protected-resource"
-    return [Route(f"{place}{PATH}", tell), Route(place, tell)]
+    path = "/.well-known/oauth-protected-resource"
+    return [Route(f"{path}{PATH}", respond), Route(path, respond)]
 
 
 async def serve_http(settings: Settings, listener: socket.socket) -> None:
-    """Serve at /mcp on a listening socket until a signal comes; calls in flight may finish. Raises WrongSetting."""
-    hosting = settings.hosting
+    """Serve at /mcp on a listening socket until SIGTERM or SIGINT, then drain. Raises WrongSetting."""
     dispatcher = Dispatcher(settings)
-    entrance = Entrance(settings, dispatcher.session.prove)
+    access = Access(settings, dispatcher.session.prove)
     counter = SharedCounter(settings.ledger.server_url) if settings.ledger.server_url is not None else None
-    traffic = Traffic(hosting, counter)
+    traffic = Traffic(settings.hosting, counter)
     async with dispatcher:
         if settings.ledger.server_url is not None:
             await _verify(dispatcher)
-        server = build_server(
-            settings,
-            dispatcher=dispatcher,
-            sender=_sender,
-            asks=any(limits.approval.may_ask for limits in entrance.limits),
-            private=hosting.http_auth != "none",
-        )
-        app = server.streamable_http_app(
-            transport_security=_addresses(settings, listener),
-            stateless_http=hosting.http_stateless,
-            max_request_body_size=hosting.http_max_body,
-            custom_starlette_routes=[
-                *health_routes(settings.config_error, dispatcher.check, traffic),
-                *entrance.routes,
-            ],
-        )
-        web = WebServer(
-            uvicorn.Config(
-                Gateway(app, entrance.identify, traffic, hosting.http_max_body, crowded=lambda: web.is_crowded),
-                http=TimedConnection,
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=_STREAM_GRACE,
-            )
-        )
+        web = _web_server(settings, listener, dispatcher, access, traffic)
 
-        async def stop_on_signal() -> None:
+        async def drain_on_signal() -> None:
             await stop_signal()
             traffic.draining = True
-            # Nobody new is let in, those who are in may finish, and only then are open streams cut.
             await web.stop_listening(listener)
-            await traffic.drained(hosting.http_grace)
-            end_streams()
+            await traffic.drained(settings.hosting.http_grace)
+            end_streams()  # not before the last call is answered, for its answer may come on one
             web.exit()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(stop_on_signal)
-            await anyio.lowlevel.checkpoint()  # signals are listened to from here on
+            tasks.start_soon(drain_on_signal)
+            await anyio.lowlevel.checkpoint()  # from here on signals are received
             settings.log_error()
             announce(f"MCP at {url(listener)}{PATH}", settings.log_format)
             await web.serve([listener])
@@ -129,8 +103,43 @@ async def serve_http(settings: Settings, listener: socket.socket) -> None:
         counter.close()
 
 
+def _web_server(
+    settings: Settings, listener: socket.socket, dispatcher: Dispatcher, access: Access, traffic: Traffic
+) -> WebServer:
+    hosting = settings.hosting
+    server = build_server(
+        settings,
+        dispatcher=dispatcher,
+        origin_of=_origin_of,
+        may_ask=any(limits.approval.may_ask for limits in access.limits),
+        private=hosting.http_auth != "none",
+    )
+    app = server.streamable_http_app(
+        transport_security=_allowed_hosts(settings, listener),
+        stateless_http=hosting.http_stateless,
+        max_request_body_size=hosting.http_max_body,
+        custom_starlette_routes=[
+            *health_routes(settings.config_error, dispatcher.check, traffic),
+            *access.routes,
+        ],
+    )
+    gateway = Gateway(app, access.identify, traffic, hosting.http_max_body, crowded=lambda: web.is_crowded)
+    web = WebServer(
+        uvicorn.Config(
+            gateway,
+            http=TimedConnection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_STREAM_GRACE,
+        )
+    )
+    return web
+
+
 async def _verify(dispatcher: Dispatcher) -> None:
-    """Raise WrongSetting if nothing can ever be sent; a database that is away now may come back."""
+    """Raise WrongSetting if the ledger can never be used; a database that is unreachable now may come back."""
     try:
         await dispatcher.verify()
     except LedgerMisconfigured as fault:
@@ -139,12 +148,12 @@ async def _verify(dispatcher: Dispatcher) -> None:
         log.warning("nothing can be sent until the ledger is there: %s", fault)
 
 
-def _sender(request: Request) -> RequestOrigin:
+def _origin_of(request: Request) -> RequestOrigin:
     return RequestOrigin(request.scope[CALLER], request.scope[REQUEST_ID])
 
 
-def _addresses(settings: Settings, listener: socket.socket) -> TransportSecuritySettings:
-    """Lets in only requests whose Host and Origin are ours, so that no web page elsewhere can use the tools."""
+def _allowed_hosts(settings: Settings, listener: socket.socket) -> TransportSecuritySettings:
+    """Allow-list of Host and Origin, against DNS rebinding."""
     hosts = [f"{host}:*" for host in ("localhost", "127.0.0.1", "[::1]")]
     hosts.append(url(listener).removeprefix("http://"))
     origins = [f"http://{host}" for host in hosts]

@@ -1,7 +1,7 @@
-"""Approval: puts a question to a person through the MCP client, in both protocol eras.
+"""Approval: asks a person through the MCP client (elicitation), in both protocol eras.
 
-Since 2026-07-28 the question is the result of the call, and the client calls again with the answer; before that it is
-a request to the client while the call waits. Whatever is not a plain yes to this very question is a no.
+Since 2026-07-28 the question is the result of the call, and the client calls again with the answer; before that, it is
+a request to the client while the call waits. Anything but a plain yes to exactly this question is a no.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ _FORM: dict[str, Any] = {
 _NO = "The person who was asked did not approve it"
 
 
-def given(params: CallToolRequestParams) -> Approved | NotApproved | None:
-    """The answer that a call of the newer era brings along to a question it was asked before; None if it was not."""
+def decision_in(params: CallToolRequestParams) -> Approved | NotApproved | None:
+    """The answer that a call of the newer era carries to a question asked before; None if it carries none."""
     if not params.request_state:
         return None
     if not _is_yes((params.input_responses or {}).get("approve")):
@@ -44,7 +44,7 @@ def given(params: CallToolRequestParams) -> Approved | NotApproved | None:
 async def ask(
     context: ServerRequestContext[Any], question: Question, seconds: float
 ) -> InputRequiredResult | Approved | NotApproved:
-    """Ask, and wait so many seconds. In the newer era what comes back is the result by which the client is asked."""
+    """Ask, and wait so many seconds for the answer; in the newer era, return the result that asks the client."""
     if not _can_ask(context):
         return NotApproved(f"{question.text}\nThis needs a person's approval, and this client cannot ask one")
     if context.protocol_version >= FIRST_OF_NEW_ERA:
@@ -57,17 +57,17 @@ async def ask(
     return NotApproved("The person who was asked did not answer in time")
 
 
-def sealing(key: str | None, audience: str, seconds: float) -> RequestStateBoundary:
-    """Seals what travels through the client between question and answer, so that it cannot be forged or moved.
+def seal_state(key: str | None, audience: str, seconds: float) -> RequestStateBoundary:
+    """Middleware that seals the state a client carries from question to answer, so that it cannot be forged or moved.
 
-    Without a key one is made for this process; replicas need the same. `seconds`: how long the seal holds.
+    Without a key one is made for this process; replicas must share one. `seconds`: how long a seal is valid.
     """
     security = RequestStateSecurity(keys=[key], ttl=seconds) if key else RequestStateSecurity.ephemeral(ttl=seconds)
     return RequestStateBoundary(security, default_audience=audience)
 
 
 def _can_ask(context: ServerRequestContext[Any]) -> bool:
-    """Whether the client has said that it can show a form, and this connection can carry the question to it."""
+    """Whether the client has declared that it shows forms, and this connection can carry the question to it."""
     capabilities = context.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):
@@ -76,5 +76,5 @@ def _can_ask(context: ServerRequestContext[Any]) -> bool:
 
 
 def _is_yes(reply: object) -> bool:
-    """A refusal, a cancellation, and an acceptance with a no inside are all the same."""
+    """Whether the form was accepted with a yes; a refusal, a cancellation and an accepted no are all a no."""
     return isinstance(reply, ElicitResult) and reply.action == "accept" and (reply.content or {}).get("approve") is True

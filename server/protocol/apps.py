@@ -1,7 +1,7 @@
-"""MCP Apps: beside some results, a host that has declared the extension shows a view, which is served here.
+"""MCP Apps: hosts that declare the extension show a view beside some results; it is served here.
 
-All other hosts see nothing of it. The SDK's own class for the extension adds functions to its `MCPServer`, which this
-server is not; what it puts on the wire is put there below.
+Other hosts see nothing of it. The SDK's own class for the extension needs its `MCPServer`; this server is a low-level
+one, so the same fields are set below.
 """
 
 import json
@@ -33,16 +33,16 @@ from tools.answer import Answer
 EXTENSION = "io.modelcontextprotocol/ui"
 MIME_TYPE = "text/html;profile=mcp-app"
 URI = "ui://clicksend/view.html"
-VIEW_DATA = "clicksend/picture"  # in `_meta` of a result, which is for the view and not for the model
+VIEW_DATA = "clicksend/picture"  # in `_meta` of a result: for the view, not for the model
 
 _ONE_HOUR = 3_600_000  # milliseconds
-_UI = {"ui": {"prefersBorder": True}}  # and no domains: it loads nothing and calls nobody
+_UI = {"ui": {"prefersBorder": True}}  # no domains: the view loads nothing and calls nobody
 
 Context = ServerRequestContext[Any]
 
 
 def client_supports_apps(context: Context) -> bool:
-    """Whether the client has declared that it shows views: once for a connection, or with this very request."""
+    """Whether the client has declared that it shows views, for the connection or with this request."""
     capabilities = context.session.client_capabilities
     return capabilities is not None and _declared(capabilities.extensions)
 
@@ -54,36 +54,36 @@ def _declared(extensions: Mapping[str, Any] | None) -> bool:
 
 
 async def advertise_apps(ctx: Context, call_next: CallNext) -> HandlerResult:
-    """Middleware that declares the extension in answer to a client that has declared it."""
+    """Middleware that declares the extension to clients that have declared it."""
     result = await call_next(ctx)
     if ctx.method == "initialize":
         capabilities = (ctx.params or {}).get("capabilities") or {}
-        known = _declared(capabilities.get("extensions"))
+        supported = _declared(capabilities.get("extensions"))
     else:
-        known = ctx.method == "server/discover" and client_supports_apps(ctx)
-    if known:
+        supported = ctx.method == "server/discover" and client_supports_apps(ctx)
+    if supported:
         advertise_extension(result, EXTENSION)
     return result
 
 
 def with_view_link(tool: Tool, action: Action) -> Tool:
-    """A tool as it is for a host with views."""
+    """A tool as it is listed for a host with views."""
     return tool.model_copy(update={"meta": {"ui": {"resourceUri": URI}}}) if action.view else tool
 
 
 def with_view(result: CallToolResult, call: Call) -> CallToolResult:
-    """A result with its picture in `_meta`, if there is one; a view can show a failure without."""
+    """A result with the data of its view in `_meta`, if there are any; a view shows a failure without them."""
     data = (result.structured_content or {}).get("data")
     if call.action.view is None or not data:
         return result
     from tools.view import view_of
 
-    picture = view_of(call.action.view, call.arguments, Answer(json.loads(data)))
-    return result.model_copy(update={"meta": {**(result.meta or {}), VIEW_DATA: picture}}) if picture else result
+    view = view_of(call.action.view, call.arguments, Answer(json.loads(data)))
+    return result.model_copy(update={"meta": {**(result.meta or {}), VIEW_DATA: view}}) if view else result
 
 
 async def list_resources(context: Context, _: PaginatedRequestParams | None) -> ListResourcesResult:
-    """The view, for hosts that can show it."""
+    """Lists the view, for hosts that show views."""
     if not client_supports_apps(context):
         return ListResourcesResult(resources=[])
     view = Resource(
@@ -98,7 +98,7 @@ async def list_resources(context: Context, _: PaginatedRequestParams | None) -> 
 
 
 async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
-    """The view itself, for hosts that can show it. Raises for whatever else is asked for."""
+    """The view's page, for hosts that show views. Raises MCPError for any other URI."""
     if str(params.uri) != URI or not client_supports_apps(context):
         raise MCPError(code=INVALID_PARAMS, message="Unknown resource", data={"uri": str(params.uri)})
     view = TextResourceContents(uri=URI, mime_type=MIME_TYPE, text=_view(), meta=_UI)
@@ -107,5 +107,5 @@ async def read_resource(context: Context, params: ReadResourceRequestParams) -> 
 
 @cache
 def _view() -> str:
-    """The page, read when it is first asked for: one file, as hosts give it no place to load others from."""
+    """The page, read when it is first asked for; one file, because hosts do not let it load others."""
     return Path(__file__).with_name("view.html").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""What this server has none of: templates of resources, prompts, and completions for them.
+"""Handlers for what this server does not have: resource templates, prompts, and their completions.
 
-Hosts ask for them all the same, so the lists are there, and empty.
+Hosts ask for them all the same, so they are answered with empty lists.
 """
 
 from typing import Any, NoReturn
@@ -22,20 +22,20 @@ Context = ServerRequestContext[Any]
 
 
 async def list_resource_templates(_: Context, __: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
-    """None."""
+    """There are no templates."""
     return ListResourceTemplatesResult(resource_templates=[])
 
 
 async def list_prompts(_: Context, __: PaginatedRequestParams | None) -> ListPromptsResult:
-    """None."""
+    """There are no prompts."""
     return ListPromptsResult(prompts=[])
 
 
 async def get_prompt(_: Context, params: GetPromptRequestParams) -> NoReturn:
-    """There is none to get."""
+    """Raise MCPError: there are no prompts."""
     raise MCPError(code=INVALID_PARAMS, message=f"Unknown prompt: {params.name}")
 
 
 async def complete(_: Context, __: CompleteRequestParams) -> CompleteResult:
-    """Nothing to suggest."""
+    """There are no suggestions."""
     return CompleteResult(completion=Completion(values=[]))

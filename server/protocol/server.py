@@ -1,7 +1,7 @@
-"""MCP in and out: the one module that knows the SDK. Lists the tools, hands calls on, nothing else."""
+"""The MCP server: lists the tools, and hands calls to the dispatcher."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ from server.config.settings import Settings
 from server.guard.decisions import NotApproved, Question
 from server.protocol import approval, apps, empty_handlers
 from server.protocol.sdk_internals import add_middleware
-from server.protocol.stdio import whole_characters, wire
+from server.protocol.stdio import open_wire, replace_lone_surrogates
 from server.runtime.progress import report, with_progress
 from server.runtime.signals import stop_signal
 from tools.action import Action
@@ -61,14 +61,14 @@ _CACHEABLE: tuple[CacheableMethod, ...] = (
 )
 
 
-def _of_sandbox(settings: Settings) -> str:
+def _sandbox_notice(settings: Settings) -> str:
     shown = f"The user sees what would have been sent at {settings.inbox}. " if settings.inbox else ""
     return _SANDBOX + shown if settings.sandbox else ""
 
 
 @dataclass(frozen=True)
 class RequestOrigin:
-    """Whose message it is, and by which id the log names the request that brought it."""
+    """The caller a request is from, and the id by which the log names it."""
 
     caller: Caller
     request_id: str | None = None
@@ -93,9 +93,9 @@ def tool(action: Action) -> Tool:
 
 
 def result(envelope: Envelope, action: Action) -> CallToolResult:
-    """An envelope as MCP carries it: the same JSON as text and as structured content, since hosts show one of both.
+    """An envelope as MCP carries it: the same JSON as text and as structured content, since hosts show either one.
 
-    What carries text of strangers is marked for the host in `_meta`, as it is for the model in `data`.
+    Untrusted text is marked for the host in `_meta`, as it is for the model in `data`.
     """
     return CallToolResult(
         content=[TextContent(type="text", text=envelope.model_dump_json(exclude_none=True))],
@@ -105,24 +105,55 @@ def result(envelope: Envelope, action: Action) -> CallToolResult:
     )
 
 
+Context = ServerRequestContext[Dispatcher]
+
+
+class _Tools:
+    """Answers `tools/list` and `tools/call`. `origin_of` tells whose a request is."""
+
+    def __init__(self, origin_of: Callable[[Context], RequestOrigin]) -> None:
+        self._origin_of = origin_of
+
+    async def list_tools(self, context: Context, _: PaginatedRequestParams | None) -> ListToolsResult:
+        """The tools that are listed for the caller."""
+        caller = self._origin_of(context).caller
+        listed = [action for action in caller.surface.actions if caller.is_listed(action)]
+        if apps.client_supports_apps(context):
+            return ListToolsResult(
+                tools=[apps.with_view_link(tool(action), action) for action in listed], cache_scope="private"
+            )
+        return ListToolsResult(tools=[tool(action) for action in listed])
+
+    async def call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+        """Call a tool, and report its progress if the client has asked for that. Raises MCPError for an unknown one."""
+        action = find(params.name)
+        origin = self._origin_of(context)
+        if action is None or action.slug not in origin.caller.surface.slugs:
+            raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}")
+        if problem := _unreadable.get():
+            return result(Envelope.failure(wrong_input(action, problem)), action)
+        call = _run(context, action, params, origin)
+        if context.meta is None or context.meta.get("progress_token") is None:
+            return await call
+        return await with_progress(call, context.session.report_progress)
+
+
 def build_server(
     settings: Settings,
     *,
     dispatcher: Dispatcher | None = None,
-    sender: Callable[[Any], RequestOrigin] | None = None,
-    asks: bool | None = None,
+    origin_of: Callable[[Any], RequestOrigin] | None = None,
+    may_ask: bool | None = None,
     private: bool = False,
 ) -> Server[Dispatcher]:
-    """The MCP server; both protocol eras, any transport.
+    """The MCP server, for both protocol eras and any transport.
 
-    For many callers there are `dispatcher`, which lives as long as the process, and `sender`, which tells whose an
-    HTTP request is. `asks`: whether any caller's limits have a person asked. `private`: what one caller gets is not
-    to be kept for another.
+    Where there are many callers: `dispatcher` lives as long as the process, and `origin_of` tells whose an HTTP request
+    is. `may_ask`: whether a person may be asked for approval on behalf of any caller; by default, as in the settings.
+    `private`: a response for one caller must not be cached for another.
     """
-    only = default_caller(settings)
-
-    def sent_by(context: ServerRequestContext[Dispatcher]) -> RequestOrigin:
-        return RequestOrigin(only) if sender is None else sender(context.request)
+    default = RequestOrigin(default_caller(settings))
+    tools = _Tools(lambda context: default if origin_of is None else origin_of(context.request))
 
     @asynccontextmanager
     async def lifespan(_: Server[Dispatcher]) -> AsyncIterator[Dispatcher]:
@@ -132,130 +163,101 @@ def build_server(
         async with Dispatcher(settings) as own:
             yield own
 
-    async def list_tools(
-        context: ServerRequestContext[Dispatcher], _: PaginatedRequestParams | None
-    ) -> ListToolsResult:
-        caller = sent_by(context).caller
-        listed = [action for action in caller.surface.actions if caller.is_listed(action)]
-        if apps.client_supports_apps(context):
-            return ListToolsResult(
-                tools=[apps.with_view_link(tool(action), action) for action in listed], cache_scope="private"
-            )
-        return ListToolsResult(tools=[tool(action) for action in listed])
-
-    async def call_tool(
-        context: ServerRequestContext[Dispatcher], params: CallToolRequestParams
-    ) -> CallToolResult | InputRequiredResult:
-        action = find(params.name)
-        by = sent_by(context)
-        if action is None or action.slug not in by.caller.surface.slugs:
-            raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {params.name}")
-        if problem := _unreadable.get():
-            return result(Envelope.failure(wrong_input(action, problem)), action)
-        return await _heard(context, _called(context, action, params, by))
-
-    def input_schema(name: str) -> dict[str, Any] | None:
-        action = find(name)
-        return action.input_schema if action else None
-
-    kept = CacheHint(ttl_ms=_ONE_HOUR, scope="private" if private else "public")
-
     server = Server(
         "clicksend-sandbox" if settings.sandbox else "clicksend",
         version=version("clicksend-mcp"),
-        instructions=_of_sandbox(settings) + _INSTRUCTIONS,
+        instructions=_sandbox_notice(settings) + _INSTRUCTIONS,
         lifespan=lifespan,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
-        get_tool_input_schema=input_schema,
+        on_list_tools=tools.list_tools,
+        on_call_tool=tools.call_tool,
+        get_tool_input_schema=_input_schema,
         on_list_resources=apps.list_resources,
         on_list_resource_templates=empty_handlers.list_resource_templates,
         on_read_resource=apps.read_resource,
         on_list_prompts=empty_handlers.list_prompts,
         on_get_prompt=empty_handlers.get_prompt,
         on_completion=empty_handlers.complete,
-        cache_hints=dict.fromkeys(_CACHEABLE, kept),
+        cache_hints=dict.fromkeys(_CACHEABLE, CacheHint(ttl_ms=_ONE_HOUR, scope="private" if private else "public")),
     )
-    add_middleware(server, _reading_arguments)
+    add_middleware(server, _read_arguments)
     add_middleware(server, apps.advertise_apps)
     limits = settings.limits
-    if limits.approval.may_ask if asks is None else asks:
-        add_middleware(server, approval.sealing(limits.approval_key, server.name, limits.approval_seconds))
+    if limits.approval.may_ask if may_ask is None else may_ask:
+        add_middleware(server, approval.seal_state(limits.approval_key, server.name, limits.approval_seconds))
     return server
 
 
+def _input_schema(name: str) -> dict[str, Any] | None:
+    action = find(name)
+    return action.input_schema if action else None
+
+
 _unreadable: ContextVar[str | None] = ContextVar("unreadable", default=None)
-_EMPTY: tuple[object, ...] = ("", [], None)  # what some hosts send instead of {}
+_EMPTY: tuple[object, ...] = ("", [], None)  # some hosts send these instead of {}
 
 
-async def _reading_arguments(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-    """Middleware that reads `arguments` which arrive as JSON text, before the SDK refuses them without a reason.
+async def _read_arguments(ctx: Context, call_next: CallNext) -> HandlerResult:
+    """Middleware that parses `arguments` sent as JSON text, which the SDK would refuse without a reason.
 
-    What stands for none is taken so only where the tool changes nothing: without arguments a tool may do more.
+    An empty value counts as {} only for a tool that changes nothing: a tool may do more without arguments than with.
     """
     params = ctx.params
     if ctx.method != "tools/call" or not isinstance(params, Mapping) or "arguments" not in params:
         return await call_next(ctx)
-    given, action = params["arguments"], find(str(params.get("name")))
+    arguments, action = params["arguments"], find(str(params.get("name")))
     problem = None
-    if isinstance(given, str) and given.strip():
+    if isinstance(arguments, str) and arguments.strip():
         try:
-            given = json.loads(whole_characters(given))
+            arguments = json.loads(replace_lone_surrogates(arguments))
         except (ValueError, RecursionError):
             problem = "the arguments came as text that is not JSON"
-    if not isinstance(given, Mapping) and problem is None:
-        if (given in _EMPTY or (isinstance(given, str) and not given.strip())) and (action is None or action.read_only):
-            given = {}
+    if not isinstance(arguments, Mapping) and problem is None:
+        is_empty = arguments in _EMPTY or (isinstance(arguments, str) and not arguments.strip())
+        if is_empty and (action is None or action.read_only):
+            arguments = {}
         else:
             problem = "the arguments must be a JSON object, which is {} if there are none"
     set_before = _unreadable.set(problem)
     try:
-        return await call_next(replace(ctx, params={**params, "arguments": {} if problem else given}))
+        return await call_next(replace(ctx, params={**params, "arguments": {} if problem else arguments}))
     finally:
         _unreadable.reset(set_before)
 
 
-async def _heard(
-    context: ServerRequestContext[Dispatcher], call: Awaitable[CallToolResult | InputRequiredResult]
+async def _run(
+    context: Context, action: Action, params: CallToolRequestParams, origin: RequestOrigin
 ) -> CallToolResult | InputRequiredResult:
-    """Wait for a call, and tell the caller what it is at where the caller has asked for that."""
-    if context.meta is None or context.meta.get("progress_token") is None:
-        return await call
-    return await with_progress(call, context.session.report_progress)
+    """Run a call; if the dispatcher asks for a person's approval, ask for it and run the call again."""
 
-
-async def _called(
-    context: ServerRequestContext[Dispatcher], action: Action, params: CallToolRequestParams, by: RequestOrigin
-) -> CallToolResult | InputRequiredResult:
-    """Hand a call on, and put the dispatcher's question to a person where there is one."""
-
-    def stopped(reason: str) -> CallToolResult:
+    def denied(reason: str) -> CallToolResult:
         return result(Envelope.failure(f"{reason}.{no_effect(action)}"), action)
 
     arguments = params.arguments or {}
-    answer = approval.given(params)
-    if isinstance(answer, NotApproved):
-        return stopped(answer.reason)
+    decision = approval.decision_in(params)
+    if isinstance(decision, NotApproved):
+        return denied(decision.reason)
     dispatcher = context.lifespan_context
-    outcome = await dispatcher.run(action, arguments, answer, caller=by.caller, request_id=by.request_id)
+    outcome = await dispatcher.run(action, arguments, decision, caller=origin.caller, request_id=origin.request_id)
     if isinstance(outcome, Question):
         report("Waiting for a person's approval")
-        asked = await approval.ask(context, outcome, by.caller.limits.approval_seconds)
-        if isinstance(asked, InputRequiredResult):
-            return asked
-        if isinstance(asked, NotApproved):
-            return stopped(asked.reason)
-        outcome = await dispatcher.run(action, arguments, asked, caller=by.caller, request_id=by.request_id)
+        answer = await approval.ask(context, outcome, origin.caller.limits.approval_seconds)
+        if isinstance(answer, InputRequiredResult):
+            return answer
+        if isinstance(answer, NotApproved):
+            return denied(answer.reason)
+        outcome = await dispatcher.run(action, arguments, answer, caller=origin.caller, request_id=origin.request_id)
     if isinstance(outcome, Question):
-        return stopped("What was approved has changed meanwhile, for example its price; call again to ask again")
-    told = result(outcome.envelope, action)
-    return apps.with_view(told, outcome.call) if outcome.call and apps.client_supports_apps(context) else told
+        return denied("What was approved has changed meanwhile, for example its price; call again to ask again")
+    completed = result(outcome.envelope, action)
+    if outcome.call and apps.client_supports_apps(context):
+        return apps.with_view(completed, outcome.call)
+    return completed
 
 
 async def serve_stdio(server: Server[Dispatcher]) -> int:
-    """Serve one host over stdin and stdout until it closes them or a signal comes; return the exit status.
+    """Serve one host over stdin and stdout until it closes them or a signal arrives; return the exit status.
 
-    A paid request that has left is waited for in each case.
+    A paid request that has departed is waited for in either case.
     """
     stopped_by: int | None = None
 
@@ -267,11 +269,11 @@ async def serve_stdio(server: Server[Dispatcher]) -> int:
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(stop_on_signal)
-        stdin, stdout = wire()
+        stdin, stdout = open_wire()
         async with stdio_server(stdin, stdout) as (incoming, outgoing):
 
-            async def refuse(answer: Mapping[str, Any]) -> None:
-                await outgoing.send(SessionMessage(JSONRPCError.model_validate(answer)))
+            async def refuse(error: Mapping[str, Any]) -> None:
+                await outgoing.send(SessionMessage(JSONRPCError.model_validate(error)))
 
             stdin.refuse_by(refuse)
             await server.run(incoming, outgoing, server.create_initialization_options())

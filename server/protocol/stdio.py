@@ -1,7 +1,6 @@
-"""The wire over standard input and output, read and written in the event loop itself.
+"""The wire over standard input and output: pipes and sockets are read and written in the event loop.
 
-A thread for each line, as the SDK has it (mcp 2.3), costs a quarter of a millisecond a call. Where the loop cannot wait
-for a stream (Windows, files, a terminal) it stays so.
+Where the loop cannot wait for a stream (Windows, files, a terminal), a thread reads each line, and the SDK writes.
 """
 
 import io
@@ -19,27 +18,27 @@ from server.protocol.framing import refusal
 from server.protocol.sdk_internals import LineSink, LineSource
 
 _CHUNK = 65_536  # bytes
-_MARK = "\ufeff"  # the byte order mark
+_BOM = "\ufeff"  # byte order mark
 
 
-def wire() -> tuple["Lines", anyio.AsyncFile[str] | None]:
-    """The streams to serve a host on. None stands for the SDK's own way to write.
+def open_wire() -> tuple["Lines", anyio.AsyncFile[str] | None]:
+    """The streams to serve a host on: one to read, and one to write, or None where the SDK has to write.
 
-    What anything else prints from now on goes to stderr, so that it cannot get into the wire.
+    From now on whatever else prints goes to stderr, and cannot corrupt the wire.
     """
     text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
-    lines = _LinesOfPipe(text) if _can_be_waited_for(0) else _LinesByThread(text)
-    if not _can_be_waited_for(1):
+    lines = _PipeLines(text) if _is_pollable(0) else _ThreadLines(text)
+    if not _is_pollable(1):
         return lines, None
     sys.stdout.flush()
     private = os.dup(1)
     os.dup2(2, 1)
     os.set_blocking(private, False)
-    return lines, _Out(open(private, "w", encoding="utf-8", closefd=False))
+    return lines, _PipeSink(open(private, "w", encoding="utf-8", closefd=False))
 
 
-def _can_be_waited_for(fd: int) -> bool:
-    """Whether a stream is one of a host's pipes or sockets."""
+def _is_pollable(fd: int) -> bool:
+    """Whether the event loop can wait for a stream: a pipe or a socket, not on Windows."""
     if sys.platform == "win32" or os.isatty(fd):
         return False
     mode = os.fstat(fd).st_mode
@@ -50,7 +49,7 @@ Refuse = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Lines(LineSource):
-    """Lines that the SDK can read. To any other the host is answered here: the SDK drops it, and the host waits."""
+    """The lines that are messages. Any other line is answered with an error here, because the SDK would drop it."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         super().__init__(text)
@@ -58,38 +57,38 @@ class Lines(LineSource):
         self._can_refuse = anyio.Event()
 
     def refuse_by(self, refuse: Refuse) -> None:
-        """Send answers to lines that cannot be read by this; until then such a line waits."""
+        """Send errors for unreadable lines with this; until it is set, such a line waits."""
         self._refuse = refuse
         self._can_refuse.set()
 
     async def readline(self) -> str:
         while True:
             read = await self._line()
-            line = whole_characters(read.lstrip(_MARK))  # some systems begin a text, or each line, with one
-            answer = refusal(line) if line.strip() else None
-            if answer is None:
+            line = replace_lone_surrogates(read.lstrip(_BOM))  # some systems begin a text, or each line, with one
+            error = refusal(line) if line.strip() else None
+            if error is None:
                 return line
             await self._can_refuse.wait()
             assert self._refuse
-            await self._refuse(answer)
+            await self._refuse(error)
 
     async def _line(self) -> str:
-        """The next line with its end; "" at the end of all."""
+        """The next line with its newline; "" at the end."""
         raise NotImplementedError
 
 
-class _LinesByThread(Lines):
-    """Lines of a text file; unlike anyio's own it can be left while a line is awaited, which would hold up a signal."""
+class _ThreadLines(Lines):
+    """Lines that a thread reads. Unlike in anyio's own file, a pending read can be cancelled, so that signals work."""
 
     async def _line(self) -> str:
         try:
             return await anyio.to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
-        except OSError:  # a terminal that is gone, or something that cannot be read
+        except OSError:  # a terminal that has gone, or a stream that cannot be read
             return ""
 
 
-class _LinesOfPipe(Lines):
-    """Lines of a pipe or a socket."""
+class _PipeLines(Lines):
+    """Lines of a pipe or a socket, read in the event loop."""
 
     _unread = b""
 
@@ -99,7 +98,7 @@ class _LinesOfPipe(Lines):
             await anyio.wait_readable(self.wrapped)
             try:
                 chunk = os.read(self.wrapped.fileno(), _CHUNK)
-            except ConnectionError:  # a socket whose host is gone
+            except ConnectionError:  # a socket whose host has gone
                 chunk = b""
             if not chunk:
                 break
@@ -108,14 +107,14 @@ class _LinesOfPipe(Lines):
         return (line + newline).decode("utf-8", "replace")
 
 
-class _Out(LineSink):
-    """A pipe or a socket that does not block."""
+class _PipeSink(LineSink):
+    """A non-blocking pipe or socket, written in the event loop."""
 
     async def write(self, b: str) -> int:
-        left = memoryview(b.encode())
-        while left:
+        remaining = memoryview(b.encode())
+        while remaining:
             try:
-                left = left[os.write(self.wrapped.fileno(), left) :]
+                remaining = remaining[os.write(self.wrapped.fileno(), remaining) :]
             except BlockingIOError:
                 await anyio.wait_writable(self.wrapped)
         return len(b)
@@ -125,15 +124,15 @@ _SURROGATE = "\\ud"
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)")
 
 
-def whole_characters(line: str) -> str:
-    """A line of JSON in which half a surrogate pair, which models write where they cut an emoji, is U+FFFD.
+def replace_lone_surrogates(line: str) -> str:
+    """A line of JSON with U+FFFD for each lone surrogate; models write half a pair where they cut an emoji.
 
-    The SDK would drop the whole line, and the host wait for ever.
+    The SDK would drop the line, and the host wait forever.
     """
-    return _ESCAPE.sub(_whole_character, line) if _SURROGATE in line.lower() else line
+    return _ESCAPE.sub(_replacement, line) if _SURROGATE in line.lower() else line
 
 
-def _whole_character(escape: re.Match[str]) -> str:
-    """A JSON escape as it is, unless it is half a surrogate pair."""
-    is_half = len(escape[0]) == 6 and escape[0][2:4].lower() in ("d8", "d9", "da", "db", "dc", "dd", "de", "df")
-    return r"\ufffd" if is_half else escape[0]
+def _replacement(escape: re.Match[str]) -> str:
+    """The same JSON escape, unless it is a lone surrogate."""
+    is_lone = len(escape[0]) == 6 and escape[0][2:4].lower() in ("d8", "d9", "da", "db", "dc", "dd", "de", "df")
+    return r"\ufffd" if is_lone else escape[0]

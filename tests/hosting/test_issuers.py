@@ -59,7 +59,7 @@ async def is_taken(identify: Authenticator, token: str) -> bool:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys may be fetched at any time."""
-    monkeypatch.setattr(oauth, "_BETWEEN_FETCHES", -1)
+    monkeypatch.setattr(oauth, "_FETCH_INTERVAL", -1)
 
 
 def now() -> int:

@@ -42,7 +42,7 @@ async def in_pieces(size: int) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize("told", [True, False], ids=["by its length", "in pieces"])
 @pytest.mark.parametrize("size", [6_000, 8_000_000])
 async def test_a_request_that_is_too_large_is_refused(hurried: None, told: bool, size: int) -> None:
-    patient = bounds(gateway__LINGERS=PATIENCE)  # a client on a busy machine may take long to write it all
+    patient = bounds(gateway__LINGER=PATIENCE)  # a client on a busy machine may take long to write it all
     async with running_http(**SMALL, **patient) as (_, url), browsing() as web:
         body = b"x" * size if told else in_pieces(size)
         refused = await web.post(url, headers=modern("tools/list")["headers"], content=body)

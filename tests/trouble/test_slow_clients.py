@@ -70,7 +70,11 @@ async def test_a_head_that_is_too_long_is_refused() -> None:
 
 @pytest.mark.parametrize("way", ["with a length", "in pieces"])
 async def test_half_a_body_is_given_up(way: str) -> None:
-    async with running_http(**bounds(gateway__BODY_WITHIN=1)) as (program, url), browsing() as web, wire(url) as client:
+    async with (
+        running_http(**bounds(gateway__BODY_TIMEOUT=1)) as (program, url),
+        browsing() as web,
+        wire(url) as client,
+    ):
         length = "Content-Length: 500" if way == "with a length" else "Transfer-Encoding: chunked"
         await client.write(f"POST /mcp HTTP/1.1\nHost: {url.split('/')[2]}\n{length}\n\n5\nhello\n")
         await served(web, url)
