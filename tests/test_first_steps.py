@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_make_help_lists_every_target_that_says_what_it_is_for() -> None:
-    """N14: a plain `make` does the same."""
+    """A plain `make` does the same."""
     described = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     for command in (["make", "help"], ["make"]):
@@ -19,7 +19,7 @@ def test_make_help_lists_every_target_that_says_what_it_is_for() -> None:
 
 
 def test_what_is_installed_is_said_before_it_takes_its_time() -> None:
-    """N14: the first `make demo` is silent for most of a minute otherwise."""
+    """The first `make demo` is silent for most of a minute otherwise."""
     recipes = (ROOT / "Makefile").read_text().split("\n\n")
     installing = [recipe for recipe in recipes if recipe.startswith("$(VENV)/ready") and "$(INSTALL)" in recipe]
 
@@ -30,12 +30,11 @@ def test_what_is_installed_is_said_before_it_takes_its_time() -> None:
 
 @pytest.mark.parametrize("place", ["%APPDATA%\\Claude\\", "%APPDATA%\\Claude\\logs"])
 def test_the_page_of_hosts_knows_the_places_of_windows(place: str) -> None:
-    """N11."""
     assert place in (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_hosts_says_that_no_index_has_the_program() -> None:
-    """N10: whoever tries to install it by name gets somebody else's."""
+    """Whoever tries to install it by name gets somebody else's."""
     text = " ".join((ROOT / "docs" / "hosts.md").read_text(encoding="utf-8").split())
 
     assert "The package is on no index." in text

@@ -49,7 +49,6 @@ OTHER = {
 
 @pytest.mark.parametrize(("slug", "arguments"), SAME.values(), ids=SAME)
 def test_the_same_call_in_other_words_is_the_same(slug: str, arguments: dict[str, Any]) -> None:
-    """L1, W7."""
     assert of(slug, arguments) == of("CREATE_SMS_SEND", sms())
 
 
@@ -68,7 +67,6 @@ def test_another_call_is_another(slug: str, arguments: dict[str, Any]) -> None:
     ],
 )
 def test_numbers_are_compared_as_phones_and_senders_too(one: str, other: str) -> None:
-    """D3, L1."""
     requests = [
         Request("POST", "/v3/sms/send", body={"messages": [{"to": number, "from": number, "body": "Hi"}]})
         for number in (one, other)
@@ -88,7 +86,6 @@ def test_numbers_are_compared_as_phones_and_senders_too(one: str, other: str) ->
     ],
 )
 def test_a_url_is_compared_as_it_is_fetched(url: str) -> None:
-    """L1."""
     assert of("CREATE_POST_LETTERS_SEND", letter() | {"file_url": url}) == of("CREATE_POST_LETTERS_SEND", letter())
 
 
@@ -108,7 +105,7 @@ def test_a_url_that_is_fetched_elsewhere_is_another(url: str) -> None:
 async def test_a_campaign_with_other_blanks_is_not_sent_again(
     again: dict[str, str], ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """L1: against the sandbox."""
+    """Against the sandbox."""
     async with guarded(sandbox, ledger) as call:
         list_id = await contact_list(call, ANA)
         data(await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(list_id)))

@@ -111,7 +111,7 @@ CHANGES = {
 async def test_a_running_server_sends_nothing_that_other_processes_could_not_see(
     change: Callable[[Place], None], ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """M8: a change behind a server's back stops its next send, with the reason."""
+    """A change behind a server's back stops its next send, with the reason."""
     async with host(**account(sandbox, ledger)) as server:
         assert (await server.call("CREATE_SMS_SEND", sms()))["successful"]
         change(ledger)
@@ -124,7 +124,7 @@ async def test_a_running_server_sends_nothing_that_other_processes_could_not_see
 
 @pytest.mark.parametrize("way", ["file", "folder"])
 async def test_a_ledger_that_is_put_back_is_used_again(way: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: no entry is forgotten."""
+    """No entry is forgotten."""
     file = Path(ledger.text)
     moved = file.parent if way == "folder" else file
     async with guarded(sandbox, ledger) as call:
@@ -139,7 +139,7 @@ async def test_a_ledger_that_is_put_back_is_used_again(way: str, ledger: Place, 
 
 
 async def test_a_ledger_that_is_writable_again_is_used_again(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: the server need not be restarted."""
+    """The server need not be restarted."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         make_read_only(ledger)
@@ -150,7 +150,7 @@ async def test_a_ledger_that_is_writable_again_is_used_again(ledger: Place, sand
 
 
 async def test_a_deleted_wal_is_not_lost_without_other_processes(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: the server that has it open writes it into the file, and continues with a new one."""
+    """The server that has it open writes it into the file, and continues with a new one."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         delete_the_wal(ledger)
@@ -164,7 +164,7 @@ async def test_a_deleted_wal_is_not_lost_without_other_processes(ledger: Place, 
 async def test_another_process_does_not_repeat_a_send_recorded_in_a_deleted_wal(
     ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """M8: it cannot read what the first one wrote, so it sends nothing while that one lives."""
+    """It cannot read what the first one wrote, so it sends nothing while that one lives."""
     async with host(**account(sandbox, ledger)) as first:
         assert (await first.call("CREATE_SMS_SEND", sms()))["successful"]
         delete_the_wal(ledger)
@@ -178,7 +178,7 @@ async def test_another_process_does_not_repeat_a_send_recorded_in_a_deleted_wal(
 
 
 async def test_a_truncated_ledger_stops_the_next_send(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: to half its size."""
+    """To half its size."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
     async with guarded(sandbox, ledger) as call:
@@ -192,7 +192,7 @@ async def test_a_truncated_ledger_stops_the_next_send(ledger: Place, sandbox: Ru
 async def test_a_second_ledger_in_this_process_does_not_release_the_locks_of_the_first(
     ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """M8: in POSIX, closing any descriptor of a file releases all locks of the process on it."""
+    """In POSIX, closing any descriptor of a file releases all locks of the process on it."""
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         again = Ledger(ledger.text)
@@ -233,7 +233,7 @@ async def write(place: str) -> None:
 
 
 async def test_the_permissions_of_other_users_are_removed(tmp_path: Path) -> None:
-    """L7: also from its WAL, and whatever the umask."""
+    """Also from its WAL, and whatever the umask."""
     file = tmp_path / "ledger.sqlite3"
     await write(str(file))
     with closing(sqlite3.connect(file)) as other:
@@ -248,7 +248,7 @@ async def test_the_permissions_of_other_users_are_removed(tmp_path: Path) -> Non
 
 
 async def test_all_created_folders_are_private_to_the_user(tmp_path: Path) -> None:
-    """L7: not only the last one; existing ones keep their permissions."""
+    """Not only the last one; existing ones keep their permissions."""
     os.chmod(tmp_path, 0o755)  # noqa: PTH101
     before = os.umask(0)
     try:
@@ -262,7 +262,7 @@ async def test_all_created_folders_are_private_to_the_user(tmp_path: Path) -> No
 
 
 async def test_a_dangling_link_creates_no_file_elsewhere(tmp_path: Path) -> None:
-    """L7: another user may have planted it."""
+    """Another user may have planted it."""
     link, target = tmp_path / "ledger.sqlite3", tmp_path / "elsewhere.sqlite3"
     link.symlink_to(target)
     with pytest.raises(LedgerUnavailable, match="is a link to a file that is not there"):
@@ -271,7 +271,7 @@ async def test_a_dangling_link_creates_no_file_elsewhere(tmp_path: Path) -> None
 
 
 async def test_a_link_to_a_ledger_is_followed(tmp_path: Path) -> None:
-    """L7: operators keep it on another volume; its target becomes private."""
+    """Operators keep it on another volume; its target becomes private."""
     link, target = tmp_path / "ledger.sqlite3", tmp_path / "volume" / "ledger.sqlite3"
     await write(str(target))
     target.chmod(0o644)
@@ -283,7 +283,7 @@ async def test_a_link_to_a_ledger_is_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "device", "pipe"])
 async def test_what_is_not_a_regular_file_is_left_alone(kind: str, tmp_path: Path) -> None:
-    """L7: its permissions too."""
+    """Its permissions too."""
     place = tmp_path / "ledger.sqlite3"
     if kind == "folder":
         place.mkdir(mode=0o755)
@@ -300,7 +300,7 @@ async def test_what_is_not_a_regular_file_is_left_alone(kind: str, tmp_path: Pat
 
 @pytest.mark.parametrize("when", ["before it was opened", "while it was open"])
 async def test_a_ledger_with_two_names_is_not_used(when: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """M8: each name would have a WAL of its own, which the other process does not read."""
+    """Each name would have a WAL of its own, which the other process does not read."""
     other = Place(f"{ledger.text}.other")
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms(BO)))

@@ -106,7 +106,7 @@ def kept_by_minute(place: Place) -> dict[tuple[str, int], int]:
 
 
 async def test_the_derived_sums_equal_those_of_the_rows_after_any_change(any_ledger: Place) -> None:
-    """H2: starts, ends at another price, refusals, deletions, and clock changes."""
+    """Starts, ends at another price, refusals, deletions, and clock changes."""
     chance = random.Random(12)
     ledger = Ledger(any_ledger.text)
     await ledger.check()
@@ -134,7 +134,7 @@ async def test_the_derived_sums_equal_those_of_the_rows_after_any_change(any_led
 async def test_the_day_is_24_hours_to_the_second(
     seconds: float, any_ledger: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: of the first, partial minute, only later sends count."""
+    """Of the first, partial minute, only later sends count."""
     now = 1_900_000_000 // 60 * 60 + seconds
     since = now - DAY
     ledger = Ledger(any_ledger.text)
@@ -147,7 +147,7 @@ async def test_the_day_is_24_hours_to_the_second(
 
 
 async def test_a_ledger_of_the_first_version_opens_and_its_day_counts(any_ledger: Place) -> None:
-    """H2: the migration creates the derived tables and fills them."""
+    """The migration creates the derived tables and fills them."""
     now = time.time()
     if "://" not in any_ledger.text:
         Path(any_ledger.text).parent.mkdir()
@@ -169,7 +169,7 @@ async def test_a_ledger_of_the_first_version_opens_and_its_day_counts(any_ledger
 
 
 async def test_a_server_of_the_first_version_beside_this_one_is_counted_too(any_ledger: Place) -> None:
-    """H2: during a rolling update, earlier replicas write rows and know nothing of the sums."""
+    """During a rolling update, earlier replicas write rows and know nothing of the sums."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
@@ -192,7 +192,7 @@ async def test_a_server_of_the_first_version_beside_this_one_is_counted_too(any_
 
 
 async def test_competing_sends_are_undecided_ones_of_that_time_and_those_with_the_ids(any_ledger: Place) -> None:
-    """H2: not every send of the day; one with the id counts however old it is."""
+    """Not every send of the day; one with the id counts however old it is."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
@@ -261,7 +261,7 @@ def a_day(now: float, sends: int) -> list[dict[str, Any]]:
 async def test_sqlite_takes_no_more_steps_for_a_send_in_a_long_ledger(
     ledger: Place, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: budget, duplicates, abandoned sends, approvals, competing sends: the same for 2,000 and 40,000 sends."""
+    """Budget, duplicates, abandoned sends, approvals, competing sends: the same for 2,000 and 40,000 sends."""
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Counted))
     now, taken = time.time(), []
     with sqlite_place(tmp_path / "long" / "ledger.sqlite3") as long:
@@ -281,7 +281,7 @@ async def test_sqlite_takes_no_more_steps_for_a_send_in_a_long_ledger(
 async def test_postgresql_reads_no_more_rows_for_a_send_in_a_long_ledger(
     postgres: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: by PostgreSQL's count of the rows that each node of a plan returned or removed."""
+    """By PostgreSQL's count of the rows that each node of a plan returned or removed."""
     ledger = Ledger(postgres.text)
     await ledger.check()
     now = time.time()
@@ -314,7 +314,7 @@ def _rows_read(node: dict[str, Any]) -> float:
 
 
 async def test_abandoned_sends_are_reported_a_hundred_at_a_time(any_ledger: Place) -> None:
-    """H2: very many are reconciled in batches, the oldest first."""
+    """Very many are reconciled in batches, the oldest first."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
@@ -332,7 +332,7 @@ async def test_abandoned_sends_are_reported_a_hundred_at_a_time(any_ledger: Plac
 
 
 async def test_a_duplicate_is_reported_with_the_newest_entry(any_ledger: Place) -> None:
-    """H2: of all entries of the same call, except refused ones."""
+    """Of all entries of the same call, except refused ones."""
     ledger = Ledger(any_ledger.text)
     await ledger.check()
     now = time.time()
@@ -345,7 +345,7 @@ async def test_a_duplicate_is_reported_with_the_newest_entry(any_ledger: Place) 
 
 
 async def test_the_derived_tables_are_created_in_one_transaction(postgres: Place) -> None:
-    """H2: a view is in the way, so nothing is sent until it is dropped."""
+    """A view is in the way, so nothing is sent until it is dropped."""
     for statement in FIRST_TABLES:
         postgres.run(statement)
     postgres.run("CREATE VIEW spending AS SELECT 1 AS caller")

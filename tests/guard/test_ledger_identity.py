@@ -40,25 +40,25 @@ SAME_NAMES = (
 
 @pytest.mark.parametrize("spellings", SAME_SERVICES, ids=lambda urls: urls[0])
 def test_an_address_has_one_identity(spellings: tuple[str, ...]) -> None:
-    """L2: the first spelling is the canonical one."""
+    """The first spelling is the canonical one."""
     assert {identity.service(spelling) for spelling in spellings} == {spellings[0]}
 
 
 def test_other_addresses_stay_apart() -> None:
-    """L2: another port, path, scheme or machine is another ClickSend."""
+    """Another port, path, scheme or machine is another ClickSend."""
     assert len({identity.service(url) for url in OTHER_SERVICES}) == len(OTHER_SERVICES)
 
 
 @pytest.mark.parametrize("spellings", SAME_NAMES, ids=lambda names: names[0])
 def test_a_username_has_one_identity(spellings: tuple[str, ...]) -> None:
-    """L2: capitals, and letters made of two characters."""
+    """Capitals, and letters made of two characters."""
     assert {identity.username(spelling) for spelling in spellings} == {spellings[0]}
 
 
 async def test_what_was_sent_under_another_spelling_is_not_sent_again(
     any_ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """L2: the same account of the same simulated ClickSend."""
+    """The same account of the same simulated ClickSend."""
     port = sandbox.url.rpartition(":")[2]
     addresses = (sandbox.url, f"HTTP://127.0.0.1:{port}/", f"http://localhost:{port}", f"http://LOCALHOST:0{port}")
     for number, address in enumerate(addresses):
@@ -72,7 +72,7 @@ async def test_what_was_sent_under_another_spelling_is_not_sent_again(
 
 
 async def test_the_usual_spelling_keeps_the_key_of_earlier_versions(ledger: Place, sandbox: RunningSandbox) -> None:
-    """L2: an upgrade forgets nothing."""
+    """An upgrade forgets nothing."""
     async with dispatching(settings(sandbox, ledger)) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
     assert ledger.row()["account"] == digest(sandbox.url, sandbox.username)[:32]

@@ -21,14 +21,14 @@ def location(text: str) -> str | None:
 
 @pytest.mark.parametrize("text", ["~/ledger.sqlite3", "~/a folder/l", "sqlite:///~/ledger.sqlite3"])
 def test_the_home_folder_is_filled_in(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """N2: no shell does it in the configuration of a host."""
+    """No shell does it in the configuration of a host."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert location(text) == text.removeprefix("sqlite:///").replace("~", str(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["/var/lib/x/l.sqlite3", "sqlite:////var/lib/x/l.sqlite3"])
 def test_an_absolute_path_stays(text: str) -> None:
-    """N2: also as a URL."""
+    """Also as a URL."""
     assert location(text) == "/var/lib/x/l.sqlite3"
 
 
@@ -41,7 +41,7 @@ def test_an_absolute_path_stays(text: str) -> None:
     ],
 )
 def test_a_relative_path_stops_the_start(text: str) -> None:
-    """N2: each folder would have a ledger of its own, and the same text would go out from each."""
+    """Each folder would have a ledger of its own, and the same text would go out from each."""
     with pytest.raises(WrongSetting, match="CLICKSEND_MCP_LEDGER must be an absolute path"):
         location(text)
 
@@ -49,13 +49,13 @@ def test_a_relative_path_stops_the_start(text: str) -> None:
 @pytest.mark.parametrize("ending", ["", "/", "/new/"])
 @pytest.mark.parametrize("scheme", ["", "sqlite:///"])
 def test_a_directory_stops_the_start(scheme: str, ending: str, tmp_path: Path) -> None:
-    """N2: it is no file, and has no name for one."""
+    """It is no file, and has no name for one."""
     with pytest.raises(WrongSetting, match="CLICKSEND_MCP_LEDGER is a directory"):
         location(f"{scheme}{tmp_path}{ending}")
 
 
 async def test_the_program_refuses_a_relative_path(tmp_path: Path) -> None:
-    """N2: as a host starts it."""
+    """As a host starts it."""
     status, out, errors = await run("ledger", CLICKSEND_MCP_LEDGER="here/ledger.sqlite3")
     assert (status, out) == (2, "")
     assert "CLICKSEND_MCP_LEDGER must be an absolute path" in errors
@@ -64,7 +64,7 @@ async def test_the_program_refuses_a_relative_path(tmp_path: Path) -> None:
 async def test_servers_started_in_two_folders_have_one_ledger(
     tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """N2: the same text from both goes out once."""
+    """The same text from both goes out once."""
     home = tmp_path / "home"
     home.mkdir()
     envelopes = []

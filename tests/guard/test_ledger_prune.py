@@ -61,7 +61,7 @@ def states(ledger: Place) -> list[str]:
 
 
 async def test_old_entries_are_deleted_and_open_ones_stay(any_ledger: Place, sandbox: RunningSandbox) -> None:
-    """N1: an unknown outcome may still have to be reconciled."""
+    """An unknown outcome may still have to be reconciled."""
     await filled(any_ledger, sandbox)
     assert await prune(any_ledger, "8", "--yes") == (0, "1 entry deleted.\n", "")
     assert await prune(any_ledger, "8", "--yes") == (0, "0 entries deleted.\n", "")
@@ -71,7 +71,7 @@ async def test_old_entries_are_deleted_and_open_ones_stay(any_ledger: Place, san
 
 
 async def test_an_abandoned_send_stays_however_old_it_is(any_ledger: Place, sandbox: RunningSandbox) -> None:
-    """N1: it remains started."""
+    """It remains started."""
     await filled(any_ledger, sandbox)
     any_ledger.reopen()
     any_ledger.age(400 * DAY)
@@ -83,7 +83,7 @@ async def test_an_abandoned_send_stays_however_old_it_is(any_ledger: Place, sand
 async def test_entries_that_duplicates_and_the_budget_need_cannot_be_pruned(
     days: str, ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """N1: the same call would be sent again, and the day's budget would start over."""
+    """The same call would be sent again, and the day's budget would start over."""
     own = {**account(sandbox, ledger), "CLICKSEND_MCP_MAX_COST_PER_DAY": "0.10"}
     async with host(**own) as server:
         assert (await server.call("CREATE_SMS_SEND", sms()))["successful"]
@@ -96,7 +96,7 @@ async def test_entries_that_duplicates_and_the_budget_need_cannot_be_pruned(
 
 
 async def test_a_longer_window_keeps_entries_longer(ledger: Place, sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """N1: also that of a single caller."""
+    """Also that of a single caller."""
     await filled(ledger, sandbox)
     status, _, errors = await prune(ledger, "8", "--yes", CLICKSEND_MCP_DUPLICATE_WINDOW=str(10 * DAY))
     assert (status, "10 days is the least" in errors) == (2, True)
@@ -112,7 +112,7 @@ async def test_a_longer_window_keeps_entries_longer(ledger: Place, sandbox: Runn
 @pytest.mark.parametrize("option", ["--prune", "--days"])
 @pytest.mark.parametrize("days", ["-1", "nan", "-nan", "inf", "-inf", "-0.001", "1d", ""])
 async def test_only_a_number_of_days_is_taken(option: str, days: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """N1: NaN compares as neither less nor more than anything."""
+    """NaN compares as neither less nor more than anything."""
     await filled(ledger, sandbox)
     status, out, errors = await run("ledger", f"{option}={days}", CLICKSEND_MCP_LEDGER=ledger.text)
     assert (status, out) == (2, "")
@@ -121,7 +121,7 @@ async def test_only_a_number_of_days_is_taken(option: str, days: str, ledger: Pl
 
 
 async def test_without_a_terminal_pruning_needs_yes(ledger: Place, sandbox: RunningSandbox) -> None:
-    """N1: nobody is there to ask."""
+    """Nobody is there to ask."""
     await filled(ledger, sandbox)
     status, out, errors = await prune(ledger, "8")
     assert (status, out, "add --yes" in errors) == (2, "", True)
@@ -136,7 +136,7 @@ async def test_without_a_terminal_pruning_needs_yes(ledger: Place, sandbox: Runn
 async def test_on_a_terminal_a_person_is_asked(
     answer: str, remaining: int, ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """N1: only a yes is one."""
+    """Only a yes is one."""
     await filled(ledger, sandbox)
     status, out, shown = await answering(ledger, answer, "--prune", "8")
     assert "Delete 1 entry older than 8 days for good? [y/N]" in shown
@@ -146,7 +146,7 @@ async def test_on_a_terminal_a_person_is_asked(
 
 
 async def test_used_approvals_stay_as_long_as_they_could_be_used_again(any_ledger: Place) -> None:
-    """N1: an approval lives for minutes; what is older than a day is deleted."""
+    """An approval lives for minutes; what is older than a day is deleted."""
     ledger = Ledger(any_ledger.text)
     assert await ledger.use("today")
     assert await ledger.use("long ago")
@@ -158,7 +158,7 @@ async def test_used_approvals_stay_as_long_as_they_could_be_used_again(any_ledge
 
 
 async def test_the_help_explains_each_option(ledger: Place) -> None:
-    """N1: each option has its text."""
+    """Each option has its text."""
     status, out, _ = await run("ledger", "--help", COLUMNS="200")
     assert status == 0
     assert "except sends whose outcome is open" in out

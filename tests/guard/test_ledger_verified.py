@@ -47,7 +47,7 @@ def fault_of(place: str) -> LedgerUnavailable:
 
 @pytest.mark.parametrize("place", [*PERMANENT, *TRANSIENT])
 def test_the_operator_is_told_the_server_s_reason_and_no_password(place: str, postgres: Place) -> None:
-    """N5: which database, role or host it is, and whether waiting helps."""
+    """Which database, role or host it is, and whether waiting helps."""
     fault = fault_of(place)
     assert {**PERMANENT, **TRANSIENT}[place] in str(fault)
     assert PASSWORD not in str(fault)
@@ -56,7 +56,7 @@ def test_the_operator_is_told_the_server_s_reason_and_no_password(place: str, po
 
 
 def test_a_missing_privilege_is_named(postgres: Place) -> None:
-    """N5: a role that may not create what is not there."""
+    """A role that may not create what is not there."""
     schema = postgres.text.rpartition("=")[2]
     postgres.run(f"CREATE ROLE role_of_{schema} LOGIN")
     try:
@@ -71,7 +71,7 @@ def test_a_missing_privilege_is_named(postgres: Place) -> None:
 
 @pytest.mark.parametrize("place", PERMANENT)
 async def test_a_permanent_fault_ends_the_start(place: str, postgres: Place) -> None:
-    """N5: a server that could never send says so, instead of refusing each call."""
+    """A server that could never send says so, instead of refusing each call."""
     status, out, errors = await run("http", "--port", "0", CLICKSEND_MCP_LEDGER=place, **ACCOUNT)
     assert (status, out) == (2, "")
     assert "CLICKSEND_MCP_LEDGER cannot be used: " in errors
@@ -81,7 +81,7 @@ async def test_a_permanent_fault_ends_the_start(place: str, postgres: Place) -> 
 
 
 async def test_a_missing_driver_ends_the_start_and_says_how_to_get_it(without_driver: dict[str, str]) -> None:
-    """N5: `http`, and `ledger` too."""
+    """`http`, and `ledger` too."""
     for command in (("http", "--port", "0"), ("ledger",)):
         status, out, errors = await run(*command, CLICKSEND_MCP_LEDGER=POSTGRES, **ACCOUNT, **without_driver)
         assert (status != 0, out) == (True, "")
@@ -90,7 +90,7 @@ async def test_a_missing_driver_ends_the_start_and_says_how_to_get_it(without_dr
 
 
 async def test_a_transient_fault_does_not_end_the_start() -> None:
-    """N5: replicas may restart before it does, and serve reads meanwhile."""
+    """Replicas may restart before it does, and serve reads meanwhile."""
     place = f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/test"
     async with running("http", "--port", "0", **ACCOUNT, CLICKSEND_MCP_LEDGER=place) as program:
         warning = await program.error_line()
@@ -102,7 +102,7 @@ async def test_a_transient_fault_does_not_end_the_start() -> None:
 
 @pytest.mark.parametrize(("place", "reason"), [*PERMANENT.items(), *TRANSIENT.items()])
 async def test_the_command_tells_it_in_a_line(place: str, reason: str, postgres: Place) -> None:
-    """N5: where people look first."""
+    """Where people look first."""
     status, out, errors = await run("ledger", CLICKSEND_MCP_LEDGER=place)
     assert (status, out, len(errors.splitlines())) == (1, "", 1)
     assert errors.startswith("clicksend-mcp: the ledger cannot be used (PostgreSQL: ")
@@ -114,14 +114,14 @@ async def test_the_command_tells_it_in_a_line(place: str, reason: str, postgres:
     ("content", "reason"), [(b"this is no database" * 100, "SQLite: file is not a database"), (None, "is no file")]
 )
 def test_a_file_that_is_no_database_is_named(content: bytes | None, reason: str, tmp_path: Path) -> None:
-    """N5: a SQLite ledger says why as well."""
+    """A SQLite ledger says why as well."""
     file = tmp_path / "ledger"
     file.mkdir() if content is None else file.write_bytes(content)
     assert reason in str(fault_of(str(file)))
 
 
 def test_a_ledger_that_works_is_verified_and_used(any_ledger: Place) -> None:
-    """N5: nothing is raised, and no transaction left open."""
+    """Nothing is raised, and no transaction left open."""
     ledger = Ledger(any_ledger.text)
     ledger.verify()
     ledger.verify()

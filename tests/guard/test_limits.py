@@ -137,7 +137,7 @@ async def test_one_number_that_is_not_allowed_stops_all(ledger: Place, sandbox: 
 
 
 async def test_a_letter_goes_to_no_number(ledger: Place, sandbox: RunningSandbox) -> None:
-    """L3: where only some numbers may be contacted nobody else may; a blocked number blocks no address."""
+    """Where only some numbers may be contacted nobody else may; a blocked number blocks no address."""
     async with guarded(sandbox, ledger, allowed_numbers=(ANA,)) as call:
         refused = await call("CREATE_POST_LETTERS_SEND", **letter())
     async with guarded(sandbox, ledger, blocked_numbers=(ANA,), max_recipients=1) as call:
@@ -262,7 +262,7 @@ async def test_senders(case: From, ledger: Place, sandbox: RunningSandbox) -> No
 async def test_no_rule_that_sends_by_itself_is_made_under_any_limit(
     action: str, address: str, limit: dict[str, Any], ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """H3: it would send at night, to whoever has joined its list, and unpriced."""
+    """It would send at night, to whoever has joined its list, and unpriced."""
     rule: dict[str, Any] = {"enabled": 1, "rule_name": "on", "dedicated_number": "*", "message_search_type": 0}
     async with guarded(sandbox, ledger, **limit) as call:
         home = str(await contact_list(call, ANA))

@@ -157,7 +157,6 @@ def test_a_wrong_value_is_never_taken_for_no_limit(case: Wrong, text: str) -> No
     ],
 )
 def test_amounts_and_words_are_taken_as_people_type_them(name: str, text: str, value: object) -> None:
-    """N4, N12."""
     found = from_environment(WITH_ACCOUNT | {PREFIX + name.upper(): text}).limits
     assert getattr(found, name) == value
 

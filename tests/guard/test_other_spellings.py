@@ -16,20 +16,19 @@ SEND = catalog()["CLICKSEND_CREATE_SMS_SEND"]
     ("beginning", "number"), [("+6104", "+61491570156"), ("+4407", "+447700900123"), ("+49015", "+4915112345678")]
 )
 def test_a_blocked_beginning_may_have_the_zero_that_is_not_dialled(beginning: str, number: str) -> None:
-    """D3, W7."""
     with pytest.raises(OverLimit, match="is blocked"):
         check([OutboundMessage(number, "Hello")], Limits(blocked_numbers=(beginning,)))
 
 
 @pytest.mark.parametrize(("beginning", "number"), [("+78", "+79161234567"), ("+390", "+393471234567")])
 def test_a_blocked_beginning_blocks_nobody_else(beginning: str, number: str) -> None:
-    """D3: a Russian 8 and an Italian 0 belong to other numbers."""
+    """A Russian 8 and an Italian 0 belong to other numbers."""
     check([OutboundMessage(number, "Hello")], Limits(blocked_numbers=(beginning,)))
 
 
 @pytest.mark.parametrize("control", ["\x1b[8m", "\x1b]0;x\x07", "\x08", "\x00"], ids=ascii)
 def test_a_question_cannot_command_a_terminal(control: str) -> None:
-    """M3: in its texts and in all else that leaves."""
+    """In its texts and in all else that leaves."""
     message = {"to": "+61491570156", "body": f"Hello{control} Bo", "custom_string": f"a{control}b"}
     arguments = SendSms.model_validate({"messages": [message]})
     told = describe(SEND, SEND.audience(arguments).messages, None, "ana", request=SEND.request(arguments))  # type: ignore[misc]

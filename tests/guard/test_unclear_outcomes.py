@@ -41,7 +41,7 @@ UNCLEAR = {
 
 @pytest.mark.parametrize("answered", UNCLEAR.values(), ids=UNCLEAR)
 async def test_what_is_neither_yes_nor_no_is_unknown_and_not_sent_again(answered: bytes, any_ledger: Place) -> None:
-    """W4, D17, M7: told as unknown, guarded against the repeat, looked up."""
+    """Told as unknown, guarded against the repeat, looked up."""
     service = Service(send=answered)
     async with calling(service, any_ledger) as call:
         envelope = await call("CREATE_SMS_SEND", **sms())
@@ -59,7 +59,7 @@ async def test_what_is_neither_yes_nor_no_is_unknown_and_not_sent_again(answered
 async def test_what_is_neither_yes_nor_no_and_stands_in_the_records_was_accepted(
     answered: bytes, ledger: Place
 ) -> None:
-    """W4: the history tells what the answer did not."""
+    """The history tells what the answer did not."""
     service = Service(send=answered, records=history("A-1"))
     async with calling(service, ledger) as call:
         envelope = await call("CREATE_SMS_SEND", **sms())
@@ -71,7 +71,7 @@ async def test_what_is_neither_yes_nor_no_and_stands_in_the_records_was_accepted
 
 
 async def test_an_unclear_message_beside_a_refused_one_is_found_by_its_id(ledger: Place) -> None:
-    """W4: its text may stand otherwise in the records."""
+    """Its text may stand otherwise in the records."""
     answered = messages(
         {"to": ANA, "message_id": "A-1", "status": "Queued"},
         {"to": BO, "message_id": "B-2", "status": "INVALID_RECIPIENT"},
@@ -108,7 +108,7 @@ async def test_a_message_that_is_in_neither_stays_unknown(ledger: Place) -> None
 
 
 async def test_a_record_is_recognised_however_it_writes_the_number_and_the_text(ledger: Place) -> None:
-    """W7: one phone is one phone, in the look-up too."""
+    """One phone is one phone, in the look-up too."""
     row = {"to": "+61 0491 570 156", "body": "Hello\r\nAna ", "custom_string": None, "message_id": "A-1", "date": 2**40}
     service = Service(send=good(None), records=lambda _: [row])
     async with calling(service, ledger) as call:
@@ -130,7 +130,7 @@ async def test_a_record_is_recognised_however_it_writes_the_number_and_the_text(
     ids=str,
 )
 async def test_a_field_of_another_type_ends_no_look_up(odd: dict[str, Any], ledger: Place) -> None:
-    """W1: beside such a record the right one is found all the same."""
+    """Beside such a record the right one is found all the same."""
     good_row = {"to": ANA, "body": "Hello", "custom_string": "", "message_id": "A-1", "date": 2**40}
     service = Service(send=good(None), records=lambda _: [{**good_row, "message_id": "X-0", **odd}, good_row])
     async with calling(service, ledger) as call:
@@ -140,7 +140,7 @@ async def test_a_field_of_another_type_ends_no_look_up(odd: dict[str, Any], ledg
 
 
 async def test_a_picture_of_unknown_status_is_looked_up(ledger: Place) -> None:
-    """W4: in its own history."""
+    """In its own history."""
     service = Service(
         send=messages({"to": ANA, "message_id": "M-1", "status": "Queued:WaitSend"}), records=history("M-1")
     )
@@ -162,7 +162,7 @@ NESTED = {"sms_campaign": a_campaign(), "total_count": 4}
 
 @pytest.mark.parametrize("slug", ["CREATE_SMS_CAMPAIGNS_SEND", "UPDATE_SMS_CAMPAIGNS"])
 async def test_a_campaign_is_read_from_inside_another_object(slug: str, ledger: Place) -> None:
-    """W1: three integrations read data.sms_campaign."""
+    """Three integrations read data.sms_campaign."""
     service = Service(send=good(NESTED))
     more = {"sms_campaign_id": 311} if slug.startswith("UPDATE") else {}
     async with calling(service, ledger) as call:
@@ -187,7 +187,7 @@ ANOTHER_SHAPE = {
 async def test_a_campaign_of_yet_another_shape_is_looked_up_and_its_answer_kept(
     data: object, body: str, ledger: Place
 ) -> None:
-    """W1: ClickSend may have filled in the short link."""
+    """ClickSend may have filled in the short link."""
     service = Service(send=good(data), records=lambda _: [a_campaign(body=body, date_added=2**40)])
     wanted = campaign(
         88, **({"body": "20% off smsg.io/xxxxx", "url_to_shorten": "https://a.example"} if "smsg" in body else {})
@@ -201,7 +201,7 @@ async def test_a_campaign_of_yet_another_shape_is_looked_up_and_its_answer_kept(
 
 @pytest.mark.parametrize("added", ["2030-01-31T09:00:00", "yesterday", None, [1]], ids=str)
 async def test_a_campaign_whose_record_has_no_readable_time_is_found_by_its_id(added: object, ledger: Place) -> None:
-    """W1: a time that is no number throws nothing away."""
+    """A time that is no number throws nothing away."""
     service = Service(send=good(a_campaign(status=None)), records=lambda _: [a_campaign(date_added=added)])
     async with calling(service, ledger) as call:
         envelope = await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(88))
@@ -209,7 +209,7 @@ async def test_a_campaign_whose_record_has_no_readable_time_is_found_by_its_id(a
 
 
 async def test_a_campaign_that_cannot_be_found_keeps_its_answer(ledger: Place) -> None:
-    """W1: the id in it is what the agent needs."""
+    """The id in it is what the agent needs."""
     data = {"campaign": a_campaign()}
     async with calling(Service(send=good(data)), ledger) as call:
         envelope = await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(88))
@@ -271,7 +271,7 @@ async def test_the_repeat_is_told_what_of_it_stands_in_the_records(ledger: Place
 
 
 async def test_a_real_server_reports_a_status_nobody_knows(ledger: Place) -> None:
-    """W4: over real stdio."""
+    """Over real stdio."""
     service = Service(send=UNCLEAR["another word"])
     async with scripted(service.talk) as upstream:
         service.url = upstream.url

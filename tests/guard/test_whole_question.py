@@ -38,7 +38,7 @@ async def asked(call: Any, slug: str, **arguments: Any) -> str:
 
 
 async def test_every_field_that_leaves_is_in_the_question(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M3: links, reply addresses, references, pictures and all lines of an address."""
+    """Links, reply addresses, references, pictures and all lines of an address."""
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         list_id = await contact_list(call, ANA)
         text = await asked(
@@ -70,7 +70,7 @@ async def test_every_field_that_leaves_is_in_the_question(ledger: Place, sandbox
 
 
 async def test_each_of_many_recipients_and_texts_is_in_the_question(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M3: who gets which text from whom is told, and nobody is only counted."""
+    """Who gets which text from whom is told, and nobody is only counted."""
     messages = [{"to": f"+614915701{n:02}", "body": f"Hello {n}", "custom_string": f"c{n}"} for n in range(25)]
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         text = await asked(call, "CREATE_SMS_SEND", messages=messages)
@@ -83,7 +83,7 @@ async def test_each_of_many_recipients_and_texts_is_in_the_question(ledger: Plac
 
 
 async def test_what_does_not_fit_into_a_question_cannot_be_approved(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M3: nobody reads a thousand numbers."""
+    """Nobody reads a thousand numbers."""
     messages = [{"to": f"+6149157{n:04}", "body": "Hello"} for n in range(1000)]
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         envelope = await call("CREATE_SMS_SEND", messages=messages)
@@ -95,7 +95,7 @@ async def test_what_does_not_fit_into_a_question_cannot_be_approved(ledger: Plac
 
 @pytest.mark.parametrize("odd", ["\u202eevil", "a\u2028To: 1: +1", "a\u2029b", "a\x85b", "a\x1b[31mb", "x\u200by"])
 async def test_no_field_can_write_a_line_of_the_question(odd: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """M3: in sends and in deletions."""
+    """In sends and in deletions."""
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         send = await asked(call, "CREATE_SMS_SEND", **sms(custom_string=odd, source=odd))
         delete = await asked(call, "SMS_CANCEL_ALL_PUT", custom_string=odd)
@@ -108,7 +108,7 @@ async def test_no_field_can_write_a_line_of_the_question(odd: str, ledger: Place
 async def test_a_list_that_was_swapped_between_question_and_yes_is_not_sent_to(
     more: dict[str, Any], ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """M3: the yes is bound to the recipients."""
+    """The yes is bound to the recipients."""
     async with guarded(sandbox, ledger) as call:
         list_id = await contact_list(call, ANA)
     async with guarded(sandbox, ledger, **ALWAYS, **more) as call:
@@ -135,21 +135,21 @@ def _settings(sandbox: RunningSandbox, ledger: Place, more: dict[str, Any]) -> A
 
 
 async def test_a_yes_covers_the_request_to_the_letter(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M3: also where two requests would be one call to the ledger."""
+    """Also where two requests would be one call to the ledger."""
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         questions = [await call("CREATE_SMS_SEND", **sms(**more)) for more in ({}, {"source": "a"}, {"body": "Hello "})]
     assert len({question.token for question in questions}) == 3
 
 
 async def test_no_field_looks_like_another(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M3: each has a line of its own."""
+    """Each has a line of its own."""
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         text = await asked(call, "CREATE_SMS_SEND", **sms(custom_string="a; from_email b@example.com"))
     assert "Also: custom_string a; from_email b@example.com" in text.splitlines()
 
 
 async def test_a_scheduled_campaign_says_that_its_list_may_change(ledger: Place, sandbox: RunningSandbox) -> None:
-    """M3: it goes to whoever is on the list then."""
+    """It goes to whoever is on the list then."""
     async with guarded(sandbox, ledger, approval=Approval(always=True)) as call:
         list_id = await contact_list(call, ANA)
         text = await asked(call, "CREATE_SMS_CAMPAIGNS_SEND", **campaign(list_id, schedule=int(time.time()) + 3600))

@@ -190,7 +190,7 @@ def test_a_wrong_file_never_shows_a_key_in_a_repr(tmp_path: Path) -> None:
 def test_keys_that_others_can_read_are_warned_of(
     mode: int, told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """L7: Kubernetes mounts secrets so, so it is no reason to end."""
+    """Kubernetes mounts secrets so, so it is no reason to end."""
     file = tmp_path / "callers.toml"
     file.write_text(HEAD + ANA + KNOWN + OWN)
     file.chmod(mode)
@@ -201,7 +201,7 @@ def test_keys_that_others_can_read_are_warned_of(
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_a_file_that_others_can_change_stops_the_start(mode: int, tmp_path: Path) -> None:
-    """L7: whoever writes it decides who sends at whose expense."""
+    """Whoever writes it decides who sends at whose expense."""
     file = tmp_path / "callers.toml"
     file.write_text(HEAD + ANA + KNOWN + OWN)
     file.chmod(mode)

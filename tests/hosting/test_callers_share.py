@@ -16,7 +16,7 @@ OLDER = {"MCP-Protocol-Version": "2025-11-25", "Accept": "text/event-stream"}
 
 
 async def test_open_streams_count_per_caller(sandbox: RunningSandbox) -> None:
-    """M2: one caller held two thousand, and another was shut out."""
+    """One caller held two thousand, and another was shut out."""
     ana, bo = owner_of(sandbox), another(sandbox, "bo")
     async with served("basic", sandbox) as (_, url), AsyncExitStack() as held:
         statuses = []
@@ -29,7 +29,7 @@ async def test_open_streams_count_per_caller(sandbox: RunningSandbox) -> None:
 
 
 async def test_the_least_recently_used_session_makes_room_for_a_new_one(sandbox: RunningSandbox) -> None:
-    """H4: an honest caller is never told that there are too many."""
+    """An honest caller is never told that there are too many."""
     ana, bo = owner_of(sandbox), another(sandbox, "bo")
     ping = {"jsonrpc": "2.0", "id": 7, "method": "ping"}
     async with served("basic", sandbox, CLICKSEND_MCP_HTTP_CALLS_PER_MINUTE="1000") as (_, url):

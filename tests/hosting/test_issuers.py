@@ -118,7 +118,7 @@ FORGED: dict[str, Forge] = {
 
 
 async def test_a_good_token_is_taken_and_any_other_turned_away() -> None:
-    """L6: an issuer signs more than access tokens."""
+    """An issuer signs more than access tokens."""
     async with issuing() as issuer:
         issuer.publish(rsa_key())
         identify = guarding_door(issuer)
@@ -134,7 +134,7 @@ async def test_a_good_token_is_taken_and_any_other_turned_away() -> None:
 
 @pytest.mark.parametrize("kind", ["at+jwt", "application/at+jwt", "AT+JWT", "JWT", "jwt"])
 async def test_the_types_that_issuers_give_access_tokens_are_taken(kind: str) -> None:
-    """L6: RFC 9068 wants at+jwt, and many issuers write JWT."""
+    """RFC 9068 wants at+jwt, and many issuers write JWT."""
     async with issuing() as issuer:
         identify = guarding_door(issuer.publish(rsa_key()))
         assert await is_taken(identify, issuer.token(headers={"typ": kind}))

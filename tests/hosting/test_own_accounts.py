@@ -219,7 +219,7 @@ async def test_a_person_is_not_asked_in_the_name_of_somebody_else(ledger: Place,
 
 
 async def test_made_up_credentials_leave_nothing_behind(any_ledger: Place, sandbox: RunningSandbox) -> None:
-    """H4: no session, no counter, and soon no question to ClickSend."""
+    """No session, no counter, and soon no question to ClickSend."""
     async with served("basic", sandbox, any_ledger) as (_, url):
         answers = [await greeted(url, basic(f"nobody{number}", "made-up")) for number in range(60)]
         honest = await greeted(url, owner_of(sandbox).headers)
@@ -233,7 +233,7 @@ async def test_made_up_credentials_leave_nothing_behind(any_ledger: Place, sandb
 
 
 async def test_who_is_proven_gets_in_beside_those_who_guess(ledger: Place, sandbox: RunningSandbox) -> None:
-    """H4: behind the same address."""
+    """Behind the same address."""
     owner = owner_of(sandbox)
     async with served("basic", sandbox, ledger) as (_, url):
         assert (await greeted(url, owner.headers)).status == 200
@@ -244,7 +244,7 @@ async def test_who_is_proven_gets_in_beside_those_who_guess(ledger: Place, sandb
 
 
 async def test_guesses_of_one_key_are_not_passed_on_without_end(sandbox: RunningSandbox) -> None:
-    """H4: a thousand of them would come from the server's own address."""
+    """A thousand of them would come from the server's own address."""
     async with served("basic", sandbox) as (_, url):
         statuses = [(await greeted(url, basic(sandbox.username, f"guess-{number}"))).status for number in range(40)]
     assert statuses == [401] * 10 + [429] * 30
@@ -261,7 +261,7 @@ async def test_many_first_requests_at_once_are_one_proof(sandbox: RunningSandbox
 
 
 async def test_what_is_counted_of_guesses_is_bounded() -> None:
-    """H4: each of a million made-up names would else be kept."""
+    """Each of a million made-up names would else be kept."""
 
     async def refuse(_: Credentials) -> None:
         raise Rejected(401, "UNAUTHORIZED")

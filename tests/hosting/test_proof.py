@@ -23,7 +23,7 @@ async def greeted(url: str, headers: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize("kind", ["garbage", "empty"])
 async def test_a_firewalls_refusal_proves_nobody(kind: str, sandbox: RunningSandbox) -> None:
-    """H4: once ClickSend's firewall turns the server's address away, all made-up credentials would be proven."""
+    """Once ClickSend's firewall turns the server's address away, all made-up credentials would be proven."""
     fault(sandbox, kind, status=403, path="/v3/lists", times=2)
     async with served("basic", sandbox, CLICKSEND_MCP_ATTEMPTS="1") as (_, url):
         answers = [await greeted(url, headers) for headers in (basic("nobody", "x"), owner_of(sandbox).headers)]
@@ -34,7 +34,7 @@ async def test_a_firewalls_refusal_proves_nobody(kind: str, sandbox: RunningSand
 
 @pytest.mark.parametrize("status", [404, 429, 500])
 async def test_a_guess_counts_whatever_clicksend_says_to_it(status: int, sandbox: RunningSandbox) -> None:
-    """H4: who has brought ClickSend to answer 429 could else guess on without end."""
+    """Who has brought ClickSend to answer 429 could else guess on without end."""
     fault(sandbox, "status", status=status, path="/v3/lists", times=100)
     async with served("basic", sandbox, CLICKSEND_MCP_ATTEMPTS="1") as (_, url):
         statuses = [(await greeted(url, basic("ana", f"guess-{number}"))).status for number in range(30)]
@@ -43,7 +43,7 @@ async def test_a_guess_counts_whatever_clicksend_says_to_it(status: int, sandbox
 
 
 async def test_who_could_not_be_asked_about_was_no_guess() -> None:
-    """H4: an honest caller does not wait a minute because the network was away."""
+    """An honest caller does not wait a minute because the network was away."""
     attempts = []
 
     async def nobody_there(credentials: Credentials) -> None:

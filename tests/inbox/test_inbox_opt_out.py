@@ -6,7 +6,7 @@ from support.sandbox_client import ANA, BEN, Sandbox, until
 
 
 def test_a_conversation_says_that_its_phone_has_opted_out(sandbox: Sandbox, tab: Tab) -> None:
-    """W10: it is shown plainly, at once."""
+    """It is shown plainly, at once."""
     sandbox.send_one(ANA)
     tab.go(f"messages/{ANA}")
     expect(tab.message("Hello")).to_be_visible()
@@ -19,7 +19,7 @@ def test_a_conversation_says_that_its_phone_has_opted_out(sandbox: Sandbox, tab:
 
 
 def test_a_campaign_says_whom_it_left_out(sandbox: Sandbox, tab: Tab) -> None:
-    """D7: and why."""
+    """And why."""
     list_id = sandbox.new_list(ANA, BEN, "6.14E+10")
     sandbox.control("POST", "inbound", {"from": ANA, "body": "stop"})
     sandbox.post(f"/v3/lists/{list_id}/contacts", {"phone_number": ANA})
@@ -30,7 +30,7 @@ def test_a_campaign_says_whom_it_left_out(sandbox: Sandbox, tab: Tab) -> None:
 
 
 def test_a_list_says_which_rows_its_import_refused(sandbox: Sandbox, tab: Tab) -> None:
-    """W9: the row and the reason."""
+    """The row and the reason."""
     other = sandbox.new_list("6.14E+10", ANA)
     url = sandbox.get(f"/v3/lists/{other}/export", filename="a.csv")["url"]
     list_id = sandbox.new_list()
@@ -41,7 +41,7 @@ def test_a_list_says_which_rows_its_import_refused(sandbox: Sandbox, tab: Tab) -
 
 
 def test_a_phone_that_is_none_writes_nothing(sandbox: Sandbox, tab: Tab) -> None:
-    """N26: "12" was taken for a number, and opened a conversation."""
+    """ "12" was taken for a number, and opened a conversation."""
     tab.page.get_by_role("button", name="From a phone").click()
     tab.page.get_by_label("Phone number").fill("12")
     tab.page.get_by_label("Text").fill("Hello")

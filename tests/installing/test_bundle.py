@@ -126,7 +126,7 @@ async def test_a_host_that_runs_the_entry_point_gets_the_same_server(machine: Ma
 
 
 async def test_the_switch_of_the_form_needs_no_account(machine: Machine, installed: Installed) -> None:
-    """N12: to try it, nothing else has to be filled in."""
+    """To try it, nothing else has to be filled in."""
     config = installed.filled_in(sandbox=True)
     assert config
     async with machine.started("uv", config["args"], machine.network | config["env"]) as client:
@@ -136,7 +136,7 @@ async def test_the_switch_of_the_form_needs_no_account(machine: Machine, install
 async def test_a_form_that_is_filled_in_wrongly_is_told_in_each_call(
     machine: Machine, installed: Installed, sandbox: RunningSandbox
 ) -> None:
-    """N12: a host would hide a server that ends, and with it the reason."""
+    """A host would hide a server that ends, and with it the reason."""
     config = installed.filled_in(**entered(sandbox, max_cost_per_day="very little"))
     assert config
     async with machine.started("uv", config["args"], machine.network | config["env"] | upstream(sandbox)) as client:
@@ -145,7 +145,7 @@ async def test_a_form_that_is_filled_in_wrongly_is_told_in_each_call(
 
 
 def test_without_an_account_a_host_starts_it_and_each_call_says_what_is_missing(installed: Installed) -> None:
-    """N12: no entry is required, so that the switch works alone."""
+    """No entry is required, so that the switch works alone."""
     assert installed.filled_in()
     assert [name for name, field in FIELDS.items() if field.get("required")] == []
 

@@ -17,7 +17,7 @@ TESTED = {name.lower(): Version(version) for name, _, version in (line.partition
 
 @pytest.mark.parametrize("needed", NEEDED, ids=lambda needed: needed.name)
 def test_the_tested_version_may_be_installed_and_the_next_minor_one_may_not(needed: Requirement) -> None:
-    """L9: without constraints, too."""
+    """Without constraints, too."""
     tested = TESTED[needed.name.lower()]
     beyond = f"{tested.major + 1}.1" if needed.name == "tzdata" else f"{tested.major}.{tested.minor + 1}.0"
     assert tested in needed.specifier
@@ -26,7 +26,7 @@ def test_the_tested_version_may_be_installed_and_the_next_minor_one_may_not(need
 
 @pytest.mark.timeout(600)
 def test_the_source_archive_holds_the_constraints_that_the_pages_name(machine: Machine, tmp_path: Path) -> None:
-    """L9: what people are told to install with is there."""
+    """What people are told to install with is there."""
     machine.run("uv", "build", "--sdist", "--out-dir", tmp_path, ROOT)
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as packed:

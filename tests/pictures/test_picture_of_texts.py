@@ -62,7 +62,7 @@ def plainly(text: dict[str, Any]) -> list[str]:
     ],
 )
 def test_a_text_is_cut_where_a_part_is_full(body: str, lengths: list[int]) -> None:
-    """W11: a character of two units is never split."""
+    """A character of two units is never split."""
     text = text_of(body)
     assert [len(part) for part in plainly(text)] == lengths
     assert "".join(plainly(text)) == body

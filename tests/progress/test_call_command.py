@@ -284,7 +284,7 @@ def ignores(pid: int, number: signal.Signals) -> bool:
 
 
 async def test_a_signal_while_a_person_is_asked_ends_it_at_once() -> None:
-    """N18: it had certainly not left."""
+    """It had certainly not left."""
     async with holding() as (clicksend, upstream):
         async with terminal("call", SEND, ONE, **at(upstream, **ASKING)) as screen:
             await screen.until("Send this? [y/N] ")

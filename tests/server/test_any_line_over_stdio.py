@@ -49,7 +49,7 @@ INVALID: dict[str, tuple[bytes, Any, int]] = {
 
 
 async def test_a_line_that_is_no_message_gets_an_error_with_its_id() -> None:
-    """D10, L4: batches, depth, digits, and what is no JSON-RPC; the server outlives them all."""
+    """Batches, depth, digits, and what is no JSON-RPC; the server outlives them all."""
     async with running("--sandbox") as program:
         await program.write(*HELLO)
         await program.answer_to(0)
@@ -76,7 +76,7 @@ VALID = {
 
 
 async def test_a_message_with_odd_arguments_is_answered_by_the_tool() -> None:
-    """L4: below what cannot be read, the input says what is wrong."""
+    """Below what cannot be read, the input says what is wrong."""
     async with running("--sandbox") as program:
         await program.write(*HELLO)
         for name, line in VALID.items():
@@ -88,7 +88,7 @@ async def test_a_message_with_odd_arguments_is_answered_by_the_tool() -> None:
 
 
 async def test_a_byte_order_mark_is_dropped_from_the_start_of_any_line() -> None:
-    """W13: some systems begin a text with it, or each line."""
+    """Some systems begin a text with it, or each line."""
     async with running("--sandbox") as program:
         for message in (HELLO[0], HELLO[1], calling(1, READ, {}), calling(2, READ, {"limit": 15})):
             await program.write(MARK + json.dumps(message).encode())
@@ -98,7 +98,7 @@ async def test_a_byte_order_mark_is_dropped_from_the_start_of_any_line() -> None
 
 
 async def test_the_arguments_of_call_may_begin_with_one() -> None:
-    """W13: on stdin and on the command line."""
+    """On stdin and on the command line."""
     async with running("call", READ, "-", "--sandbox") as program:
         await program.write(MARK + b'{"limit": 15}')
         await program.close_stdin()

@@ -72,7 +72,7 @@ WIRES = [over_stdio, over_http]
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_arguments_as_json_text_are_understood(wire: Any) -> None:
-    """D11: like JSON text one level deeper."""
+    """Like JSON text one level deeper."""
     accepted = good({"messages": [{"to": "+61491570156", "status": "SUCCESS"}]})
     async with scripted(says(accepted)) as upstream:
         (envelope,) = envelopes(await wire(upstream.url, SEND, [json.dumps(ONE)]))
@@ -82,7 +82,7 @@ async def test_arguments_as_json_text_are_understood(wire: Any) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_json_text_that_is_no_object_is_told_in_words(wire: Any) -> None:
-    """D11: and nothing is sent."""
+    """And nothing is sent."""
     async with scripted(says(good({}))) as upstream:
         answers = await wire(upstream.url, SEND, ['["+61491570156"]', "17", '"{}"', "null", "true"])
     for envelope in envelopes(answers):
@@ -94,7 +94,7 @@ async def test_json_text_that_is_no_object_is_told_in_words(wire: Any) -> None:
 
 
 async def test_text_that_is_no_json_is_told_in_words() -> None:
-    """D11, L4: whatever is wrong with it."""
+    """Whatever is wrong with it."""
     given = ["{'messages': []}", '{"messages": [', "[" * 5_000, '{"a": ' + "9" * 5_000 + "}"]
     async with scripted(says(good({}))) as upstream:
         answers = await over_stdio(upstream.url, SEND, given)
@@ -104,7 +104,7 @@ async def test_text_that_is_no_json_is_told_in_words() -> None:
 
 
 async def test_half_a_character_in_the_text_is_told_as_elsewhere() -> None:
-    """D11: an emoji that a model has cut."""
+    """An emoji that a model has cut."""
     cut = json.dumps({"messages": [{"to": "+61491570156", "body": "Hi \ud83d"}]})
     async with scripted(says(good({}))) as upstream:
         (envelope,) = envelopes(await over_stdio(upstream.url, SEND, [cut]))
@@ -114,7 +114,7 @@ async def test_half_a_character_in_the_text_is_told_as_elsewhere() -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_what_stands_for_no_arguments_is_taken_so_by_a_read(wire: Any) -> None:
-    """D11: null, an empty list, an empty text."""
+    """Null, an empty list, an empty text."""
     async with scripted(says(good({"data": []}))) as upstream:
         answers = await wire(upstream.url, READ, [None, [], "", "  ", "{}", "null", "[]"])
     assert [envelope["successful"] for envelope in envelopes(answers)] == [True] * 7
@@ -122,7 +122,7 @@ async def test_what_stands_for_no_arguments_is_taken_so_by_a_read(wire: Any) -> 
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_what_stands_for_no_arguments_never_cancels_everything(wire: Any) -> None:
-    """D11, W2: of a mangled call nobody knows which filter it had."""
+    """Of a mangled call nobody knows which filter it had."""
     async with scripted(says(good({"count": 3}))) as upstream:
         answers = await wire(upstream.url, CANCEL, [None, [], "", "null", "[]"])
     for envelope in envelopes(answers):
@@ -132,7 +132,7 @@ async def test_what_stands_for_no_arguments_never_cancels_everything(wire: Any) 
 
 
 async def test_calls_at_once_do_not_share_what_was_wrong_with_one() -> None:
-    """D11: the next call is not refused for the one before it."""
+    """The next call is not refused for the one before it."""
     async with (
         scripted(says(good({"data": []}))) as upstream,
         running(**account(upstream.url)) as program,

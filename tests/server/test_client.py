@@ -202,7 +202,7 @@ async def test_retry_after_is_kept_where_it_is_in_seconds(header: str, seconds: 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308, 399])
 async def test_a_redirect_is_not_followed_and_tells_nothing(status: int) -> None:
-    """M7: ClickSend may have acted before it answered so."""
+    """ClickSend may have acted before it answered so."""
     async with scripted(says(good({}))) as elsewhere:
         location = f"Location: {elsewhere.url}/v3/sms/send"
         async with scripted(says(answer(status, None, location))) as upstream:
@@ -216,7 +216,7 @@ async def test_a_redirect_is_not_followed_and_tells_nothing(status: int) -> None
 
 @pytest.mark.parametrize("status", ["000", "101", "199", "600", "999"])
 async def test_a_status_that_is_no_answer_of_http_tells_nothing(status: str) -> None:
-    """M7: only 4xx is a refusal."""
+    """Only 4xx is a refusal."""
     body = b'{"http_code":200,"response_code":"SUCCESS","data":{}}'
     head = f"HTTP/1.1 {status} Odd\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     async with scripted(says_and_closes(head.encode() + body)) as upstream:
@@ -229,7 +229,7 @@ async def test_a_status_that_is_no_answer_of_http_tells_nothing(status: str) -> 
     ("status", "code"), [(200, "SUCCESS"), (201, "CREATED"), (201, "SUCCESS"), (200, "CREATED"), (200, "NO_CONTENT")]
 )
 async def test_every_documented_success_is_a_yes(status: int, code: str) -> None:
-    """W5: ClickSend documents 200, 201 and 204 with SUCCESS, CREATED and NO_CONTENT."""
+    """ClickSend documents 200, 201 and 204 with SUCCESS, CREATED and NO_CONTENT."""
     content = envelope({"list_id": 88}, 204 if code == "NO_CONTENT" else status, code)
     async with scripted(says(answer(status, content))) as upstream:
         clicksend = OneAccount(upstream.settings())

@@ -339,7 +339,7 @@ async def test_cancelling_a_campaign_is_no_success_as_long_as_it_is_not_cancelle
 
 @pytest.mark.parametrize("status", ["", None, "cancelled", 7])
 async def test_a_cancelled_campaign_of_unknown_status_is_neither_cancelled_nor_not(status: object) -> None:
-    """W4: only documented statuses tell."""
+    """Only documented statuses tell."""
     error = await failure(says(good({"sms_campaign_id": 311, "status": status})), CANCEL)
     assert error.startswith(f"Neither accepted nor refused: campaign 311: {status}: OUTCOME UNKNOWN for those.")
     assert "CLICKSEND_GET_SMS_CAMPAIGNS3 shows it. Repeating is safe." in error

@@ -44,7 +44,7 @@ def started(project: Path, way: tuple[str, ...], *command: str, path: str = ".")
 @pytest.mark.parametrize("kind", ["modules", "packages"])
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_names_of_the_project_are_not_taken_for_ours(tmp_path: Path, way: tuple[str, ...], kind: str) -> None:
-    """N3: tools.py, server/, and names of Python's own library on PYTHONPATH."""
+    """Tools.py, server/, and names of Python's own library on PYTHONPATH."""
     for name in NAMES:
         if kind == "packages":
             (tmp_path / name).mkdir()
@@ -55,7 +55,7 @@ def test_names_of_the_project_are_not_taken_for_ours(tmp_path: Path, way: tuple[
 
 
 def test_folders_without_init_are_not_taken_for_ours(tmp_path: Path) -> None:
-    """N3: `server/` as a plain folder."""
+    """`server/` as a plain folder."""
     for name in ("server", "tools", "schemas"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "catalog.py").write_text(STOPS)
@@ -63,7 +63,7 @@ def test_folders_without_init_are_not_taken_for_ours(tmp_path: Path) -> None:
 
 
 def test_what_a_sitecustomize_has_imported_is_not_taken_for_ours(tmp_path: Path) -> None:
-    """N3: Python runs it before any program."""
+    """Python runs it before any program."""
     for name in ("server", "tools", "schemas", "json"):
         (tmp_path / f"{name}.py").write_text("theirs = True\n")
     (tmp_path / "sitecustomize.py").write_text("import server, tools, schemas, json\nprint(json.theirs)\n")
@@ -73,7 +73,7 @@ def test_what_a_sitecustomize_has_imported_is_not_taken_for_ours(tmp_path: Path)
 
 
 def test_packages_on_pythonpath_are_still_found(tmp_path: Path) -> None:
-    """N3: that is what it is for; they come last, and do not vanish."""
+    """That is what it is for; they come last, and do not vanish."""
     (tmp_path / "of_the_project.py").write_text("")
     code = "import clicksend_mcp; clicksend_mcp._look_here_first(); import of_the_project; import server.start"
     done = started(Path("/"), (sys.executable, "-c", code), path=str(tmp_path))
@@ -81,7 +81,7 @@ def test_packages_on_pythonpath_are_still_found(tmp_path: Path) -> None:
 
 
 def test_the_demo_starts_the_same_program(tmp_path: Path) -> None:
-    """N3: its host starts a server of its own."""
+    """Its host starts a server of its own."""
     for name in ("server", "tools", "schemas"):
         (tmp_path / f"{name}.py").write_text(STOPS)
     done = started(tmp_path, WAYS["the command"], "demo")
@@ -90,6 +90,6 @@ def test_the_demo_starts_the_same_program(tmp_path: Path) -> None:
 
 
 def test_python_m_server_still_starts_it() -> None:
-    """N3: where nothing else has that name."""
+    """Where nothing else has that name."""
     done = started(Path(os.sep), (sys.executable, "-P", "-m", "server"), "--version", path="")
     assert done.returncode == 0

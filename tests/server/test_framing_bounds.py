@@ -24,14 +24,14 @@ MADE = {
 
 @pytest.mark.parametrize("message", MADE.values(), ids=MADE)
 def test_no_message_is_looked_through_again_and_again(message: str) -> None:
-    """L4, M1: 60 kB held the whole server for 40 s."""
+    """60 kB held the whole server for 40 s."""
     answer = refusal(message)
     assert answer is not None
     assert answer["error"]["code"] in (-32700, -32600)
 
 
 async def test_the_server_answers_such_a_message_and_others_too() -> None:
-    """M1: over HTTP, below the size from which on a body is read beside the event loop."""
+    """Over HTTP, below the size from which on a body is read beside the event loop."""
     async with running_http() as (_, url):
         host, port = url.split("/")[2].split(":")
         for body in (b"{" + b'\\"' * 30_000, b'"' * 60_000, b'{"a":"' + b'\\"' * 2_000_000 + b"1" * 4_001):
@@ -52,7 +52,7 @@ async def test_the_server_answers_such_a_message_and_others_too() -> None:
     ids=["names", "lists", "numbers"],
 )
 def test_a_message_of_very_many_pieces_is_refused_with_its_id(value: object) -> None:
-    """M1: four megabytes of names held the event loop for half a second, whatever they were."""
+    """Four megabytes of names held the event loop for half a second, whatever they were."""
     answer = refusal(json.dumps({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"arguments": value}}))
     assert answer is not None
     assert answer["id"] == 7
@@ -61,7 +61,7 @@ def test_a_message_of_very_many_pieces_is_refused_with_its_id(value: object) -> 
 
 
 def test_the_longest_send_that_clicksend_takes_is_no_such_message() -> None:
-    """M1: a thousand messages with every field, and with commas in their texts."""
+    """A thousand messages with every field, and with commas in their texts."""
     message = {
         "to": "+61491570156", "from": "+61411111111", "body": "one, two, three, " * 2, "source": "mcp", "schedule": 1,
         "custom_string": "a,b", "list_id": 1, "country": "AU", "from_email": "a@example.com",

@@ -61,7 +61,7 @@ LAYERS = {
 
 @pytest.mark.parametrize("encoding", LAYERS)
 async def test_an_answer_in_other_layers_than_one_that_was_asked_for_is_not_unpacked(encoding: str) -> None:
-    """M4: gzip in gzip became gigabytes."""
+    """Gzip in gzip became gigabytes."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with scripted(says(answer(200, LAYERS[encoding], f"Content-Encoding: {encoding}"))) as upstream:
         clicksend = OneAccount(upstream.settings())
@@ -73,7 +73,7 @@ async def test_an_answer_in_other_layers_than_one_that_was_asked_for_is_not_unpa
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "X-GZIP"])
 async def test_one_layer_is_unpacked_up_to_the_limit_and_no_further(encoding: str) -> None:
-    """M4: a bomb of one layer."""
+    """A bomb of one layer."""
     pack = zlib.compress if encoding == "deflate" else gzip.compress
     for content, fits in ((b'{"http_code":200}', True), (b" " * MUCH, False)):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -124,7 +124,7 @@ def bare(text: str) -> str:
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("written", ODD.values(), ids=ODD)
 async def test_the_key_reaches_the_model_in_no_spelling(written: str, status: int) -> None:
-    """M5: cleaning looked at the raw text, and joined up what stood apart in it."""
+    """Cleaning looked at the raw text, and joined up what stood apart in it."""
     raw = f'{{"http_code":{status},"response_code":"A_CODE","response_msg":"- {written} -","data":{{"v":"{written}"'
     raw += f',"{written}":1,"deep":[[{{"n":"a {written} b"}}]]}}}}'
     if status == 200:
@@ -138,7 +138,7 @@ async def test_the_key_reaches_the_model_in_no_spelling(written: str, status: in
 
 
 async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() -> None:
-    """M5: wrong input, settings with a problem, and the question to a person were not looked through."""
+    """Wrong input, settings with a problem, and the question to a person were not looked through."""
     own = Credentials(USERNAME, SECRET)
     wrong = {**GOOD[SEND.slug], SECRET: 1}
     message = {"to": "+61411111111", "body": f"my key is {FIRST}\u200b{LAST}"}
@@ -160,7 +160,7 @@ async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() ->
 @pytest.mark.parametrize("before", ["", "a", "%", "\\", "\n", "\u200b", "\u00e9"])
 @pytest.mark.parametrize("many", [1, 2, 7])
 def test_the_key_is_found_wherever_odd_spellings_begin_in_it(before: str, many: int) -> None:
-    """M5: the quick search looks only at what may be a key, and that at any place of it."""
+    """The quick search looks only at what may be a key, and that at any place of it."""
     remover = Redactor(Credentials(USERNAME, SECRET))
     for gap in ("\u200b", "\n", "\ud800"):
         for place in range(1, len(SECRET) - many):
@@ -171,14 +171,14 @@ def test_the_key_is_found_wherever_odd_spellings_begin_in_it(before: str, many: 
 
 
 async def test_what_does_not_hold_the_key_stays_as_it_is() -> None:
-    """M5: texts with escapes, emoji and line ends are left alone."""
+    """Texts with escapes, emoji and line ends are left alone."""
     text = 'Grüße 👋🏽 "quoted" \\ back\nslash / 家 \\u0041 ' + SECRET[:-1]
     result = await called(good({"text": text}))
     assert json.loads(result.data)["data"]["text"] == text
 
 
 def test_a_secret_with_characters_that_json_escapes_is_found_too() -> None:
-    """M5: quotes, slashes and what is not ASCII."""
+    """Quotes, slashes and what is not ASCII."""
     for secret in ('pass"word/1', "Größe-geheim", "a\\nb\\tc\\d\\e", "50%+off=now"):
         remover = Redactor(Credentials("ana", secret))
         for ascii_only in (True, False):
@@ -190,7 +190,7 @@ def test_a_secret_with_characters_that_json_escapes_is_found_too() -> None:
 async def test_a_forged_price_and_id_reach_neither_log_nor_ledger(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """M5: a line break in the price made up a line of the log; key and price were logged as they came."""
+    """A line break in the price made up a line of the log; key and price were logged as they came."""
     escaped = ODD["escaped letter"]
     raw = json.dumps(envelope({"total_price": "1\n2026 INFO clicksend_mcp: made up KEY", "messages": [
         {"to": "+61411111111", "status": "SUCCESS", "message_id": "\x1b[2Jid\u202e KEY" + "x" * 5_000}]}))  # fmt: skip
@@ -224,7 +224,7 @@ LARGE = {
 async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
     said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """M1, L5: an answer of 9 MB held everybody up; other tasks take their turns meanwhile."""
+    """An answer of 9 MB held everybody up; other tasks take their turns meanwhile."""
     assert len(said.encode()) < MAX_ANSWER_BYTES
     turns = 0
 
@@ -258,7 +258,7 @@ async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
 
 
 async def test_an_answer_stays_large_at_a_later_attempt() -> None:
-    """M1: with a note on the attempts it was shortened on the event loop again."""
+    """With a note on the attempts it was shortened on the event loop again."""
     answers = [answer(500, envelope(None, 500)), answer(200, LARGE["many rows"].encode())]
 
     async def script(conversation: Conversation) -> None:
@@ -273,7 +273,7 @@ async def test_an_answer_stays_large_at_a_later_attempt() -> None:
 
 
 async def test_an_answer_of_very_many_values_is_not_read_at_all() -> None:
-    """L5: 500,000 names."""
+    """500,000 names."""
     result = await called(answer(200, json.dumps(envelope({f"n{i}": i for i in range(500_000)})).encode()))
     assert result.error is not None
     assert "the answer has more than 200,000 values" in result.error
@@ -282,7 +282,7 @@ async def test_an_answer_of_very_many_values_is_not_read_at_all() -> None:
 @pytest.mark.parametrize("number", ["1e900000", "-1e400", "9" * 5_000, "[" * 90_000 + "]" * 90_000, "9" * 1_000_000])
 @pytest.mark.parametrize("slug", [ACCOUNT.slug, SEND.slug])
 async def test_numbers_and_depths_beyond_all_bounds_are_told_as_no_usable_answer(number: str, slug: str) -> None:
-    """L4: a number that cannot be read is a fault of the answer, not of this server."""
+    """A number that cannot be read is a fault of the answer, not of this server."""
     raw = json.dumps(envelope({"total_price": "HERE"})).replace('"HERE"', number)
     result = await called(answer(200, raw.encode()), slug)
     assert result.error is not None
@@ -321,7 +321,7 @@ async def unreached(base_url: str) -> str:
 
 
 async def test_why_a_host_cannot_be_reached_is_told(tmp_path: Path) -> None:
-    """N24: host unknown, connection refused and certificate not trusted were one sentence."""
+    """Host unknown, connection refused and certificate not trusted were one sentence."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -162,7 +162,7 @@ async def test_a_client_that_leaves_does_not_cut_a_paid_call() -> None:
 
 
 async def test_every_line_on_stderr_is_json_where_the_log_is() -> None:
-    """N22, N6: the address, and what is wrong with the settings."""
+    """The address, and what is wrong with the settings."""
     environment = {"CLICKSEND_MCP_LOG_FORMAT": "json", "CLICKSEND_MCP_DRYRUN": "1"}
     async with running("http", "--port", "0", "--sandbox", **environment) as program:
         told = [json.loads(await program.error_line()) for _ in range(3)]

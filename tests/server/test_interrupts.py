@@ -59,17 +59,17 @@ async def ended(
 
 @pytest.mark.parametrize("module", ["server.start", "argparse", "pydantic", "schemas.fields.texts", "anyio"])
 async def test_an_interrupt_during_the_imports_is_130_and_silent(tmp_path: Path, module: str) -> None:
-    """N17: the first 0.4 seconds."""
+    """The first 0.4 seconds."""
     assert await ended(("call", "CLICKSEND_GET_LISTS", "--sandbox"), tmp_path, module) == (130, "")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 async def test_every_command_has_the_same_status(tmp_path: Path, command: tuple[str, ...]) -> None:
-    """N17: 130 until it serves."""
+    """130 until it serves."""
     status, errors = await ended(command, tmp_path, "schemas.base")
     assert (status, errors) == (130, "")
 
 
 async def test_a_job_in_the_background_that_ignores_ctrl_c_goes_on_ignoring_it(tmp_path: Path) -> None:
-    """N17: `nohup` and shells set that, and it is not ours to change."""
+    """`nohup` and shells set that, and it is not ours to change."""
     assert await ended(("tools",), tmp_path, "schemas.base", ignored=True) == (0, "")

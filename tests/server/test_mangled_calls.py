@@ -48,7 +48,7 @@ async def statuses(sandbox: RunningSandbox) -> list[str]:
 
 
 async def test_nothing_but_a_reference_or_nothing_at_all_cancels(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """W2, D1, W6: three SMS wait, and only what was clearly meant takes any away."""
+    """Three SMS wait, and only what was clearly meant takes any away."""
     at = int(time.time()) + 86_400
     waiting = [
         {"to": "+61491570156", "body": f"Order {n}", "schedule": at, "custom_string": f"order-{n}"} for n in range(3)
@@ -74,7 +74,7 @@ async def test_nothing_but_a_reference_or_nothing_at_all_cancels(sandbox: Runnin
 
 
 async def test_a_text_goes_to_one_phone_once_as_e164(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """W7, D2, D4: in whichever spellings."""
+    """In whichever spellings."""
     twice = [
         {"to": "0491 570 156", "country": "AU", "body": "Hello"},
         {"to": "+61 (0)491.570.156", "body": "Hello"},
@@ -92,14 +92,12 @@ async def test_a_text_goes_to_one_phone_once_as_e164(sandbox: RunningSandbox, tm
 
 
 async def test_a_proxy_that_fills_in_every_field_can_read(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """D12."""
     filled = {"q": "", "page": 0, "limit": "", "date_from": 0, "date_to": "", "order_by": "null"}
     async with host_of(sandbox, tmp_path) as host:
         assert (await called(host, HISTORY, filled)).successful
 
 
 async def test_the_sandbox_fetches_from_this_machine(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """D15."""
     async with host_of(sandbox, tmp_path) as host:
         assert (await called(host, LIST, {"list_name": "VIP"})).successful
         file = {"list_id": 1, "file_url": "http://127.0.0.1:9/a.csv", "field_order": ["skip", "phone"]}
@@ -109,7 +107,7 @@ async def test_the_sandbox_fetches_from_this_machine(sandbox: RunningSandbox, tm
 
 @pytest.mark.parametrize("base_url", ["https://rest.clicksend.com", "https://gateway.example"])
 async def test_the_real_service_is_not_asked_to_fetch_from_this_machine(base_url: str) -> None:
-    """D15: refused before anything leaves, so nothing has to be reached here."""
+    """Refused before anything leaves, so nothing has to be reached here."""
     settings = Settings(credentials=Credentials("ana", "key"), base_url=base_url, total_timeout=1.0)
     file = {"list_id": 1, "file_url": "http://127.0.0.1:9/a.csv", "field_order": ["phone"]}
     async with Dispatcher(settings) as dispatcher:
@@ -135,7 +133,6 @@ async def test_the_real_service_is_not_asked_to_fetch_from_this_machine(base_url
 async def test_much_input_is_refused_in_words(
     slug: str, arguments: dict[str, Any], sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    """L8, L4, M1."""
     async with host_of(sandbox, tmp_path) as host:
         envelope = await called(host, slug, arguments)
 

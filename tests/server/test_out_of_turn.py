@@ -108,7 +108,7 @@ async def it_lies_there(upstream: Upstream) -> None:
 async def test_what_comes_on_an_idle_connection_answers_no_later_call(
     late: bytes, turns: int, following: Request, account: Credentials
 ) -> None:
-    """H1: an answer that comes late is not the next call's."""
+    """An answer that comes late is not the next call's."""
     async with scripted(unasked(late)) as upstream:
         clicksend = ClickSend(upstream.settings())
         assert await number_of(clicksend, READ, ANA) == 1
@@ -123,7 +123,7 @@ async def test_what_comes_on_an_idle_connection_answers_no_later_call(
 
 @pytest.mark.parametrize("late", UNASKED.values(), ids=UNASKED)
 async def test_what_comes_in_one_piece_with_an_answer_answers_no_later_call(late: bytes) -> None:
-    """H1: an answer with another right behind it."""
+    """An answer with another right behind it."""
     async with scripted(at_once(late)) as upstream:
         clicksend = ClickSend(upstream.settings())
         try:
@@ -138,7 +138,7 @@ async def test_what_comes_in_one_piece_with_an_answer_answers_no_later_call(late
 
 @pytest.mark.parametrize("cut", [1, 12, 40, -20, -1])
 async def test_half_an_answer_that_is_completed_later_answers_nothing(cut: int) -> None:
-    """H1: the first half while nothing is asked, the rest once something is."""
+    """The first half while nothing is asked, the rest once something is."""
     async with scripted(unasked(FOREIGN[:cut], FOREIGN[cut:])) as upstream:
         clicksend = ClickSend(upstream.settings())
         assert await number_of(clicksend, READ, ANA) == 1
@@ -152,7 +152,7 @@ async def test_half_an_answer_that_is_completed_later_answers_nothing(cut: int) 
 
 
 async def test_only_reads_of_one_account_share_a_connection() -> None:
-    """H1: reads stay quick, and what may cost money has a connection of its own."""
+    """Reads stay quick, and what may cost money has a connection of its own."""
 
     seen: list[object] = []
 
@@ -196,7 +196,7 @@ async def outcome_of_one_send(accept: Accept, body: str) -> tuple[Exception | No
 )
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_an_answer_before_the_request_has_left_whole_is_no_answer(said: bytes) -> None:
-    """H1: whoever answers before everything was said has not read it, or cannot have acted on it; nobody knows."""
+    """Whoever answers before everything was said has not read it, or cannot have acted on it; nobody knows."""
     over = asyncio.Event()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +214,7 @@ async def test_an_answer_before_the_request_has_left_whole_is_no_answer(said: by
 
 @pytest.mark.parametrize("said", UNASKED.values(), ids=UNASKED)
 async def test_nothing_leaves_on_a_new_connection_where_the_other_side_speaks_first(said: bytes) -> None:
-    """H1: what is there before anything was asked cannot be an answer."""
+    """What is there before anything was asked cannot be an answer."""
     heard: list[bytes] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -258,7 +258,7 @@ def other_python() -> str | None:
 
 @pytest.mark.timeout(600)  # it installs
 def test_all_this_holds_on_another_python(tmp_path: Path) -> None:
-    """H1: it did harm on 3.12 and by luck none on 3.11."""
+    """It did harm on 3.12 and by luck none on 3.11."""
     if os.environ.get("OUT_OF_TURN_ON"):
         pytest.skip("this is the other Python")
     python = other_python()

@@ -22,7 +22,7 @@ async def told(content: bytes) -> str:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 407, 451])
 async def test_a_page_from_in_front_of_the_api_is_told_as_such(status: int) -> None:
-    """D13: there are no ids to check where ClickSend was not reached."""
+    """There are no ids to check where ClickSend was not reached."""
     error = await told(answer(status, BLOCKED, kind="text/html"))
     assert f"HTTP {status} (no JSON, so the refusal may not come from ClickSend's API)" in error
     assert "firewall or a proxy before it reached ClickSend's API" in error
@@ -33,7 +33,7 @@ async def test_a_page_from_in_front_of_the_api_is_told_as_such(status: int) -> N
 
 @pytest.mark.parametrize("words", ["Insufficient Balance.", "Your account is restricted", "No number is available"])
 async def test_a_400_that_is_not_about_the_input_does_not_ask_to_change_it(words: str) -> None:
-    """D14: ClickSend's own words are what there is to go by."""
+    """ClickSend's own words are what there is to go by."""
     error = await told(answer(400, envelope(None, 400, "BAD_REQUEST", words)))
     assert f"BAD_REQUEST: {words}" in error
     assert "change the input before calling again if they are about it" in error

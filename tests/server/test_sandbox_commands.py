@@ -15,7 +15,7 @@ SEND = ("call", "CLICKSEND_CREATE_SMS_SEND", '{"messages": [{"to": "+61400000001
 
 
 async def test_the_host_is_told_where_the_inbox_is() -> None:
-    """N7: the address was on stderr only, on a random port."""
+    """The address was on stderr only, on a random port."""
     port = free_port()
     async with Client(stdio("--sandbox", "--sandbox-port", str(port))) as client:
         inbox = f"http://127.0.0.1:{port}/_sandbox/inbox"
@@ -25,14 +25,14 @@ async def test_the_host_is_told_where_the_inbox_is() -> None:
 
 
 async def test_callers_over_http_are_not_told_of_an_address_they_cannot_open() -> None:
-    """N7: it is one of the server's machine."""
+    """It is one of the server's machine."""
     async with running_http("--sandbox") as (_, url), Client(f"{url.strip()}") as client:
         assert (client.instructions or "").startswith("SANDBOX")
         assert "inbox" not in (client.instructions or "")
 
 
 async def test_a_taken_port_for_the_sandbox_is_told_in_one_line() -> None:
-    """N7: with the way it was given."""
+    """With the way it was given."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         status, out, errors = await run("--sandbox", "--sandbox-port", port)
@@ -43,14 +43,14 @@ async def test_a_taken_port_for_the_sandbox_is_told_in_one_line() -> None:
 
 @pytest.mark.parametrize("wrong", [("--sandbox-port", "8799"), ("--sandbox", "--sandbox-port", "8799", *SEND)])
 async def test_a_port_without_a_sandbox_that_serves_is_a_wrong_use(wrong: tuple[str, ...]) -> None:
-    """N7: it would be silently ignored."""
+    """It would be silently ignored."""
     status, _, errors = await run(*wrong)
     assert status == 2
     assert "--sandbox-port goes with --sandbox" in errors
 
 
 async def test_the_sandbox_says_how_the_program_is_pointed_at_it() -> None:
-    """N8: a list that one call had made was not there in the next, and the way out was written nowhere."""
+    """A list that one call had made was not there in the next, and the way out was written nowhere."""
     async with running("sandbox", "--port", "0") as sandbox:
         exports: dict[str, str] = {}
         while len(exports) < 3:
@@ -68,7 +68,7 @@ async def test_the_sandbox_says_how_the_program_is_pointed_at_it() -> None:
 
 
 async def test_a_check_of_the_sandbox_needs_no_account() -> None:
-    """N8: `check --sandbox` was refused."""
+    """`check --sandbox` was refused."""
     for order in (("check", "--sandbox"), ("--sandbox", "check")):
         status, out, errors = await run(*order)
         assert (status, out.splitlines()[0]) == (0, "Credentials are right: account sandbox, balance 100.000000 AUD.")
@@ -76,7 +76,7 @@ async def test_a_check_of_the_sandbox_needs_no_account() -> None:
 
 
 async def test_a_sandbox_that_others_reach_says_so_and_can_be_opened() -> None:
-    """N26: it said nothing of who can reach it, and printed an address that cannot be opened."""
+    """It said nothing of who can reach it, and printed an address that cannot be opened."""
     async with running("sandbox", "--port", "0", "--host", "0.0.0.0") as program:
         said = [await program.line() for _ in range(4)]
         url = said[2].split(" is shown at ")[1].strip()
@@ -89,7 +89,7 @@ async def test_a_sandbox_that_others_reach_says_so_and_can_be_opened() -> None:
 
 
 async def test_over_http_the_sandbox_fetches_nothing_from_this_machine() -> None:
-    """M6: an import of a stranger read what a service of this machine had answered."""
+    """An import of a stranger read what a service of this machine had answered."""
     async with running_http("--sandbox") as (_, url), Client(url.strip()) as client:
 
         async def call(name: str, arguments: dict[str, Any]) -> str:

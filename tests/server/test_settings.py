@@ -146,7 +146,7 @@ def test_every_fault_is_told_at_once() -> None:
     ],
 )
 def test_a_misspelt_setting_is_refused_with_the_nearest_name(name: str, sentence: str) -> None:
-    """N6, L8: in any case; where nothing is near, nothing is suggested."""
+    """In any case; where nothing is near, nothing is suggested."""
     assert problem(**{name: "5"}) == f"{name} {sentence}"
 
 
@@ -166,7 +166,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name(name: str, sentence
 )
 @pytest.mark.parametrize("name", list(WORKING))
 def test_an_example_of_our_own_pages_is_no_credential(name: str, example: str) -> None:
-    """N15: it never leaves for ClickSend."""
+    """It never leaves for ClickSend."""
     settings = from_environment(WORKING | {name: example})
     assert settings.credentials is None
     assert (

@@ -54,7 +54,7 @@ def shell(line: str, *command: str, **own: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize("streams", STREAMS.values(), ids=STREAMS)
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_no_command_ends_in_a_traceback_whatever_its_streams_are(command: tuple[str, ...], streams: str) -> None:
-    """N16, W12: closed and full streams, each with each command."""
+    """Closed and full streams, each with each command."""
     done = shell(f'"$@" {streams}', *command)
     said = done.stdout + done.stderr
     assert "Traceback" not in said
@@ -66,7 +66,7 @@ def test_no_command_ends_in_a_traceback_whatever_its_streams_are(command: tuple[
 @pytest.mark.parametrize("streams", [">&-", ">/dev/full"])
 @pytest.mark.parametrize("command", ["help", "tools", "ledger"])
 def test_output_that_cannot_be_written_is_a_failure_in_one_line(command: str, streams: str) -> None:
-    """N16: the line says why."""
+    """The line says why."""
     done = shell(f'"$@" {streams}', *COMMANDS[command])
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("clicksend-mcp: the output could not be written: ")
@@ -74,7 +74,7 @@ def test_output_that_cannot_be_written_is_a_failure_in_one_line(command: str, st
 
 @pytest.mark.parametrize("command", ["tools", "tools --json", "--help", "ledger", "demo"])
 def test_who_has_read_enough_hears_nothing_more(command: str) -> None:
-    """N16: `| head -1`, and a reader who reads nothing at all."""
+    """`| head -1`, and a reader who reads nothing at all."""
     first = shell(f'"$@" {command} | head -1')
     assert (first.stdout.count("\n"), first.stderr) == (1, "")
     none = shell(f'exec 3> >(exec true); wait $!; "$@" {command} >&3; exit $?')
@@ -82,7 +82,7 @@ def test_who_has_read_enough_hears_nothing_more(command: str) -> None:
 
 
 def test_a_missing_stream_is_not_replaced_by_the_next_file_that_is_opened(tmp_path: Path) -> None:
-    """W12: what is printed must not go into the ledger."""
+    """What is printed must not go into the ledger."""
     ledger = tmp_path / "ledger.sqlite3"
     for streams in ("2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
         done = shell(
@@ -95,7 +95,7 @@ def test_a_missing_stream_is_not_replaced_by_the_next_file_that_is_opened(tmp_pa
 
 
 def test_without_stderr_nothing_but_protocol_is_on_the_wire() -> None:
-    """W12: the sandbox's address is for people."""
+    """The sandbox's address is for people."""
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
     done = shell(f"(echo '{line}'; sleep 1) | \"$@\" 2>&-", "--sandbox")
@@ -107,7 +107,7 @@ def test_without_stderr_nothing_but_protocol_is_on_the_wire() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("streams", [">&-", ">/dev/full"])
 async def test_a_send_whose_result_cannot_be_written_is_told_as_sent(streams: str) -> None:
-    """D19: not as a failure, after which one would call again."""
+    """Not as a failure, after which one would call again."""
     async with scripted(says(ACCEPTED)) as upstream:
         status, errors = await in_shell(f'"$@" {streams}', upstream.url)
     assert status == 3
@@ -119,7 +119,7 @@ async def test_a_send_whose_result_cannot_be_written_is_told_as_sent(streams: st
 @pytest.mark.anyio
 @pytest.mark.parametrize("streams", [">&-", ">/dev/full"])
 async def test_a_send_that_was_refused_and_cannot_be_told_on_stdout_is_told_on_stderr(streams: str) -> None:
-    """D19: the reason is not lost."""
+    """The reason is not lost."""
     async with scripted(says(refusal(401, "UNAUTHORIZED"))) as upstream:
         status, errors = await in_shell(f'"$@" {streams}', upstream.url)
     assert (status, errors.count("\n")) == (3, 1)
@@ -138,7 +138,7 @@ async def in_shell(line: str, url: str) -> tuple[int | None, str]:
 
 
 def test_a_stdin_that_cannot_be_read_is_no_traceback() -> None:
-    """D19: it is open for writing only, for the server and for `call -`."""
+    """It is open for writing only, for the server and for `call -`."""
     served = shell('"$@" 0>/dev/null', "--sandbox")
     called = shell('"$@" 0>/dev/null', "call", SEND, "-")
     assert (served.returncode, called.returncode) == (0, 2)
@@ -147,13 +147,13 @@ def test_a_stdin_that_cannot_be_read_is_no_traceback() -> None:
 
 
 def test_a_token_that_nobody_has_seen_is_not_entered() -> None:
-    """N16: it is shown only once, on stderr."""
+    """It is shown only once, on stderr."""
     done = shell('"$@" 2>/dev/full', "token", "ana")
     assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_a_fault_of_the_program_is_one_line_and_its_place_in_the_log(tmp_path: Path) -> None:
-    """N16: the last resort tells the kind of a fault and never its text."""
+    """The last resort tells the kind of a fault and never its text."""
     (tmp_path / "broken.py").write_text(
         "import sys\nsys.argv = ['clicksend-mcp', 'tools']\n"
         "import tools.reference\n"
@@ -174,14 +174,14 @@ def test_a_fault_of_the_program_is_one_line_and_its_place_in_the_log(tmp_path: P
 
 @pytest.mark.anyio
 async def test_what_is_read_from_an_empty_stdin_is_told() -> None:
-    """D19: `call -` without anything to read."""
+    """`call -` without anything to read."""
     status, out, errors = await run("call", SEND, "-")
     assert (status, out) == (2, "")
     assert errors == "clicksend-mcp: the arguments are not JSON: there is nothing\n"
 
 
 def test_what_the_terminal_cannot_show_is_no_fault() -> None:
-    """N16: names of people, in an encoding that does not have them."""
+    """Names of people, in an encoding that does not have them."""
     done = shell('PYTHONIOENCODING=ascii "$@" 2>&1', "call", "GRÜẞE")
     assert done.returncode == 2
     assert "there is no tool 'GR\\xdc\\u1e9eE'" in done.stdout

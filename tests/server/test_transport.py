@@ -38,7 +38,7 @@ async def test_a_request_whose_connection_breaks_is_not_sent_again(method: Metho
 
 
 async def test_accounts_share_neither_connections_nor_cookies() -> None:
-    """H1: what came late for one account was shown to another."""
+    """What came late for one account was shown to another."""
     cookie = SimpleCookie({"session": "of-ana"}).output()
     async with scripted(says(answer(200, envelope({}), cookie))) as upstream:
         clicksend = ClickSend(upstream.settings())

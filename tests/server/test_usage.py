@@ -26,7 +26,7 @@ def account(url: str, **own: str) -> dict[str, str]:
 @pytest.mark.parametrize("columns", ["60", "200"])
 @pytest.mark.parametrize("command", ["--help", "settings", "tools", "call --help", "token --help", "ledger --help"])
 async def test_help_is_as_wide_as_the_terminal(command: str, columns: str) -> None:
-    """N25, N19: words that are longer stay whole, so that they can be copied."""
+    """Words that are longer stay whole, so that they can be copied."""
     status, out, errors = await run(*command.split(), COLUMNS=columns)
     assert (status, errors) == (0, "")
     long = [line for line in out.splitlines() if len(line) > int(columns) and len(max(line.split(), key=len)) < 20]
@@ -34,7 +34,7 @@ async def test_help_is_as_wide_as_the_terminal(command: str, columns: str) -> No
 
 
 async def test_the_help_shows_an_example_and_no_wall_of_settings() -> None:
-    """N19: the settings have a command of their own, by theme."""
+    """The settings have a command of their own, by theme."""
     _, out, _ = await run("--help")
     assert " ".join(out.split()).startswith(
         "usage: clicksend-mcp [-h] [--version] [--sandbox] [--sandbox-port PORT] COMMAND"
@@ -48,7 +48,7 @@ async def test_the_help_shows_an_example_and_no_wall_of_settings() -> None:
 
 
 def test_every_setting_has_one_theme() -> None:
-    """N19: also one that is new."""
+    """Also one that is new."""
     assert sorted(one.name for theme in usage.by_theme().values() for one in theme) == sorted(
         one.name for one in VARIABLES
     )
@@ -81,7 +81,7 @@ MISTAKES = {
     "command", MISTAKES, ids=lambda command: " ".join(command)[:30].encode("ascii", "replace").decode()
 )
 async def test_a_mistake_is_told_with_what_was_meant(command: tuple[str, ...]) -> None:
-    """N19, N21: where and what, with the usage of that very command."""
+    """Where and what, with the usage of that very command."""
     status, out, errors = await run(*command)
     assert (status, out) == (2, "")
     assert MISTAKES[command] in errors
@@ -93,13 +93,13 @@ async def test_a_mistake_is_told_with_what_was_meant(command: tuple[str, ...]) -
 
 @pytest.mark.parametrize("name", [READ.lower(), "get_account", "Get-Account", f" {READ}"])
 async def test_a_tool_is_found_however_it_is_typed(name: str) -> None:
-    """N19: small letters, and without what all names begin with."""
+    """Small letters, and without what all names begin with."""
     status, out, _ = await run("call", name, "--sandbox")
     assert (status, json.loads(out)["successful"]) == (0, True)
 
 
 async def test_data_alone_is_clicksends_answer() -> None:
-    """N20: JSON, and not JSON in JSON."""
+    """JSON, and not JSON in JSON."""
     async with scripted(says(ACCOUNT)) as upstream:
         status, out, errors = await run("call", READ, "--data", **account(upstream.url))
     assert (status, errors) == (0, "")
@@ -107,14 +107,14 @@ async def test_data_alone_is_clicksends_answer() -> None:
 
 
 async def test_data_alone_of_a_failure_is_on_stderr() -> None:
-    """N20: stdout stays for data."""
+    """Stdout stays for data."""
     status, out, errors = await run("call", READ, "--data")
     assert (status, out, errors.count("\n")) == (1, "", 1)
     assert errors.startswith("clicksend-mcp: No ClickSend credentials")
 
 
 async def test_a_terminal_shows_the_result_over_several_lines_and_is_not_commanded() -> None:
-    """N20: to be read; a pipe gets the envelope on a line as before."""
+    """To be read; a pipe gets the envelope on a line as before."""
     async with scripted(says(ACCOUNT)) as upstream:
         status, shown = await on_terminal("call", READ, **account(upstream.url))
         piped = await run("call", READ, **account(upstream.url))
@@ -126,14 +126,14 @@ async def test_a_terminal_shows_the_result_over_several_lines_and_is_not_command
 
 
 async def test_alone_on_a_terminal_it_says_what_it_waits_for() -> None:
-    """N13: a person who has started it would wait in vain."""
+    """A person who has started it would wait in vain."""
     _, shown = await on_terminal(typed="\x04")
     assert "MCP over stdio: a host starts this. Try `clicksend-mcp demo` or `--help`." in shown
 
 
 @pytest.mark.parametrize("command", ["check", "doctor"])
 async def test_check_tells_where_everything_is_and_which_limits_are_on(command: str, tmp_path: Path) -> None:
-    """N23: people look there."""
+    """People look there."""
     own = {
         "CLICKSEND_MCP_MAX_COST_PER_DAY": " 20.50 ",
         "CLICKSEND_MCP_ALLOWED_COUNTRIES": "AU,NZ",
@@ -153,7 +153,7 @@ async def test_check_tells_where_everything_is_and_which_limits_are_on(command: 
 
 
 async def test_check_fails_where_nothing_could_be_sent(tmp_path: Path) -> None:
-    """N23: a ledger that cannot be used stops every send."""
+    """A ledger that cannot be used stops every send."""
     async with scripted(says(good({"username": "ana", "balance": "1"}))) as upstream:
         ledger = tmp_path / "ledger.sqlite3"
         ledger.write_text("this is no ledger\n" * 100)
@@ -164,7 +164,7 @@ async def test_check_fails_where_nothing_could_be_sent(tmp_path: Path) -> None:
 
 
 async def test_check_shows_no_password_of_the_ledger() -> None:
-    """N23: its URL may hold one."""
+    """Its URL may hold one."""
     async with scripted(says(good({"username": "ana", "balance": "1"}))) as upstream:
         place = "postgresql://ana:hunter2@127.0.0.1:1/sends?password=hunter3"
         status, out, errors = await run("check", **account(upstream.url, CLICKSEND_MCP_LEDGER=place))
@@ -174,5 +174,5 @@ async def test_check_shows_no_password_of_the_ledger() -> None:
 
 
 def test_names_of_tools_are_all_found_as_they_stand() -> None:
-    """N19: the nearest name is never taken for the one that is meant."""
+    """The nearest name is never taken for the one that is meant."""
     assert [usage.action(slug).slug for slug in catalog()] == list(catalog())

@@ -21,7 +21,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 async def test_each_call_is_refused_with_the_reason_and_it_is_logged_once(name: str) -> None:
-    """N12, N5, N6: a host hides a server that ends at its start, and with it the reason."""
+    """A host hides a server that ends at its start, and with it the reason."""
     async with scripted(says(good({}))) as upstream:
         own = {"CLICKSEND_USERNAME": USERNAME, "CLICKSEND_API_KEY": SECRET, "CLICKSEND_BASE_URL": upstream.url}
         async with running(**own, **{name: WRONG[name]}) as program:
@@ -41,7 +41,7 @@ async def test_each_call_is_refused_with_the_reason_and_it_is_logged_once(name: 
 
 
 async def test_the_sandbox_is_refused_too() -> None:
-    """N12: what would be refused with an account is no success without one."""
+    """What would be refused with an account is no success without one."""
     async with running("--sandbox", CLICKSEND_MCP_MAX_RECIPIENTS="few") as program:
         await program.write(*HELLO, calling(1, "CLICKSEND_GET_LISTS", {}))
         envelope = (await program.answer_to(1))["result"]["structuredContent"]
@@ -49,7 +49,7 @@ async def test_the_sandbox_is_refused_too() -> None:
 
 
 async def test_the_log_keeps_its_format() -> None:
-    """N12, N5: programs that collect logs can read the line."""
+    """Programs that collect logs can read the line."""
     async with running(CLICKSEND_MCP_MAX_RECIPIENTS="few", CLICKSEND_MCP_LOG_FORMAT="json") as program:
         await program.close_stdin()
         await program.ended()
@@ -58,7 +58,7 @@ async def test_the_log_keeps_its_format() -> None:
 
 @pytest.mark.parametrize("command", [("http", "--port", "0"), ("call", "get_lists"), ("check",)])
 async def test_where_somebody_sees_the_end_a_wrong_limit_stops_the_start(command: tuple[str, ...]) -> None:
-    """N12: a person at a terminal, or a supervisor, reads why."""
+    """A person at a terminal, or a supervisor, reads why."""
     status, out, errors = await run(*command, CLICKSEND_MCP_MAX_RECIPIENTS="few")
     assert (status, out, errors.count("\n")) == (2, "", 1)
     assert errors.startswith("clicksend-mcp: CLICKSEND_MCP_MAX_RECIPIENTS must be")

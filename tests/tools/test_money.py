@@ -55,5 +55,5 @@ def test_an_amount_is_read(told: object, read: str) -> None:
     ],
 )
 def test_what_is_no_amount_is_none(told: object) -> None:
-    """H2: a price that cannot be is no price."""
+    """A price that cannot be is no price."""
     assert amount(told) is None

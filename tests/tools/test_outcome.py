@@ -292,7 +292,7 @@ def counted(queued: object, *each: str, **more: Any) -> dict[str, Any]:
 def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear(
     answer: dict[str, Any], why: str
 ) -> None:
-    """D17, W4: an answer that says two things says nothing."""
+    """An answer that says two things says nothing."""
     verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict is not None
@@ -319,7 +319,7 @@ def test_counts_that_agree_or_are_none_leave_the_statuses_as_they_are(answer: di
 
 
 def test_a_refusal_that_costs_something_is_none() -> None:
-    """W4: ClickSend charges nothing for what it refuses."""
+    """ClickSend charges nothing for what it refuses."""
     answer = statuses("SUCCESS", "THROTTLED", "THROTTLED")
     answer["data"]["messages"][2]["message_price"] = "0.0792"
     verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
@@ -337,7 +337,7 @@ def test_a_number_that_the_answer_writes_otherwise_is_the_one_that_was_asked_for
 
 @pytest.mark.parametrize("to", ["+447911123456", None, ["+61411111111", 7], ""])
 def test_a_yes_for_another_number_is_none(to: object) -> None:
-    """H1: such an answer belongs to another call."""
+    """Such an answer belongs to another call."""
     arguments = catalog()[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
     verdict = catalog()[SMS].outcome(arguments, Answer({"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}))
 
@@ -369,7 +369,7 @@ def test_a_yes_for_another_number_is_none(to: object) -> None:
     ],
 )
 def test_ids_are_plain_texts_whatever_an_answer_holds(data: object, ids: list[str]) -> None:
-    """M5: nothing else of an answer gets into the ledger."""
+    """Nothing else of an answer gets into the ledger."""
     assert Answer({"data": data}).ids == ids
 
 

@@ -139,7 +139,7 @@ async def become(url: str, status: int) -> None:
 
 
 async def test_beyond_the_most_connections_only_questions_of_health_are_answered() -> None:
-    """M2: Kubernetes would restart a server that cannot be asked."""
+    """Kubernetes would restart a server that cannot be asked."""
     environment = bounds(connections__MAX_CONNECTIONS=30, connections__HEADER_TIMEOUT=60)
     async with running_http(**environment) as (program, url), AsyncExitStack() as idle:
         for _ in range(31):
@@ -155,7 +155,7 @@ async def test_beyond_the_most_connections_only_questions_of_health_are_answered
 
 
 async def test_those_who_are_silent_longest_make_room() -> None:
-    """M2: two thousand connections without a word or a token shut out nobody."""
+    """Two thousand connections without a word or a token shut out nobody."""
     environment = bounds(
         connections__MAX_CONNECTIONS=20, connections__RESERVED_FOR_HEALTH=5, connections__HEADER_TIMEOUT=60
     )
