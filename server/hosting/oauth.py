@@ -170,7 +170,7 @@ def by_access_token(settings: Settings, registry: Registry) -> Authenticator:
             if not verified["sub"] or not verified["sub"].isprintable():  # it goes into the ledger and the log
                 raise jwt.InvalidTokenError
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as fault:
-            # Only the operator's log says which check failed: it would help whoever forges tokens.
+            # Only the operator's log says which check failed: the answer would help to forge a token.
             log.info("an access token was turned away: %s", type(fault).__name__)
             raise HttpRefusal(
                 401, "This access token is not valid here.", challenge("invalid_token", all_scopes)
