@@ -1,4 +1,4 @@
-"""Progress by itself: it grows, it is no flood, nobody waits for it, and it ends with its call."""
+"""Progress: it grows, is rate-limited, delays nobody, and ends with its call."""
 
 import anyio
 import pytest
@@ -10,16 +10,16 @@ pytestmark = pytest.mark.anyio
 Sent = list[tuple[float, float | None, str]]
 
 
-async def sent_of(*told: tuple[str, int | None, int | None]) -> Sent:
-    """What a caller gets if each is passed on before the next is told."""
+async def sent_of(*reports: tuple[str, int | None, int | None]) -> Sent:
+    """What a caller receives if each report is sent before the next one."""
     sent: Sent = []
 
     async def send(done: float, total: float | None, message: str) -> None:
         sent.append((done, total, message))
 
     async def call() -> None:
-        for number, one in enumerate(told, 1):
-            report(*one)
+        for number, arguments in enumerate(reports, 1):
+            report(*arguments)
             while len(sent) < number:  # noqa: ASYNC110 - bounded below
                 await anyio.sleep(0.01)
 
@@ -28,7 +28,7 @@ async def sent_of(*told: tuple[str, int | None, int | None]) -> Sent:
     return sent
 
 
-async def test_its_number_grows_through_stages_that_can_be_counted_and_others() -> None:
+async def test_its_number_grows_through_countable_and_other_stages() -> None:
     assert await sent_of(
         ("Reading", 0, None),
         ("Read 100", 100, 300),
@@ -48,7 +48,7 @@ async def test_its_number_grows_through_stages_that_can_be_counted_and_others() 
     ]
 
 
-async def test_what_is_told_at_once_gives_way_to_the_newest() -> None:
+async def test_intermediate_reports_are_dropped_for_the_newest() -> None:
     sent: Sent = []
     came = anyio.Event()
 
@@ -66,7 +66,7 @@ async def test_what_is_told_at_once_gives_way_to_the_newest() -> None:
     assert sent == [(199, 200, "Read 199")]
 
 
-async def test_who_takes_nothing_holds_nothing_up() -> None:
+async def test_a_listener_that_hangs_does_not_delay_the_call() -> None:
     asked = anyio.Event()
 
     async def send(*_: object) -> None:
@@ -83,7 +83,7 @@ async def test_who_takes_nothing_holds_nothing_up() -> None:
         assert await with_progress(call(), send) == "done"
 
 
-async def test_who_cannot_be_told_does_not_fail_the_call(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_listener_that_fails_does_not_fail_the_call(caplog: pytest.LogCaptureFixture) -> None:
     async def send(*_: object) -> None:
         asked.set()
         raise RuntimeError("+61491570156 is gone")
@@ -99,9 +99,9 @@ async def test_who_cannot_be_told_does_not_fail_the_call(caplog: pytest.LogCaptu
     assert caplog.messages == ["progress could not be passed on: RuntimeError"]
 
 
-async def test_a_fault_of_the_call_stays_as_it_is() -> None:
+async def test_an_error_of_the_call_is_raised_unchanged() -> None:
     async def send(*_: object) -> None:
-        raise AssertionError("nothing was told")
+        raise AssertionError("nothing was reported")
 
     async def call() -> None:
         raise KeyError("as it is")
@@ -111,9 +111,9 @@ async def test_a_fault_of_the_call_stays_as_it_is() -> None:
     assert not has_listener()
 
 
-async def test_a_task_that_outlives_the_call_is_not_heard_any_more() -> None:
+async def test_reports_after_the_call_are_dropped() -> None:
     sent: Sent = []
-    told = anyio.Event()
+    ended = anyio.Event()
 
     async def send(done: float, total: float | None, message: str) -> None:
         sent.append((done, total, message))
@@ -121,19 +121,19 @@ async def test_a_task_that_outlives_the_call_is_not_heard_any_more() -> None:
     async with anyio.create_task_group() as tasks:
 
         async def afterwards() -> None:
-            await told.wait()
+            await ended.wait()
             report("Too late")
 
         async def call() -> None:
             tasks.start_soon(afterwards)
 
         await with_progress(call(), send)
-        told.set()
+        ended.set()
         await anyio.wait_all_tasks_blocked()
     assert sent == []
 
 
-async def test_what_nobody_listens_to_is_told_to_nobody() -> None:
+async def test_without_a_listener_reports_are_dropped() -> None:
     assert not has_listener()
     report("Nobody", 1, 2)
     assert not has_listener()

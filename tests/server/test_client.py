@@ -1,4 +1,4 @@
-"""The ClickSend client against raw sockets: what it sends, and which exception each kind of answer becomes."""
+"""The ClickSend client against raw sockets: what it sends, and which error each kind of answer raises."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ HTML = b"<html><body>Something went wrong</body></html>"
 
 
 async def fault_of(settings: Settings, request: Request = SEND) -> ClickSendError:
-    """The exception of one call, which has to be one of ours."""
+    """The error of one call."""
     clicksend = OneAccount(settings)
     try:
         with pytest.raises(ClickSendError) as caught:
@@ -55,7 +55,7 @@ def html(status: int) -> bytes:
 
 @dataclass(frozen=True)
 class Case:
-    """What comes over the wire, and what it becomes."""
+    """Bytes on the wire, and the error they raise."""
 
     id: str
     script: Script
@@ -67,7 +67,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Passing:
-    """A lost answer, and whether another attempt may well get a better one."""
+    """A lost answer, and whether another attempt may get a better one."""
 
     id: str
     script: Script
@@ -164,7 +164,7 @@ CASES = (
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-async def test_each_bad_answer_is_one_exception_after_one_request(case: Case) -> None:
+async def test_each_bad_answer_raises_one_error_after_one_request(case: Case) -> None:
     async with scripted(case.script) as upstream:
         fault = await fault_of(upstream.settings())
     assert (type(fault), fault.reason) == (case.kind, case.reason)
@@ -174,7 +174,7 @@ async def test_each_bad_answer_is_one_exception_after_one_request(case: Case) ->
 
 
 @pytest.mark.parametrize("request_", [READ, SEND], ids=["read", "send"])
-async def test_a_refused_connection_was_never_reached(request_: Request) -> None:
+async def test_a_refused_connection_is_not_sent(request_: Request) -> None:
     async with scripted(drops) as upstream:
         settings = upstream.settings()
     fault = await fault_of(settings, request_)
@@ -182,7 +182,7 @@ async def test_a_refused_connection_was_never_reached(request_: Request) -> None
     assert upstream.connections == 0
 
 
-async def test_an_unknown_host_was_never_reached() -> None:
+async def test_an_unknown_host_is_not_sent() -> None:
     credentials = Credentials("ana", "secret-of-ana")
     fault = await fault_of(Settings(credentials=credentials, base_url="https://clicksend.invalid"))
     assert isinstance(fault, NotSent)
@@ -201,8 +201,8 @@ async def test_retry_after_is_kept_where_it_is_in_seconds(header: str, seconds: 
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308, 399])
-async def test_a_redirect_is_not_followed_and_tells_nothing(status: int) -> None:
-    """ClickSend may have acted before it answered so."""
+async def test_a_redirect_is_not_followed_and_its_outcome_is_unknown(status: int) -> None:
+    """ClickSend may have acted before it redirects."""
     async with scripted(says(good({}))) as elsewhere:
         location = f"Location: {elsewhere.url}/v3/sms/send"
         async with scripted(says(answer(status, None, location))) as upstream:
@@ -215,7 +215,7 @@ async def test_a_redirect_is_not_followed_and_tells_nothing(status: int) -> None
 
 
 @pytest.mark.parametrize("status", ["000", "101", "199", "600", "999"])
-async def test_a_status_that_is_no_answer_of_http_tells_nothing(status: str) -> None:
+async def test_an_invalid_http_status_has_an_unknown_outcome(status: str) -> None:
     """Only 4xx is a refusal."""
     body = b'{"http_code":200,"response_code":"SUCCESS","data":{}}'
     head = f"HTTP/1.1 {status} Odd\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -228,7 +228,7 @@ async def test_a_status_that_is_no_answer_of_http_tells_nothing(status: str) -> 
 @pytest.mark.parametrize(
     ("status", "code"), [(200, "SUCCESS"), (201, "CREATED"), (201, "SUCCESS"), (200, "CREATED"), (200, "NO_CONTENT")]
 )
-async def test_every_documented_success_is_a_yes(status: int, code: str) -> None:
+async def test_every_documented_success_is_accepted(status: int, code: str) -> None:
     """ClickSend documents 200, 201 and 204 with SUCCESS, CREATED and NO_CONTENT."""
     content = envelope({"list_id": 88}, 204 if code == "NO_CONTENT" else status, code)
     async with scripted(says(answer(status, content))) as upstream:
@@ -249,7 +249,7 @@ async def test_a_204_is_an_empty_answer() -> None:
     [(b'"caf\xc3\xa9"', "café"), (b'"caf\xff"', "caf\ufffd"), (b'"\xed\xa0\x80"', "\ufffd" * 3)],
     ids=["UTF-8", "broken UTF-8", "surrogate"],
 )
-async def test_text_that_is_not_utf8_does_not_spoil_an_answer(body: bytes, text: str) -> None:
+async def test_invalid_utf8_does_not_invalidate_an_answer(body: bytes, text: str) -> None:
     async with scripted(says(answer(200, b'{"data":' + body + b"}"))) as upstream:
         clicksend = OneAccount(upstream.settings())
         assert (await clicksend.send(READ)).body == {"data": text}
@@ -257,7 +257,7 @@ async def test_text_that_is_not_utf8_does_not_spoil_an_answer(body: bytes, text:
 
 
 @pytest.mark.parametrize("code", [None, "", "OK", "two hundred", -1, 200.0, [500], True], ids=repr)
-async def test_an_http_code_that_is_none_decides_nothing(code: object) -> None:
+async def test_an_invalid_http_code_is_ignored(code: object) -> None:
     content = envelope({}) | {"http_code": code}
     async with scripted(says(answer(200, content))) as upstream:
         clicksend = OneAccount(upstream.settings())
@@ -265,7 +265,7 @@ async def test_an_http_code_that_is_none_decides_nothing(code: object) -> None:
         await clicksend.aclose()
 
 
-async def test_a_byte_order_mark_before_json_does_not_spoil_an_answer() -> None:
+async def test_a_byte_order_mark_before_json_is_ignored() -> None:
     async with scripted(says(answer(200, b"\xef\xbb\xbf" + b'{"data": 1}'))) as upstream:
         clicksend = OneAccount(upstream.settings())
         assert (await clicksend.send(READ)).body == {"data": 1}
@@ -286,7 +286,7 @@ PASSING = (
 
 
 @pytest.mark.parametrize("case", PASSING, ids=lambda case: case.id)
-async def test_only_a_broken_connection_and_a_5xx_may_well_pass(case: Passing) -> None:
+async def test_only_a_broken_connection_and_a_5xx_are_transient(case: Passing) -> None:
     async with scripted(case.script) as upstream:
         fault = await fault_of(upstream.settings())
     assert isinstance(fault, OutcomeUnknown)
@@ -345,7 +345,7 @@ async def test_calls_share_one_connection() -> None:
     assert (upstream.connections, len(upstream.requests)) == (1, 3)
 
 
-async def test_a_proxy_of_the_environment_does_not_see_what_is_meant_for_this_machine(
+async def test_a_proxy_from_the_environment_does_not_see_requests_to_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with scripted(says(good({}))) as proxy, scripted(says(good({"here": 1}))) as upstream:
@@ -357,7 +357,7 @@ async def test_a_proxy_of_the_environment_does_not_see_what_is_meant_for_this_ma
     assert proxy.connections == 0
 
 
-async def test_calls_with_equal_credentials_do_not_need_each_other() -> None:
+async def test_calls_with_equal_credentials_are_independent() -> None:
     answered = [asyncio.Event(), asyncio.Event()]
 
     async def in_turn(talk: Conversation) -> None:
@@ -366,7 +366,7 @@ async def test_calls_with_equal_credentials_do_not_need_each_other() -> None:
 
     async with scripted(in_turn) as upstream:
         clicksend = ClickSend(upstream.settings())
-        # Over HTTP each request brings credentials of its own, and those of one that has ended are gone.
+        # Over HTTP each request has credentials of its own, which are collected when it ends.
         calls = []
         for number in (1, 2):
             calls.append(asyncio.create_task(clicksend.send(READ, Credentials(USERNAME, SECRET), Flight())))

@@ -1,4 +1,4 @@
-"""The ClickSend client and time: deadlines, the moment at which a request leaves, and calls that are cancelled."""
+"""The ClickSend client and time: deadlines, the moment a request departs, and cancelled calls."""
 
 import socket
 from contextlib import ExitStack
@@ -35,7 +35,7 @@ POOL = 100  # connections at once
 
 
 async def fault_of(settings: Settings, seconds: float | None = None) -> tuple[ClickSendError, bool]:
-    """The exception of one call that has to fail, and whether its request left."""
+    """The error of one call that must fail, and whether its request departed."""
     flight = Flight()
     clicksend = OneAccount(settings)
     try:
@@ -58,45 +58,45 @@ def full_backlog(sockets: ExitStack) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-async def test_a_host_that_does_not_accept_is_given_up_at_the_connect_deadline() -> None:
+async def test_a_host_that_does_not_accept_is_given_up_at_the_connect_timeout() -> None:
     with ExitStack() as sockets:
         settings = Settings(Credentials("ana", "secret"), base_url=full_backlog(sockets), connect_timeout=0.2)
-        fault, left = await fault_of(settings)
+        fault, departed = await fault_of(settings)
     assert isinstance(fault, NotSent)
-    assert (fault.reason, left) == (f"no connection to {settings.base_url.removeprefix('http://')} in time", False)
+    assert (fault.reason, departed) == (f"no connection to {settings.base_url.removeprefix('http://')} in time", False)
 
 
-async def test_a_total_deadline_that_strikes_before_there_is_a_connection_means_never_reached() -> None:
+async def test_a_total_timeout_before_there_is_a_connection_means_not_sent() -> None:
     with ExitStack() as sockets:
-        fault, left = await fault_of(Settings(Credentials("ana", "secret"), base_url=full_backlog(sockets)), 0.2)
+        fault, departed = await fault_of(Settings(Credentials("ana", "secret"), base_url=full_backlog(sockets)), 0.2)
     assert isinstance(fault, NotSent)
-    assert (fault.reason, left) == ("no connection within 0.2 s", False)
+    assert (fault.reason, departed) == ("no connection within 0.2 s", False)
 
 
-async def test_a_total_deadline_that_strikes_after_the_request_has_left_is_no_usable_answer() -> None:
+async def test_a_total_timeout_after_the_request_departed_means_outcome_unknown() -> None:
     async with scripted(keeps_silent) as upstream:
-        fault, left = await fault_of(upstream.settings(), 0.2)
+        fault, departed = await fault_of(upstream.settings(), 0.2)
     assert isinstance(fault, OutcomeUnknown)
-    assert (fault.reason, fault.transient, left) == ("no complete answer within 0.2 s", False, True)
+    assert (fault.reason, fault.transient, departed) == ("no complete answer within 0.2 s", False, True)
 
 
-async def test_silence_ends_at_the_read_deadline() -> None:
+async def test_silence_ends_at_the_read_timeout() -> None:
     async with scripted(keeps_silent) as upstream:
-        fault, left = await fault_of(upstream.settings(read_timeout=0.2))
+        fault, departed = await fault_of(upstream.settings(read_timeout=0.2))
         await upstream.wait(upstream.hung_up)
     assert isinstance(fault, OutcomeUnknown)
-    assert (fault.reason, left) == ("the answer did not come in time", True)
+    assert (fault.reason, departed) == ("the answer did not come in time", True)
     assert len(upstream.requests) == 1
 
 
-async def test_a_trickle_of_bytes_ends_at_the_total_deadline() -> None:
+async def test_a_trickle_of_bytes_ends_at_the_total_timeout() -> None:
     async with scripted(trickles(good("x" * 1000), pause=0.02)) as upstream:
         fault, _ = await fault_of(upstream.settings(read_timeout=5, total_timeout=0.3))
     assert isinstance(fault, OutcomeUnknown)
     assert fault.reason == "no complete answer within 0.3 s"
 
 
-async def test_a_request_leaves_once_there_is_a_connection_and_before_it_arrives() -> None:
+async def test_a_request_departs_when_there_is_a_connection_and_before_it_arrives() -> None:
     seen: list[tuple[int, int]] = []
 
     class Noting(Flight):
@@ -114,46 +114,48 @@ async def test_a_request_leaves_once_there_is_a_connection_and_before_it_arrives
     assert seen in ([(0, 0), (1, 1)], [(1, 0), (1, 1)])
 
 
-async def test_a_refused_connection_does_not_count_as_leaving() -> None:
+async def test_a_request_does_not_depart_on_a_refused_connection() -> None:
     async with scripted(drops) as upstream:
         settings = upstream.settings()
-    fault, left = await fault_of(settings)
-    assert (type(fault), left) == (NotSent, False)
+    fault, departed = await fault_of(settings)
+    assert (type(fault), departed) == (NotSent, False)
 
 
-async def test_a_dropped_request_counts_as_leaving() -> None:
+async def test_a_dropped_request_has_departed() -> None:
     async with scripted(drops) as upstream:
-        fault, left = await fault_of(upstream.settings())
-    assert (type(fault), left) == (OutcomeUnknown, True)
+        fault, departed = await fault_of(upstream.settings())
+    assert (type(fault), departed) == (OutcomeUnknown, True)
 
 
 # --- through a proxy -----------------------------------------------------------------------------
 
 
 def through(proxy: Upstream, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings that reach a ClickSend elsewhere through a proxy of the environment."""
+    """Settings that reach a remote ClickSend through a proxy from the environment."""
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     return Settings(Credentials(USERNAME, SECRET), base_url="https://clicksend.invalid", read_timeout=5)
 
 
-async def test_a_proxy_that_hangs_has_not_let_a_request_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_does_not_depart_through_a_proxy_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scripted(keeps_silent) as proxy:
-        fault, left = await fault_of(through(proxy, monkeypatch), 0.3)
+        fault, departed = await fault_of(through(proxy, monkeypatch), 0.3)
     assert proxy.requests[0].line.startswith("CONNECT clicksend.invalid:443")
-    assert (type(fault), fault.reason, left) == (NotSent, "no connection within 0.3 s", False)
+    assert (type(fault), fault.reason, departed) == (NotSent, "no connection within 0.3 s", False)
 
 
-async def test_a_proxy_that_drops_the_connection_has_not_let_a_request_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_does_not_depart_through_a_proxy_that_drops_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with scripted(drops) as proxy:
-        fault, left = await fault_of(through(proxy, monkeypatch))
+        fault, departed = await fault_of(through(proxy, monkeypatch))
     assert len(proxy.requests) == 1
-    assert (type(fault), fault.reason, left) == (NotSent, "the connection to clicksend.invalid:443 broke", False)
+    assert (type(fault), fault.reason, departed) == (NotSent, "the connection to clicksend.invalid:443 broke", False)
 
 
-async def test_a_proxy_that_refuses_has_not_let_a_request_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_does_not_depart_through_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scripted(says(answer(502))) as proxy:
-        fault, left = await fault_of(through(proxy, monkeypatch))
-    assert (type(fault), left) == (NotSent, False)
+        fault, departed = await fault_of(through(proxy, monkeypatch))
+    assert (type(fault), departed) == (NotSent, False)
     assert "authorization" not in proxy.requests[0].headers
 
 
@@ -167,7 +169,7 @@ async def full(upstream: Upstream) -> None:
             await anyio.sleep(0.01)
 
 
-async def test_a_full_pool_is_waited_for_up_to_the_connect_deadline() -> None:
+async def test_a_full_pool_is_waited_for_up_to_the_connect_timeout() -> None:
     flight = Flight()
     async with scripted(says_when_released(good({}))) as upstream:
         clicksend = OneAccount(upstream.settings(connect_timeout=1.0))
@@ -183,7 +185,7 @@ async def test_a_full_pool_is_waited_for_up_to_the_connect_deadline() -> None:
     assert (len(upstream.requests), flight.departed) == (POOL, False)
 
 
-async def test_a_total_deadline_that_strikes_in_a_full_pool_means_never_reached() -> None:
+async def test_a_total_timeout_in_a_full_pool_means_not_sent() -> None:
     async with scripted(says_when_released(good({}))) as upstream:
         clicksend = OneAccount(upstream.settings())
         async with anyio.create_task_group() as tasks:
@@ -201,7 +203,7 @@ async def test_a_total_deadline_that_strikes_in_a_full_pool_means_never_reached(
 # --- cancellations -------------------------------------------------------------------------------
 
 
-async def test_a_cancelled_call_hangs_up_at_once() -> None:
+async def test_a_cancelled_call_closes_its_connection_at_once() -> None:
     async with scripted(says_when_released(good({}))) as upstream:
         clicksend = OneAccount(upstream.settings())
         async with anyio.create_task_group() as tasks:
@@ -218,7 +220,9 @@ async def test_a_call_that_is_cancelled_before_it_starts_sends_nothing() -> None
         with anyio.CancelScope() as scope:
             scope.cancel()
             await clicksend.send(SEND)
-        assert (await clicksend.send(READ)).body == envelope({})  # had the other one left, it would be before this one
+        assert (await clicksend.send(READ)).body == envelope(
+            {}
+        )  # had the other one departed, it would have arrived before
         await clicksend.aclose()
     assert scope.cancelled_caught
     assert [request.line for request in upstream.requests] == ["GET /v3/account HTTP/1.1"]

@@ -1,4 +1,4 @@
-"""Answers that are made to do harm: too much once unpacked, too much to read at once, a key in odd spellings."""
+"""Hostile answers: decompression bombs, answers that block the event loop, the key in unusual encodings."""
 
 import asyncio
 import gzip
@@ -60,7 +60,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("encoding", LAYERS)
-async def test_an_answer_in_other_layers_than_one_that_was_asked_for_is_not_unpacked(encoding: str) -> None:
+async def test_only_one_layer_of_a_requested_encoding_is_decompressed(encoding: str) -> None:
     """Gzip in gzip became gigabytes."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with scripted(says(answer(200, LAYERS[encoding], f"Content-Encoding: {encoding}"))) as upstream:
@@ -72,7 +72,7 @@ async def test_an_answer_in_other_layers_than_one_that_was_asked_for_is_not_unpa
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "X-GZIP"])
-async def test_one_layer_is_unpacked_up_to_the_limit_and_no_further(encoding: str) -> None:
+async def test_one_layer_is_decompressed_up_to_the_limit_and_no_further(encoding: str) -> None:
     """A bomb of one layer."""
     pack = zlib.compress if encoding == "deflate" else gzip.compress
     for content, fits in ((b'{"http_code":200}', True), (b" " * MUCH, False)):
@@ -112,7 +112,7 @@ ODD = {
 
 
 def bare(text: str) -> str:
-    """What somebody can read out of a text who wants to."""
+    """A text with every encoding of it undone, as an attacker would."""
     text = text.encode("ascii", "backslashreplace").decode()
     for _ in range(2):
         for code in (*range(0x20), 0x7F, 0x85, 0xAD, 0x200B, 0x200D, 0x2028, 0x202E, 0xFEFF, 0xD800):
@@ -123,22 +123,22 @@ def bare(text: str) -> str:
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("written", ODD.values(), ids=ODD)
-async def test_the_key_reaches_the_model_in_no_spelling(written: str, status: int) -> None:
-    """Cleaning looked at the raw text, and joined up what stood apart in it."""
+async def test_the_key_reaches_the_model_in_no_encoding(written: str, status: int) -> None:
+    """Sanitizing worked on the raw text, and joined parts of the key."""
     raw = f'{{"http_code":{status},"response_code":"A_CODE","response_msg":"- {written} -","data":{{"v":"{written}"'
     raw += f',"{written}":1,"deep":[[{{"n":"a {written} b"}}]]}}}}'
     if status == 200:
         raw = raw.replace("A_CODE", "SUCCESS")
     result = await called(answer(status, raw.encode()))
-    told = bare(result.data + (result.error or ""))
+    text = bare(result.data + (result.error or ""))
     spelt = written if "\\u" not in written.replace("\\u00", "") else SECRET
     for form in (SECRET, FIRST + LAST, BASIC, bare(spelt)):
-        assert form.lower() not in told
-    assert REMOVED in told
+        assert form.lower() not in text
+    assert REMOVED in text
 
 
-async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() -> None:
-    """Wrong input, settings with a problem, and the question to a person were not looked through."""
+async def test_the_key_is_redacted_without_a_request_to_clicksend() -> None:
+    """Wrong input, invalid settings, and the question to a person were not redacted."""
     own = Credentials(USERNAME, SECRET)
     wrong = {**GOOD[SEND.slug], SECRET: 1}
     message = {"to": "+61411111111", "body": f"my key is {FIRST}\u200b{LAST}"}
@@ -151,16 +151,16 @@ async def test_the_key_is_not_repeated_where_nothing_was_asked_of_clicksend() ->
         ):
             async with Dispatcher(settings) as dispatcher:
                 result = await dispatcher.call(SEND, arguments)
-            told = result.text if isinstance(result, Question) else result.error or ""
-            assert REMOVED in told
-            assert SECRET.lower() not in bare(told)
+            text = result.text if isinstance(result, Question) else result.error or ""
+            assert REMOVED in text
+            assert SECRET.lower() not in bare(text)
     assert isinstance(result, Question)
 
 
 @pytest.mark.parametrize("before", ["", "a", "%", "\\", "\n", "\u200b", "\u00e9"])
 @pytest.mark.parametrize("many", [1, 2, 7])
-def test_the_key_is_found_wherever_odd_spellings_begin_in_it(before: str, many: int) -> None:
-    """The quick search looks only at what may be a key, and that at any place of it."""
+def test_the_key_is_found_wherever_escapes_begin_in_it(before: str, many: int) -> None:
+    """The fast search looks only at runs of the key's characters, at any offset."""
     remover = Redactor(Credentials(USERNAME, SECRET))
     for gap in ("\u200b", "\n", "\ud800"):
         for place in range(1, len(SECRET) - many):
@@ -170,15 +170,15 @@ def test_the_key_is_found_wherever_odd_spellings_begin_in_it(before: str, many: 
     assert not remover.is_in(json.dumps({"v": f"{before}\n{SECRET[:-1]}\n \u200b Caf\u00e9 \U0001f600"}), json=True)
 
 
-async def test_what_does_not_hold_the_key_stays_as_it_is() -> None:
-    """Texts with escapes, emoji and line ends are left alone."""
+async def test_text_without_the_key_is_unchanged() -> None:
+    """Texts with escapes, emoji and newlines."""
     text = 'Grüße 👋🏽 "quoted" \\ back\nslash / 家 \\u0041 ' + SECRET[:-1]
     result = await called(good({"text": text}))
     assert json.loads(result.data)["data"]["text"] == text
 
 
 def test_a_secret_with_characters_that_json_escapes_is_found_too() -> None:
-    """Quotes, slashes and what is not ASCII."""
+    """Quotes, slashes and non-ASCII characters."""
     for secret in ('pass"word/1', "Größe-geheim", "a\\nb\\tc\\d\\e", "50%+off=now"):
         remover = Redactor(Credentials("ana", secret))
         for ascii_only in (True, False):
@@ -190,7 +190,7 @@ def test_a_secret_with_characters_that_json_escapes_is_found_too() -> None:
 async def test_a_forged_price_and_id_reach_neither_log_nor_ledger(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A line break in the price made up a line of the log; key and price were logged as they came."""
+    """A newline in the price forged a log line; key and price were logged unchanged."""
     escaped = ODD["escaped letter"]
     raw = json.dumps(envelope({"total_price": "1\n2026 INFO clicksend_mcp: made up KEY", "messages": [
         {"to": "+61411111111", "status": "SUCCESS", "message_id": "\x1b[2Jid\u202e KEY" + "x" * 5_000}]}))  # fmt: skip
@@ -221,10 +221,10 @@ LARGE = {
 
 
 @pytest.mark.parametrize("said", LARGE.values(), ids=LARGE)
-async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
+async def test_a_large_answer_is_parsed_and_shortened_off_the_event_loop(
     said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer of 9 MB held everybody up; other tasks take their turns meanwhile."""
+    """An answer of 9 MB blocked the event loop for all calls."""
     assert len(said.encode()) < MAX_ANSWER_BYTES
     turns = 0
 
@@ -258,7 +258,7 @@ async def test_a_large_answer_is_read_and_shortened_beside_the_event_loop(
 
 
 async def test_an_answer_stays_large_at_a_later_attempt() -> None:
-    """With a note on the attempts it was shortened on the event loop again."""
+    """With a note on the attempts, it was shortened on the event loop."""
     answers = [answer(500, envelope(None, 500)), answer(200, LARGE["many rows"].encode())]
 
     async def script(conversation: Conversation) -> None:
@@ -272,7 +272,7 @@ async def test_an_answer_stays_large_at_a_later_attempt() -> None:
     assert delivered.with_note().is_large
 
 
-async def test_an_answer_of_very_many_values_is_not_read_at_all() -> None:
+async def test_an_answer_of_very_many_values_is_not_parsed() -> None:
     """500,000 names."""
     result = await called(answer(200, json.dumps(envelope({f"n{i}": i for i in range(500_000)})).encode()))
     assert result.error is not None
@@ -281,8 +281,8 @@ async def test_an_answer_of_very_many_values_is_not_read_at_all() -> None:
 
 @pytest.mark.parametrize("number", ["1e900000", "-1e400", "9" * 5_000, "[" * 90_000 + "]" * 90_000, "9" * 1_000_000])
 @pytest.mark.parametrize("slug", [ACCOUNT.slug, SEND.slug])
-async def test_numbers_and_depths_beyond_all_bounds_are_told_as_no_usable_answer(number: str, slug: str) -> None:
-    """A number that cannot be read is a fault of the answer, not of this server."""
+async def test_unbounded_numbers_and_depths_make_the_outcome_unknown(number: str, slug: str) -> None:
+    """A number that cannot be parsed is a fault of the answer, not of this server."""
     raw = json.dumps(envelope({"total_price": "HERE"})).replace('"HERE"', number)
     result = await called(answer(200, raw.encode()), slug)
     assert result.error is not None
@@ -296,7 +296,7 @@ async def test_numbers_and_depths_beyond_all_bounds_are_told_as_no_usable_answer
 
 @asynccontextmanager
 async def untrusted(folder: Path) -> AsyncIterator[int]:
-    """A server whose certificate nobody has signed but itself."""
+    """A server with a self-signed certificate."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
     process = await asyncio.create_subprocess_exec(*command, "-subj", "/CN=localhost", stderr=asyncio.subprocess.PIPE)
@@ -320,8 +320,8 @@ async def unreached(base_url: str) -> str:
     return caught.value.reason
 
 
-async def test_why_a_host_cannot_be_reached_is_told(tmp_path: Path) -> None:
-    """Host unknown, connection refused and certificate not trusted were one sentence."""
+async def test_the_error_says_why_a_host_cannot_be_reached(tmp_path: Path) -> None:
+    """Unknown host, refused connection and untrusted certificate had the same error."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

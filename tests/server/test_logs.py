@@ -1,4 +1,4 @@
-"""Logs: what a fault of this program or of a library leaves on stderr."""
+"""Logs: what an exception of this program or of a library leaves on stderr."""
 
 import asyncio
 import sys
@@ -23,7 +23,7 @@ logging.getLogger("clicksend_mcp").debug("a word of our own")
 """
 
 
-async def test_a_fault_is_told_by_kind_and_place_and_never_by_its_text() -> None:
+async def test_an_exception_is_logged_by_kind_and_place_and_never_by_its_text() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", FAULT, env=environment(), stderr=asyncio.subprocess.PIPE
     )

@@ -1,6 +1,6 @@
-"""What comes on a connection without being asked for is never an answer: not to the next call, not to another account.
+"""Unsolicited data on a connection is never an answer: not to the next call, not to another account's.
 
-The cases run on this Python, and on a newer one where the program is installed for it: aiohttp writes earlier there.
+The cases run on this Python and on one on the other side of 3.12, where aiohttp begins to write earlier.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ SEND = Request("POST", "/v3/sms/send", body={"messages": [{"to": "+61411111111",
 FOREIGN = good({"private": "of somebody else"})
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
 
-UNASKED = {
+UNSOLICITED = {
     "a success": FOREIGN,
     "a refusal": refusal(400, "BAD_REQUEST"),
     "a time-out of the server's": answer(408, None),
@@ -63,7 +63,7 @@ def numbered(number: int) -> bytes:
     return good({"number": number})
 
 
-def unasked(late: bytes, rest: bytes = b"") -> Script:
+def unsolicited(late: bytes, rest: bytes = b"") -> Script:
     """Answer with the number of the request; behind the first answer comes something more, once it is released."""
 
     async def script(conversation: Conversation) -> None:
@@ -81,7 +81,7 @@ def unasked(late: bytes, rest: bytes = b"") -> Script:
 
 
 def at_once(late: bytes) -> Script:
-    """The same, with what is unasked in one piece with the answer before it."""
+    """The same, with the unsolicited data in one packet with the answer before it."""
 
     async def script(conversation: Conversation) -> None:
         number = len(conversation.upstream.requests)
@@ -95,8 +95,8 @@ async def number_of(clicksend: ClickSend, request: Request, account: Credentials
     return number
 
 
-async def it_lies_there(upstream: Upstream) -> None:
-    """Wait until what is unasked has been sent. Whether the client has read it by then or not, it must not matter."""
+async def unsolicited_data_sent(upstream: Upstream) -> None:
+    """Wait until the unsolicited data was sent. Whether the client has read it by then must not matter."""
     upstream.released.set()
     await upstream.wait(upstream.read_whole)
 
@@ -104,15 +104,15 @@ async def it_lies_there(upstream: Upstream) -> None:
 @pytest.mark.parametrize("account", [ANA, BO], ids=["same account", "another account"])
 @pytest.mark.parametrize("following", [READ, SEND], ids=["read", "send"])
 @pytest.mark.parametrize("turns", [0, 20])
-@pytest.mark.parametrize("late", UNASKED.values(), ids=UNASKED)
-async def test_what_comes_on_an_idle_connection_answers_no_later_call(
+@pytest.mark.parametrize("late", UNSOLICITED.values(), ids=UNSOLICITED)
+async def test_unsolicited_data_on_an_idle_connection_answers_no_later_call(
     late: bytes, turns: int, following: Request, account: Credentials
 ) -> None:
-    """An answer that comes late is not the next call's."""
-    async with scripted(unasked(late)) as upstream:
+    """A late answer is not the next call's."""
+    async with scripted(unsolicited(late)) as upstream:
         clicksend = ClickSend(upstream.settings())
         assert await number_of(clicksend, READ, ANA) == 1
-        await it_lies_there(upstream)
+        await unsolicited_data_sent(upstream)
         for _ in range(turns):
             await asyncio.sleep(0)
         assert await number_of(clicksend, following, account) == 2
@@ -121,15 +121,15 @@ async def test_what_comes_on_an_idle_connection_answers_no_later_call(
     assert [arrived.line.split()[0] for arrived in upstream.requests] == ["GET", following.method, following.method]
 
 
-@pytest.mark.parametrize("late", UNASKED.values(), ids=UNASKED)
-async def test_what_comes_in_one_piece_with_an_answer_answers_no_later_call(late: bytes) -> None:
+@pytest.mark.parametrize("late", UNSOLICITED.values(), ids=UNSOLICITED)
+async def test_unsolicited_data_in_one_packet_with_an_answer_answers_no_later_call(late: bytes) -> None:
     """An answer with another right behind it."""
     async with scripted(at_once(late)) as upstream:
         clicksend = ClickSend(upstream.settings())
         try:
             assert await number_of(clicksend, READ, ANA) == 1
         except OutcomeUnknown:
-            assert not late.startswith(b"HTTP")  # it makes the whole piece unreadable
+            assert not late.startswith(b"HTTP")  # it makes the whole packet invalid
         assert await number_of(clicksend, READ, ANA) == 2
         assert await number_of(clicksend, SEND, ANA) == 3
         await clicksend.aclose()
@@ -137,12 +137,12 @@ async def test_what_comes_in_one_piece_with_an_answer_answers_no_later_call(late
 
 
 @pytest.mark.parametrize("cut", [1, 12, 40, -20, -1])
-async def test_half_an_answer_that_is_completed_later_answers_nothing(cut: int) -> None:
+async def test_a_partial_answer_that_is_completed_later_answers_nothing(cut: int) -> None:
     """The first half while nothing is asked, the rest once something is."""
-    async with scripted(unasked(FOREIGN[:cut], FOREIGN[cut:])) as upstream:
+    async with scripted(unsolicited(FOREIGN[:cut], FOREIGN[cut:])) as upstream:
         clicksend = ClickSend(upstream.settings())
         assert await number_of(clicksend, READ, ANA) == 1
-        await it_lies_there(upstream)
+        await unsolicited_data_sent(upstream)
         # The rest comes on a new connection, where it is either no answer or one of its own.
         with pytest.raises(OutcomeUnknown):
             await clicksend.send(SEND, ANA, Flight())
@@ -152,7 +152,7 @@ async def test_half_an_answer_that_is_completed_later_answers_nothing(cut: int) 
 
 
 async def test_only_reads_of_one_account_share_a_connection() -> None:
-    """Reads stay quick, and what may cost money has a connection of its own."""
+    """Reads stay fast, and what may cost money has a connection of its own."""
 
     seen: list[object] = []
 
@@ -176,7 +176,7 @@ Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def outcome_of_one_send(accept: Accept, body: str) -> tuple[Exception | None, dict[str, object]]:
-    """What one send comes to on a connection that does as told."""
+    """The outcome of one send to a server that does this with its connection."""
     server = await asyncio.start_server(accept, "127.0.0.1")
     port = server.sockets[0].getsockname()[1]
     upstream = Upstream(says(b""), url=f"http://127.0.0.1:{port}")
@@ -195,8 +195,8 @@ async def outcome_of_one_send(accept: Accept, body: str) -> tuple[Exception | No
     "said", [good({"messages": []}), refusal(400, "NO"), EARLY + good({})], ids=["yes", "no", "103"]
 )
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
-async def test_an_answer_before_the_request_has_left_whole_is_no_answer(said: bytes) -> None:
-    """Whoever answers before everything was said has not read it, or cannot have acted on it; nobody knows."""
+async def test_an_answer_that_begins_before_the_request_is_fully_written_is_no_answer(said: bytes) -> None:
+    """A server that answers early may have acted on a part of the request, or on another one."""
     over = asyncio.Event()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -212,9 +212,9 @@ async def test_an_answer_before_the_request_has_left_whole_is_no_answer(said: by
     assert not fault.transient
 
 
-@pytest.mark.parametrize("said", UNASKED.values(), ids=UNASKED)
-async def test_nothing_leaves_on_a_new_connection_where_the_other_side_speaks_first(said: bytes) -> None:
-    """What is there before anything was asked cannot be an answer."""
+@pytest.mark.parametrize("said", UNSOLICITED.values(), ids=UNSOLICITED)
+async def test_nothing_is_sent_on_a_new_connection_where_the_server_speaks_first(said: bytes) -> None:
+    """Data that precedes any request cannot be an answer."""
     heard: list[bytes] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -249,10 +249,10 @@ def other_python() -> str | None:
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for major, minor in OTHER:
         name = f"python{major}.{minor}"
-        installed = [found for found in (shutil.which(name), *map(str, versions.glob(f"*/bin/{name}"))) if found]
-        for one in installed:
-            if subprocess.run([one, "-c", "import ssl, venv"], capture_output=True, check=False).returncode == 0:
-                return one
+        installed = [path for path in (shutil.which(name), *map(str, versions.glob(f"*/bin/{name}"))) if path]
+        for python in installed:
+            if subprocess.run([python, "-c", "import ssl, venv"], capture_output=True, check=False).returncode == 0:
+                return python
     return None
 
 

@@ -1,4 +1,4 @@
-"""Which calls are sent again, how long they wait, and what is told of it."""
+"""Retries: which calls are sent again, how long they wait, and what the result says of it."""
 
 import json
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ LOST = OutcomeUnknown("the connection broke", transient=True)
 
 
 @pytest.mark.parametrize("slug", catalog())
-def test_the_table_says_of_every_action_what_may_be_repeated(slug: str) -> None:
+def test_the_table_covers_every_action(slug: str) -> None:
     action = catalog()[slug]
     repeated = partial(may_repeat, idempotent=action.idempotent)
     assert repeated(NotSent("no connection"))
@@ -60,14 +60,14 @@ def test_the_table_says_of_every_action_what_may_be_repeated(slug: str) -> None:
         assert not repeated(never)
 
 
-def test_what_sends_is_never_repeated_after_a_lost_answer() -> None:
+def test_a_send_is_never_retried_after_a_lost_answer() -> None:
     sends = [action for action in catalog().values() if action.effect is Effect.SEND]
     assert not [action.slug for action in sends if may_repeat(LOST, idempotent=action.idempotent)]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What goes wrong each time, and how many requests arrive of 2: of what is idempotent, and of the others."""
+    """A failure of each attempt, and how many of 2 requests arrive: if idempotent, and if not."""
 
     id: str
     script: Script
@@ -94,7 +94,7 @@ FAILURES = (
 )
 
 
-async def test_what_arrives_is_as_the_table_says() -> None:
+async def test_requests_are_retried_as_the_table_says() -> None:
     async def check(failure: Failure, slug: str) -> None:
         async with scripted(failure.script) as upstream:
             result = await call(upstream, slug)
@@ -120,7 +120,7 @@ async def call(upstream: Upstream, slug: str, **settings: Any) -> Envelope:
         return await dispatcher.call(catalog()[slug], GOOD[slug])
 
 
-# --- what is told --------------------------------------------------------------------------------
+# --- what the result says ----------------------------------------------------------------------------
 
 
 def data(result: Envelope) -> Any:
@@ -154,7 +154,7 @@ async def test_a_success_at_a_later_attempt_says_so() -> None:
             tasks.start_soon(check, *case)
 
 
-async def test_an_unreachable_clicksend_is_tried_again_and_that_is_told() -> None:
+async def test_an_unreachable_clicksend_is_retried_and_the_attempts_are_reported() -> None:
     async with scripted(drops) as upstream:
         settings = upstream.settings(attempts=2)
     async with Dispatcher(settings) as dispatcher:
@@ -166,7 +166,7 @@ async def test_an_unreachable_clicksend_is_tried_again_and_that_is_told() -> Non
     )
 
 
-async def test_a_repeat_that_finds_nothing_may_mean_that_the_first_attempt_took_effect() -> None:
+async def test_a_retry_that_finds_nothing_may_mean_that_the_first_attempt_took_effect() -> None:
     lost, gone = refusal(500, "INTERNAL_SERVER_ERROR"), refusal(404, "NOT_FOUND")
     async with scripted(says_in_turn([lost, gone])) as upstream:
         result = await call(upstream, DELETE)
@@ -175,14 +175,14 @@ async def test_a_repeat_that_finds_nothing_may_mean_that_the_first_attempt_took_
     assert "Nothing was changed" not in str(result)
 
 
-async def test_a_repeat_that_finds_nothing_of_a_read_is_just_that() -> None:
+async def test_a_retried_read_that_finds_nothing_means_just_that() -> None:
     async with scripted(says_in_turn([refusal(500, "X"), refusal(404, "NOT_FOUND")])) as upstream:
         result = await call(upstream, READ)
     assert "nothing with this id" in str(result)
     assert "OUTCOME UNKNOWN" not in str(result)
 
 
-async def test_a_repeat_that_is_refused_after_a_refusal_changed_nothing() -> None:
+async def test_a_retry_that_is_refused_after_a_refusal_changed_nothing() -> None:
     async with scripted(says_in_turn([refusal(429, "TOO_MANY"), refusal(404, "NOT_FOUND")])) as upstream:
         result = await call(upstream, DELETE)
     assert "Nothing was changed." in str(result)
@@ -202,7 +202,7 @@ async def test_a_send_that_is_lost_at_the_second_attempt_is_unknown() -> None:
     assert len(upstream.requests) == 2
 
 
-async def test_the_setting_of_one_attempt_repeats_nothing() -> None:
+async def test_the_setting_of_one_attempt_retries_nothing() -> None:
     async with scripted(says(refusal(429, "TOO_MANY"))) as upstream:
         result = await call(upstream, READ, attempts=1)
     assert len(upstream.requests) == 1
@@ -228,7 +228,7 @@ async def test_each_wait_is_longer_than_the_one_before() -> None:
     assert second >= 1.0  # of the first at most 0.75 is meant to be
 
 
-async def test_the_time_that_clicksend_asks_for_is_kept() -> None:
+async def test_retry_after_is_respected() -> None:
     at: list[float] = []
 
     async def script(conversation: Conversation) -> None:
@@ -241,7 +241,7 @@ async def test_the_time_that_clicksend_asks_for_is_kept() -> None:
     assert at[1] - at[0] >= 0.99
 
 
-async def test_a_time_beyond_the_deadline_is_told_and_not_waited_for() -> None:
+async def test_a_retry_after_beyond_the_deadline_is_reported_and_not_waited_for() -> None:
     async with scripted(says(refusal(429, "TOO_MANY", "Retry-After: 39"))) as upstream:
         with anyio.fail_after(5):
             result = await call(upstream, SEND, attempts=10, total_timeout=10.0)
@@ -261,7 +261,7 @@ async def test_all_attempts_share_one_deadline() -> None:
 # --- the throttle of an account ----------------------------------------------------------------------
 
 
-async def test_refusals_in_a_row_slow_every_later_call_of_the_account() -> None:
+async def test_consecutive_refusals_slow_every_later_call_of_the_account() -> None:
     throttle, refused = Throttle(), Rejected(429, "too many calls")
     waits = []
     for _ in range(2):
@@ -273,7 +273,7 @@ async def test_refusals_in_a_row_slow_every_later_call_of_the_account() -> None:
     assert waits[1] >= 0.99
 
 
-async def test_what_goes_well_ends_the_slowness() -> None:
+async def test_a_success_ends_the_throttling() -> None:
     throttle = Throttle()
     for _ in range(9):
         throttle.record(Rejected(429, "too many calls"))
@@ -283,7 +283,7 @@ async def test_what_goes_well_ends_the_slowness() -> None:
         await throttle.wait(anyio.current_time() + 60)
 
 
-async def test_a_connection_that_does_not_come_about_does_not_slow_an_account() -> None:
+async def test_a_failed_connection_does_not_throttle_an_account() -> None:
     throttle = Throttle()
     for _ in range(9):
         throttle.record(Rejected(429, "too many calls"))

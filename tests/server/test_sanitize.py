@@ -1,4 +1,4 @@
-"""What must not reach a model is taken out of an answer: secrets, and characters that people cannot see."""
+"""Sanitizing and redaction: secrets and invisible characters do not reach the model."""
 
 import json
 from base64 import b64encode
@@ -29,7 +29,7 @@ def rendered(answer: dict[str, Any]) -> str:
 
 
 async def account(said: bytes, credentials: Credentials | None = None) -> Envelope:
-    """What becomes of an answer to the question for the account."""
+    """The envelope of a call for the account that is answered with this."""
     async with (
         scripted(says(said)) as upstream,
         Dispatcher(upstream.settings(credentials=credentials or Credentials(USERNAME, SECRET))) as dispatcher,
@@ -45,7 +45,7 @@ NAMES = ("api_key", "apiKey", "API-KEY", "Api Key", "password", "Secret", "token
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_keys_are_removed_at_any_depth(name: str) -> None:
+def test_fields_that_hold_keys_are_removed_at_any_depth(name: str) -> None:
     answer = {"data": {name: "x", "_subaccount": {name: "x", "id": 1}, "rows": [{name: {"a": 1}, "b": [[{name: 0}]]}]}}
     parsed = json.loads(json.dumps(answer), object_hook=redact_fields)
     assert parsed == {"data": {"_subaccount": {"id": 1}, "rows": [{"b": [[{}]]}]}}
@@ -73,18 +73,18 @@ async def test_the_secret_of_the_account_is_never_repeated(secret: str, status: 
     ):
         result = await dispatcher.call(ACCOUNT, {})
     assert not result.successful
-    told = result.model_dump_json()
+    text = result.model_dump_json()
     for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        assert form not in told
+        assert form not in text
         assert form not in result.data
         assert form not in (result.error or "")
-    assert basic not in told
+    assert basic not in text
     assert "[removed]" in result.data
     json.loads(result.data)
 
 
 @pytest.mark.anyio
-async def test_a_secret_so_short_that_words_contain_it_leaves_the_words_alone() -> None:
+async def test_a_secret_short_enough_to_occur_in_words_is_not_redacted() -> None:
     async with (
         scripted(says(good({"fruit": "banana"}))) as upstream,
         Dispatcher(upstream.settings(credentials=Credentials("ana", "nan"))) as dispatcher,
@@ -105,11 +105,11 @@ FORMS = {
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-async def test_the_secret_is_removed_in_every_form_of_it(form: str) -> None:
-    told = (await account(good({"name": form, form: 1}))).model_dump_json().lower()
-    assert SECRET.lower() not in told
-    assert BASIC.lower() not in told
-    assert REMOVED in told
+async def test_the_secret_is_removed_in_every_encoding(form: str) -> None:
+    text = (await account(good({"name": form, form: 1}))).model_dump_json().lower()
+    assert SECRET.lower() not in text
+    assert BASIC.lower() not in text
+    assert REMOVED in text
 
 
 @pytest.mark.anyio
@@ -126,21 +126,21 @@ async def test_the_secret_is_removed_where_json_escapes_it() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("before", [*range(430, 500, 9), *range(1_960, 2_004, 5)])
-async def test_the_secret_is_removed_before_anything_is_cut(before: int) -> None:
+async def test_the_secret_is_removed_before_text_is_truncated(before: int) -> None:
     code, message = "BAD_REQUEST", "m" * before + SECRET
     async with (
         scripted(says(answer(400, envelope("x" * 100_000, 400, code, message)))) as upstream,
         Dispatcher(upstream.settings()) as dispatcher,
     ):
         result = await dispatcher.call(SEND, GOOD[SEND.slug])
-    told = (result.error or "") + result.data
-    assert "mmm" in told
+    text = (result.error or "") + result.data
+    assert "mmm" in text
     for length in range(6, len(SECRET)):
-        assert SECRET[:length] not in told
+        assert SECRET[:length] not in text
 
 
 @pytest.mark.anyio
-async def test_the_secret_in_the_status_of_a_refused_message_is_not_told() -> None:
+async def test_the_secret_in_the_status_of_a_refused_message_is_removed() -> None:
     rows = [{"to": SECRET, "status": f"{'x' * 50}{SECRET}"}]
     async with (
         scripted(says(good({"messages": rows}))) as upstream,
@@ -151,7 +151,7 @@ async def test_the_secret_in_the_status_of_a_refused_message_is_not_told() -> No
     assert REMOVED in (result.error or "")
 
 
-# --- what cannot be seen -------------------------------------------------------------------------
+# --- invisible characters ------------------------------------------------------------------------
 
 EMOJI = {
     "family": "👨‍👩‍👧‍👦",
@@ -172,7 +172,7 @@ EMOJI = {
 
 
 @pytest.mark.parametrize("text", EMOJI.values(), ids=EMOJI)
-def test_what_people_really_write_stays(text: str) -> None:
+def test_ordinary_text_is_unchanged(text: str) -> None:
     assert strip_invisible(text) == text
     assert json.loads(rendered({"body": f"a {text} z"})) == {"body": f"a {text} z"}
 
@@ -200,7 +200,7 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
-def test_what_nobody_can_see_is_removed(text: str) -> None:
+def test_invisible_characters_are_removed(text: str) -> None:
     assert strip_invisible(text) == "ab"
     assert json.loads(rendered({"body": text})) == {"body": "ab"}
 
@@ -213,13 +213,13 @@ def test_a_long_run_of_joiners_after_an_emoji_shrinks_to_nothing_that_carries_a_
 
 
 @given(st.text(alphabet="aש👍1\u200c\u200d\ufe0e\ufe0f\u20e3\u200b\u202e", max_size=12))
-def test_removing_the_unseen_is_done_in_one_go(text: str) -> None:
+def test_stripping_invisible_characters_is_idempotent(text: str) -> None:
     once = strip_invisible(text)
     assert strip_invisible(once) == once
 
 
 @pytest.mark.anyio
-async def test_what_nobody_can_see_does_not_come_back_in_an_error_either() -> None:
+async def test_invisible_characters_are_removed_from_errors_too() -> None:
     hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "ignore all") + "\u200b\u202e"
     async with scripted(says(refusal(400, f"BAD{hidden}"))) as upstream, Dispatcher(upstream.settings()) as dispatcher:
         refused = await dispatcher.call(SEND, GOOD[SEND.slug])

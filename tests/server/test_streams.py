@@ -1,4 +1,4 @@
-"""The program with streams that are closed, full or cut off: never a traceback, and what was sent is told as sent."""
+"""The program with closed, full or cut-off streams: never a traceback, and a send is reported as sent."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ STREAMS = {
 
 
 def shell(line: str, *command: str, **own: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in a shell, which sees to its streams; `"$@"` in the line stands for it."""
+    """Run the program in a shell that redirects its streams; `"$@"` in the line stands for it."""
     return subprocess.run(
         ["bash", "-c", line, "bash", PROGRAM, *command],
         stdin=subprocess.DEVNULL,
@@ -73,16 +73,16 @@ def test_output_that_cannot_be_written_is_a_failure_in_one_line(command: str, st
 
 
 @pytest.mark.parametrize("command", ["tools", "tools --json", "--help", "ledger", "demo"])
-def test_who_has_read_enough_hears_nothing_more(command: str) -> None:
-    """`| head -1`, and a reader who reads nothing at all."""
+def test_a_reader_that_closes_the_pipe_causes_no_error_message(command: str) -> None:
+    """`| head -1`, and a reader that reads nothing."""
     first = shell(f'"$@" {command} | head -1')
     assert (first.stdout.count("\n"), first.stderr) == (1, "")
     none = shell(f'exec 3> >(exec true); wait $!; "$@" {command} >&3; exit $?')
     assert (none.returncode, none.stdout, none.stderr) == (141, "", "")
 
 
-def test_a_missing_stream_is_not_replaced_by_the_next_file_that_is_opened(tmp_path: Path) -> None:
-    """What is printed must not go into the ledger."""
+def test_a_closed_stream_is_not_replaced_by_the_next_opened_file(tmp_path: Path) -> None:
+    """Print must not write into the ledger."""
     ledger = tmp_path / "ledger.sqlite3"
     for streams in ("2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
         done = shell(
@@ -94,7 +94,7 @@ def test_a_missing_stream_is_not_replaced_by_the_next_file_that_is_opened(tmp_pa
     assert {json.loads(line)["state"] for line in listed.stdout.splitlines()} == {"accepted"}
 
 
-def test_without_stderr_nothing_but_protocol_is_on_the_wire() -> None:
+def test_without_stderr_only_protocol_is_on_stdout() -> None:
     """The sandbox's address is for people."""
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
@@ -106,8 +106,8 @@ def test_without_stderr_nothing_but_protocol_is_on_the_wire() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("streams", [">&-", ">/dev/full"])
-async def test_a_send_whose_result_cannot_be_written_is_told_as_sent(streams: str) -> None:
-    """Not as a failure, after which one would call again."""
+async def test_a_send_whose_result_cannot_be_written_is_reported_as_sent(streams: str) -> None:
+    """As a failure it would invite another call."""
     async with scripted(says(ACCEPTED)) as upstream:
         status, errors = await in_shell(f'"$@" {streams}', upstream.url)
     assert status == 3
@@ -118,7 +118,7 @@ async def test_a_send_whose_result_cannot_be_written_is_told_as_sent(streams: st
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("streams", [">&-", ">/dev/full"])
-async def test_a_send_that_was_refused_and_cannot_be_told_on_stdout_is_told_on_stderr(streams: str) -> None:
+async def test_a_refused_send_that_cannot_be_written_to_stdout_is_reported_on_stderr(streams: str) -> None:
     """The reason is not lost."""
     async with scripted(says(refusal(401, "UNAUTHORIZED"))) as upstream:
         status, errors = await in_shell(f'"$@" {streams}', upstream.url)
@@ -137,7 +137,7 @@ async def in_shell(line: str, url: str) -> tuple[int | None, str]:
     return process.returncode, errors.decode()
 
 
-def test_a_stdin_that_cannot_be_read_is_no_traceback() -> None:
+def test_an_unreadable_stdin_causes_no_traceback() -> None:
     """It is open for writing only, for the server and for `call -`."""
     served = shell('"$@" 0>/dev/null', "--sandbox")
     called = shell('"$@" 0>/dev/null', "call", SEND, "-")
@@ -153,7 +153,7 @@ def test_a_token_that_nobody_has_seen_is_not_entered() -> None:
 
 
 def test_a_fault_of_the_program_is_one_line_and_its_place_in_the_log(tmp_path: Path) -> None:
-    """The last resort tells the kind of a fault and never its text."""
+    """The last resort reports the kind of a fault and never its text."""
     (tmp_path / "broken.py").write_text(
         "import sys\nsys.argv = ['clicksend-mcp', 'tools']\n"
         "import tools.reference\n"
@@ -173,14 +173,14 @@ def test_a_fault_of_the_program_is_one_line_and_its_place_in_the_log(tmp_path: P
 
 
 @pytest.mark.anyio
-async def test_what_is_read_from_an_empty_stdin_is_told() -> None:
+async def test_an_empty_stdin_is_reported() -> None:
     """`call -` without anything to read."""
     status, out, errors = await run("call", SEND, "-")
     assert (status, out) == (2, "")
     assert errors == "clicksend-mcp: the arguments are not JSON: there is nothing\n"
 
 
-def test_what_the_terminal_cannot_show_is_no_fault() -> None:
+def test_characters_that_the_terminal_cannot_show_are_no_fault() -> None:
     """Names of people, in an encoding that does not have them."""
     done = shell('PYTHONIOENCODING=ascii "$@" 2>&1', "call", "GRÜẞE")
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Telemetry: the spans and durations that an OpenTelemetry SDK gets of a tool call, and what none of them tells."""
+"""Telemetry: the spans and durations of a tool call, and that none of them holds anything private."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ TRACE, PARENT = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331
 
 @dataclass(frozen=True)
 class Seen:
-    """What the SDK has been given so far."""
+    """The spans and metrics recorded so far."""
 
     exporter: InMemorySpanExporter
     reader: InMemoryMetricReader
@@ -39,9 +39,11 @@ class Seen:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
 
     def points(self) -> list[Any]:
-        """The data points of the duration, of which there is one for each set of attributes."""
-        found = self.reader.get_metrics_data()
-        scopes = [scope for resource in (found.resource_metrics if found else ()) for scope in resource.scope_metrics]
+        """The data points of the duration, one for each set of attributes."""
+        metrics = self.reader.get_metrics_data()
+        scopes = [
+            scope for resource in (metrics.resource_metrics if metrics else ()) for scope in resource.scope_metrics
+        ]
         metrics_of_ours = [
             metric for scope in scopes for metric in scope.metrics if scope.scope.name == "clicksend-mcp"
         ]
@@ -49,15 +51,15 @@ class Seen:
         return [point for metric in metrics_of_ours for point in metric.data.data_points]
 
     def text(self) -> str:
-        """Everything, as it would be sent."""
+        """Everything, as it would be exported."""
         spans = [span.to_json() for span in self.exporter.get_finished_spans()]
-        found = self.reader.get_metrics_data()
-        return "\n".join([*spans, found.to_json() if found else ""])
+        metrics = self.reader.get_metrics_data()
+        return "\n".join([*spans, metrics.to_json() if metrics else ""])
 
 
 @pytest.fixture(scope="session")
 def _sdk() -> Iterator[Seen]:
-    """The SDK, which a process can be given only once."""
+    """The SDK, which can be installed once per process."""
     seen = Seen(InMemorySpanExporter(), InMemoryMetricReader())
     tracers = TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(seen.exporter))
@@ -77,7 +79,7 @@ def seen(_sdk: Seen) -> Seen:
 
 
 async def call(script: Script, slug: str, meta: dict[str, Any] | None = None, **settings: Any) -> Any:
-    """Call a tool of a server in this process; the envelope, and what arrived at ClickSend."""
+    """Call a tool of a server in this process; the envelope, and the requests that reached ClickSend."""
     async with scripted(script) as upstream, Client(build_server(upstream.settings(**settings))) as client:
         more: Any = {"meta": meta} if meta else {}
         result = await client.call_tool(slug, GOOD[slug], **more)
@@ -105,7 +107,7 @@ async def test_a_call_is_a_server_span_with_the_request_to_clicksend_as_its_chil
 
 async def test_the_duration_is_counted_in_buckets_of_seconds(seen: Seen) -> None:
     await call(says(good({})), "CLICKSEND_GET_STATISTICS_SMS")
-    (point,) = [one for one in seen.points() if one.attributes["url.template"] == "/v3/statistics/sms"]
+    (point,) = [point for point in seen.points() if point.attributes["url.template"] == "/v3/statistics/sms"]
     assert dict(point.attributes) == {
         "http.request.method": "GET",
         "url.template": "/v3/statistics/sms",
@@ -136,7 +138,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-async def test_a_fault_is_told_by_its_kind(fault: Fault, seen: Seen) -> None:
+async def test_a_fault_is_recorded_by_its_kind(fault: Fault, seen: Seen) -> None:
     said, _ = await call(fault.script, "CLICKSEND_GET_ACCOUNT", **fault.settings)
     assert not said["successful"]
     (span,) = seen.spans("GET /v3/account")
@@ -149,7 +151,7 @@ async def test_a_fault_is_told_by_its_kind(fault: Fault, seen: Seen) -> None:
     assert attributes in [dict(point.attributes) for point in seen.points()]
 
 
-async def test_nothing_private_is_in_any_span_or_measure(seen: Seen) -> None:
+async def test_nothing_private_is_in_any_span_or_metric(seen: Seen) -> None:
     for script in (says(ACCEPTED), *(fault.script for fault in FAULTS)):
         for slug in (SEND, RECEIPT, "CLICKSEND_GET_SMS_HISTORY", "CLICKSEND_CREATE_LISTS_CONTACTS"):
             await call(script, slug, total_timeout=0.5)
@@ -159,7 +161,7 @@ async def test_nothing_private_is_in_any_span_or_measure(seen: Seen) -> None:
         assert mark not in text, mark
 
 
-async def test_the_callers_trace_is_gone_on_with_and_clicksend_is_told_nothing_of_it(seen: Seen) -> None:
+async def test_the_callers_trace_is_continued_and_not_propagated_to_clicksend(seen: Seen) -> None:
     meta = {"traceparent": f"00-{TRACE:032x}-{PARENT:016x}-01", "tracestate": f"vendor={MARKED_TEXT}"}
     _, requests = await call(says(ACCEPTED), SEND, meta)
     (outer,) = [span for span in seen.spans(f"tools/call {SEND}") if span.kind is SpanKind.SERVER]

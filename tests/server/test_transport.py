@@ -1,4 +1,4 @@
-"""The connections below the client: an account's own, and nothing goes out on them a second time."""
+"""The transport below the client: each account has its own connections, and no request is resent on them."""
 
 from http.cookies import SimpleCookie
 
@@ -18,8 +18,8 @@ BO = Credentials("bo", "another-secret")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-async def test_a_request_whose_connection_breaks_is_not_sent_again(method: Method) -> None:
-    """HTTP libraries repeat what HTTP calls idempotent by themselves; a PUT of ours can send a campaign."""
+async def test_a_request_whose_connection_breaks_is_not_resent(method: Method) -> None:
+    """HTTP libraries resend idempotent methods by themselves; a PUT here can send a campaign."""
 
     async def script(conversation: Conversation) -> None:
         if len(conversation.upstream.requests) == 1:
@@ -33,12 +33,12 @@ async def test_a_request_whose_connection_breaks_is_not_sent_again(method: Metho
         with pytest.raises(OutcomeUnknown):
             await clicksend.send(Request(method, "/v3/sms-campaigns/1"), ANA, Flight())
         await clicksend.aclose()
-    assert upstream.connections == (1 if method == "GET" else 2)  # only a read goes out on a kept one
+    assert upstream.connections == (1 if method == "GET" else 2)  # only a read reuses one
     assert [request.line.split()[0] for request in upstream.requests] == ["GET", method]
 
 
 async def test_accounts_share_neither_connections_nor_cookies() -> None:
-    """What came late for one account was shown to another."""
+    """A late response of one account was shown to another."""
     cookie = SimpleCookie({"session": "of-ana"}).output()
     async with scripted(says(answer(200, envelope({}), cookie))) as upstream:
         clicksend = ClickSend(upstream.settings())

@@ -12,5 +12,5 @@ mmap_large_blocks()
 """
 
 
-def test_a_python_without_ctypes_keeps_its_heap_as_it_is() -> None:
+def test_a_python_without_ctypes_leaves_malloc_unchanged() -> None:
     subprocess.run([sys.executable, "-c", WITHOUT_CTYPES], check=True)
