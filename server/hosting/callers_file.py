@@ -1,4 +1,4 @@
-"""The registry: the callers that the operator has written into a file, with their tokens, accounts and limits."""
+"""The callers file: who may call over HTTP, with their tokens, accounts and limits, as the operator wrote them."""
 
 import hashlib
 import hmac
@@ -39,7 +39,7 @@ SCOPES: Mapping[str, frozenset[Effect]] = {
 
 @dataclass(frozen=True)
 class Registered:
-    """A caller in the file, known by a token or by the subject of an access token."""
+    """A caller in the file, authenticated by a token of its own or by the subject of an OAuth access token."""
 
     caller: Caller
     token_sha256: bytes | None
@@ -47,7 +47,7 @@ class Registered:
 
 
 class Registry:
-    """The callers of a file, for those to whom it belongs to look up."""
+    """The callers of a file, by their credentials."""
 
     def __init__(self, registered: tuple[Registered, ...]) -> None:
         self._registered = registered
@@ -55,20 +55,20 @@ class Registry:
     @property
     def callers(self) -> list[Caller]:
         """All of them."""
-        return [one.caller for one in self._registered]
+        return [entry.caller for entry in self._registered]
 
     def by_token(self, token: str) -> Caller | None:
-        """The caller with this token; takes the same time whoever it is."""
+        """The caller with this token; in constant time, so that a guess learns nothing from a delay."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        found = None
-        for one in self._registered:
-            if one.token_sha256 is not None and hmac.compare_digest(one.token_sha256, digest):
-                found = one.caller
-        return found
+        caller = None
+        for entry in self._registered:
+            if entry.token_sha256 is not None and hmac.compare_digest(entry.token_sha256, digest):
+                caller = entry.caller
+        return caller
 
     def by_subject(self, subject: str) -> Caller | None:
-        """The caller whom an issuer calls so."""
-        return next((one.caller for one in self._registered if one.subject == subject), None)
+        """The caller with this subject, as the issuer names it."""
+        return next((entry.caller for entry in self._registered if entry.subject == subject), None)
 
 
 def read_registry(file: str | None, settings: Settings) -> Registry:
@@ -84,10 +84,9 @@ def read_registry(file: str | None, settings: Settings) -> Registry:
     if content or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise WrongSetting(f"{_VARIABLE} must have [[caller]] entries, and nothing else")
     registered = tuple(_registered(entry, settings) for entry in entries)
-    for what in ("token_sha256", "subject"):
-        known = [value for one in registered if (value := getattr(one, what)) is not None]
-        _unique(known, what)
-    _unique([one.caller.name for one in registered], "name")
+    for key in ("token_sha256", "subject"):
+        _check_unique([value for entry in registered if (value := getattr(entry, key)) is not None], key)
+    _check_unique([entry.caller.name for entry in registered], "name")
     return Registry(registered)
 
 
@@ -102,9 +101,9 @@ def _check_rights(file: Path, *, holds_keys: bool) -> None:
         log.warning("%s holds API keys and can be read by others than its owner: chmod go-r %s", _VARIABLE, file)
 
 
-def _unique(values: list[Any], what: str) -> None:
+def _check_unique(values: list[Any], key: str) -> None:
     if len(set(values)) < len(values):
-        raise WrongSetting(f"{_VARIABLE}: two callers have the same {what}")
+        raise WrongSetting(f"{_VARIABLE}: two callers have the same {key}")
 
 
 def _registered(entry: Mapping[str, Any], settings: Settings) -> Registered:
