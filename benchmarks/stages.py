@@ -71,7 +71,7 @@ def _batch() -> dict[str, float]:
 
     action = catalog()[SEND]
     assert action.evidence
-    sent_to = action.evidence.sent
+    sent_to = action.evidence.keys_sent
     given = {"messages": [message(number) for number in range(MANY)]}
     valid = action.input.model_validate(given)
     request = action.request(valid)
