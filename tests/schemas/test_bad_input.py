@@ -10,38 +10,40 @@ from typing import Any
 import httpx
 import pytest
 from mcp import Client, StdioServerParameters
-from pydantic import ValidationError
+from support import asking
+from support.asking import (
+    CAMPAIGN,
+    CAMPAIGNS,
+    CANCEL,
+    CANCEL_ALL,
+    CHANGE,
+    CONTACT,
+    CONTACTS,
+    DELETE_LIST,
+    EXPORT,
+    HISTORY,
+    IMPORT,
+    INBOUND,
+    LETTER,
+    LISTS,
+    MMS,
+    NEW_LIST,
+    NUMBER,
+    PRICE,
+    RECEIPT,
+    RULE,
+    SMS,
+    UPDATE,
+    contact,
+    imported,
+    rule,
+)
 
 from schemas.envelope import Envelope
-from schemas.explain import explain
 from server.sandbox.serve import RunningSandbox
-from tools.catalog import catalog
 
 SECRET = "meet me at nine"  # a private text, which no refusal may repeat
-NUMBER = "+61411111111"
 NOW = int(time.time())
-
-SMS = "CLICKSEND_CREATE_SMS_SEND"
-PRICE = "CLICKSEND_SMS_PRICE_POST"
-MMS = "CLICKSEND_CREATE_MMS_SEND"
-CAMPAIGN = "CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"
-UPDATE = "CLICKSEND_UPDATE_SMS_CAMPAIGNS"
-CANCEL = "CLICKSEND_SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT"
-CAMPAIGNS = "CLICKSEND_GET_SMS_CAMPAIGNS3"
-HISTORY = "CLICKSEND_GET_SMS_HISTORY"
-INBOUND = "CLICKSEND_GET_SMS_INBOUND"
-RECEIPT = "CLICKSEND_SMS_RECEIPTS_BY_MESSAGE_ID_GET"
-LISTS = "CLICKSEND_GET_LISTS"
-NEW_LIST = "CLICKSEND_CREATE_LISTS"
-DELETE_LIST = "CLICKSEND_DELETE_LISTS"
-IMPORT = "CLICKSEND_GET_LISTS_IMPORT"
-EXPORT = "CLICKSEND_GET_LISTS_EXPORT"
-CONTACT = "CLICKSEND_CREATE_LISTS_CONTACTS"
-CHANGE = "CLICKSEND_UPDATE_LISTS_CONTACTS"
-CONTACTS = "CLICKSEND_GET_LISTS_CONTACTS"
-RULE = "CLICKSEND_CREATE_AUTOMATIONS_SMS_INBOUND"
-LETTER = "CLICKSEND_CREATE_POST_LETTERS_SEND"
-CANCEL_ALL = "CLICKSEND_SMS_CANCEL_ALL_PUT"
 
 
 @dataclass(frozen=True)
@@ -59,36 +61,19 @@ def case(name: str, slug: str, arguments: Any, *fragments: str) -> Case:
 
 
 def sms(**changes: Any) -> dict[str, Any]:
-    """One valid SMS with changes; `from_` is `from`."""
-    message = {"to": NUMBER, "body": SECRET, **changes}
-    return {"messages": [{name.rstrip("_"): value for name, value in message.items()}]}
+    return asking.sms(**{"body": SECRET, **changes})
 
 
 def mms(media_file: str = "https://example.com/a.jpg", **changes: Any) -> dict[str, Any]:
-    return {"messages": [{"to": NUMBER, "body": SECRET, "subject": "Sale", **changes}], "media_file": media_file}
+    return asking.mms(media_file, **{"body": SECRET, **changes})
 
 
 def campaign(**changes: Any) -> dict[str, Any]:
-    return {"body": SECRET, "name": "Spring", "list_id": 88, **changes}
-
-
-def contact(**changes: Any) -> dict[str, Any]:
-    return {"list_id": 88, "phone_number": NUMBER, **changes}
-
-
-def imported(**changes: Any) -> dict[str, Any]:
-    return {"list_id": 88, "file_url": "https://example.com/a.csv", "field_order": ["phone"], **changes}
-
-
-def rule(**changes: Any) -> dict[str, Any]:
-    good = {"action": "POLL", "enabled": 1, "rule_name": "All", "action_address": "", "dedicated_number": "*"}
-    return {**good, "message_search_type": 0, **changes}
+    return asking.campaign(**{"body": SECRET, **changes})
 
 
 def letter(file_url: str = "https://example.com/a.pdf", colour: Any = 0, **changes: Any) -> dict[str, Any]:
-    address = {"address_name": "Ana", "address_line_1": "1 Main St", "address_city": "Perth", "address_state": "WA"}
-    address = {**address, "address_postal_code": "6000", "address_country": "AU", "return_address_id": 5, **changes}
-    return {"file_url": file_url, "recipients": [address], "colour": colour}
+    return {**asking.letter(file_url, **changes), "colour": colour}
 
 
 def date(seconds: int) -> str:
@@ -323,10 +308,7 @@ CASES = (
 
 
 def refusal(case: Case) -> str:
-    model = catalog()[case.slug].input
-    with pytest.raises(ValidationError) as refused:
-        model.model_validate(case.arguments)
-    return explain(refused.value, model)
+    return asking.refusal(case.slug, case.arguments)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -14,13 +14,16 @@ PRICE = "CLICKSEND_SMS_PRICE_POST"
 MMS = "CLICKSEND_CREATE_MMS_SEND"
 CAMPAIGN = "CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"
 UPDATE = "CLICKSEND_UPDATE_SMS_CAMPAIGNS"
+CANCEL = "CLICKSEND_SMS_CAMPAIGNS_CANCEL_BY_SMS_CAMPAIGN_ID_PUT"
 CAMPAIGNS = "CLICKSEND_GET_SMS_CAMPAIGNS3"
 HISTORY = "CLICKSEND_GET_SMS_HISTORY"
+RECEIPT = "CLICKSEND_SMS_RECEIPTS_BY_MESSAGE_ID_GET"
 RECEIPTS = "CLICKSEND_GET_SMS_RECEIPTS"
 INBOUND = "CLICKSEND_GET_SMS_INBOUND"
 CANCEL_ALL = "CLICKSEND_SMS_CANCEL_ALL_PUT"
 LISTS = "CLICKSEND_GET_LISTS"
 NEW_LIST = "CLICKSEND_CREATE_LISTS"
+DELETE_LIST = "CLICKSEND_DELETE_LISTS"
 IMPORT = "CLICKSEND_GET_LISTS_IMPORT"
 EXPORT = "CLICKSEND_GET_LISTS_EXPORT"
 CONTACT = "CLICKSEND_CREATE_LISTS_CONTACTS"
@@ -42,7 +45,7 @@ def message(**changes: Any) -> dict[str, Any]:
 
 
 def mms(media_file: str = "https://example.com/a.jpg", **changes: Any) -> dict[str, Any]:
-    return {"messages": [message(subject="Sale", **changes)], "media_file": media_file}
+    return {"messages": [message(**{"subject": "Sale", **changes})], "media_file": media_file}
 
 
 def campaign(**changes: Any) -> dict[str, Any]:

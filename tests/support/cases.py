@@ -20,10 +20,6 @@ class Case:
     arguments: dict[str, Any] = field(repr=False)
     request: str
 
-    @property
-    def has_body(self) -> bool:
-        return self.request.count(" ") > 1
-
 
 def _cases(file: Path) -> list[Case]:
     content = tomllib.loads(file.read_text("utf-8").replace("$TOMORROW", str(TOMORROW)))

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from support.tcp import accepting
+
 RESOURCE = "http://127.0.0.1:8123"  # what callers think the server is at
 AUDIENCE = f"{RESOURCE}/mcp"
 EVERYTHING = "clicksend:read clicksend:write clicksend:send"
@@ -112,31 +114,11 @@ class Issuer:
 @asynccontextmanager
 async def issuing(path: str = "") -> AsyncIterator[Issuer]:
     """An issuer on a free port, which publishes nothing yet."""
-    tasks: set[asyncio.Task[None]] = set()
     issuer = Issuer("")
     issuer.held.set()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        tasks.add(task)
-        try:
-            await issuer._answer(reader, writer)
-        except asyncio.CancelledError:
-            pass  # the test is over
-        finally:
-            tasks.discard(task)
-            writer.transport.abort()
-
-    server = await asyncio.start_server(accept, "127.0.0.1")
-    issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{path}"
-    try:
+    async with accepting(issuer._answer) as url:
+        issuer.url = f"{url}{path}"
         yield issuer
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def unsigned(claims: dict[str, Any], **headers: Any) -> str:

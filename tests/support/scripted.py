@@ -13,6 +13,7 @@ from typing import Any
 from server.clicksend.client import ClickSend
 from server.clicksend.flight import Flight
 from server.config.settings import Credentials, Settings
+from support.tcp import accepting
 from tools.route import Request
 
 PATIENCE = 60  # seconds that a test waits for an event before it fails
@@ -123,29 +124,9 @@ async def _read_request(reader: asyncio.StreamReader) -> Arrived:
 async def scripted(script: Script) -> AsyncIterator[Upstream]:
     """An upstream that follows the script at every request."""
     upstream = Upstream(script)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        tasks.add(task)
-        try:
-            await upstream._converse(reader, writer)
-        except asyncio.CancelledError:
-            pass  # the test is over
-        finally:
-            tasks.discard(task)
-            writer.transport.abort()
-
-    server = await asyncio.start_server(accept, "127.0.0.1", backlog=256)
-    upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with accepting(upstream._converse) as url:
+        upstream.url = url
         yield upstream
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # --- answers -----------------------------------------------------------------------------------------
