@@ -11,6 +11,7 @@ from phonenumbers import timezone as phone_timezone
 
 from schemas.phone import dialled_forms, e164, phone_key
 from server.config.limits import SHARED_NUMBER, Limits
+from server.guard.decisions import Denied
 from server.guard.error_text import over_limit
 from tools.audience import OutboundMessage
 
@@ -27,24 +28,16 @@ _NOT_IN_A_COUNTRY = {
 }
 
 
-class OverLimit(Exception):
-    """A call that the operator forbids; `reason` says why, and names the setting."""
-
-    def __init__(self, reason: str, variable: str) -> None:
-        super().__init__(reason)
-        self.reason = over_limit(reason, variable)
-
-
 def check(messages: Collection[OutboundMessage], limits: Limits) -> None:
-    """Check all messages that would go out against the limits. Raises OverLimit."""
+    """Check all messages that would go out against the limits. Raises Denied."""
     if limits.max_recipients is not None and len(messages) > limits.max_recipients:
         reason = f"{len(messages)} recipients are more than {limits.max_recipients}"
-        raise OverLimit(reason, "CLICKSEND_MCP_MAX_RECIPIENTS")
+        raise Denied(over_limit(reason, "CLICKSEND_MCP_MAX_RECIPIENTS"))
     for variable, rule in _RULES:
         reasons = [reason for reason in (rule(message, limits) for message in messages) if reason]
         if reasons:
             more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
-            raise OverLimit("; ".join(reasons[:_NAMED]) + more, variable)
+            raise Denied(over_limit("; ".join(reasons[:_NAMED]) + more, variable))
 
 
 def country(message: OutboundMessage) -> str | None:

@@ -28,7 +28,8 @@ from support.guarding import (
 
 from server.config.limits import Limits, QuietHours
 from server.config.settings import from_environment
-from server.guard.limits import OverLimit, check
+from server.guard.decisions import Denied
+from server.guard.limits import check
 from server.sandbox.serve import RunningSandbox
 from tools.audience import OutboundMessage
 
@@ -46,7 +47,7 @@ def refusal(chosen: Limits, *outgoing: OutboundMessage) -> str:
     """Why something must not go out; "" if it may."""
     try:
         check(outgoing, chosen)
-    except OverLimit as limit:
+    except Denied as limit:
         return limit.reason
     return ""
 

@@ -4,7 +4,8 @@ import pytest
 
 from schemas.inputs.sms import SendSms
 from server.config.limits import Limits
-from server.guard.limits import OverLimit, check
+from server.guard.decisions import Denied
+from server.guard.limits import check
 from server.guard.preview import describe
 from tools.audience import OutboundMessage
 from tools.catalog import catalog
@@ -16,7 +17,7 @@ SEND = catalog()["CLICKSEND_CREATE_SMS_SEND"]
     ("beginning", "number"), [("+6104", "+61491570156"), ("+4407", "+447700900123"), ("+49015", "+4915112345678")]
 )
 def test_a_blocked_beginning_may_have_the_zero_that_is_not_dialled(beginning: str, number: str) -> None:
-    with pytest.raises(OverLimit, match="is blocked"):
+    with pytest.raises(Denied, match="is blocked"):
         check([OutboundMessage(number, "Hello")], Limits(blocked_numbers=(beginning,)))
 
 
