@@ -9,7 +9,7 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import NoReturn
 
-from server.config.setting import Variable
+from server.config.setting import Theme, Variable
 from server.config.settings import VARIABLES
 from server.runtime.streams import complain
 from tools.action import Action
@@ -124,15 +124,9 @@ def _described(variable: Variable, width: int) -> str:
     )
 
 
-_FIRST_THEMES = ("ClickSend", "Limits", "A person's approval", "Tools that are offered", "Ledger and duplicates")
-
-
 def by_theme() -> dict[str, list[Variable]]:
     """The settings under the headings that people look for them under."""
-    themes: dict[str, list[Variable]] = {theme: [] for theme in _FIRST_THEMES}
-    for variable in VARIABLES:
-        themes.setdefault(variable.theme, []).append(variable)
-    return themes
+    return {theme.value: [variable for variable in VARIABLES if variable.theme is theme] for theme in Theme}
 
 
 def described(text: str) -> str:

@@ -10,11 +10,10 @@ from datetime import time
 from decimal import Decimal
 from typing import Final
 
-from server.config.setting import setting
+from server.config.setting import Theme, setting
 from server.runtime.env import WrongSetting, amount, comma_separated, whole_number, yes_or_no
 
 SHARED_NUMBER: Final = "shared"  # among the allowed senders: ClickSend's shared number, used if none is named
-_APPROVAL: Final = "A person's approval"
 
 
 @dataclass(frozen=True)
@@ -120,17 +119,21 @@ class Limits:
     quiet_hours: QuietHours | None = setting(_quiet_hours, None, "such as 21:00-08:00, in the recipient's time zone")
     dry_run: bool = setting(yes_or_no, False, "1 checks and prices every send, and sends none")
     approval: Approval = setting(
-        _approval, Approval(), "ask a person: always, above:5.00, deletes, or several", shown="never", theme=_APPROVAL
+        _approval,
+        Approval(),
+        "ask a person: always, above:5.00, deletes, or several",
+        shown="never",
+        theme=Theme.APPROVAL,
     )
     approval_seconds: int = setting(
-        whole_number(1, 600), 300, "how long a person has to answer", theme=_APPROVAL, per_caller=False
+        whole_number(1, 600), 300, "how long a person has to answer", theme=Theme.APPROVAL, per_caller=False
     )
     approval_key: str | None = setting(
         _key,
         None,
         "seals approvals; the same on all replicas",
         shown="made at start",
-        theme=_APPROVAL,
+        theme=Theme.APPROVAL,
         per_caller=False,
         secret=True,
     )
@@ -138,7 +141,7 @@ class Limits:
         whole_number(0, 31_536_000),
         600,
         "seconds in which the same send is not repeated, 0 for off",
-        theme="Ledger and duplicates",
+        theme=Theme.LEDGER,
     )
 
     @property

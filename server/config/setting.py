@@ -2,9 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import Any
 
 PREFIX = "CLICKSEND_MCP_"
+
+
+class Theme(Enum):
+    """The headings that people look for a setting under, in the order they are shown."""
+
+    CLICKSEND = "ClickSend"
+    LIMITS = "Limits"
+    APPROVAL = "A person's approval"
+    TOOLS = "Tools that are offered"
+    LEDGER = "Ledger and duplicates"
+    LOG = "Log"
+    HTTP = "Serving over HTTP"
+
+
 _DECLARED = "setting"
 
 
@@ -12,7 +27,7 @@ _DECLARED = "setting"
 class Variable:
     """The environment variable of a setting.
 
-    `default` is in words; `theme`: the heading that people look for it under; `field`: which it fills in its dataclass.
+    `default` is in words; `field`: which it fills in its dataclass.
     `read` raises WrongSetting. `per_caller`: the file of callers may set it too. `former`: the variable's earlier name.
     """
 
@@ -20,7 +35,7 @@ class Variable:
     field: str
     default: str
     meaning: str
-    theme: str
+    theme: Theme
     read: Callable[[str], Any]
     per_caller: bool
     former: str | None
@@ -31,7 +46,7 @@ class _Declared:
     read: Callable[[str], Any]
     meaning: str
     shown: str
-    theme: str | None
+    theme: Theme | None
     per_caller: bool
     name: str | None
     former: str | None
@@ -43,7 +58,7 @@ def setting(
     meaning: str,
     *,
     shown: str | None = None,
-    theme: str | None = None,
+    theme: Theme | None = None,
     per_caller: bool = True,
     name: str | None = None,
     former: str | None = None,
@@ -57,7 +72,7 @@ def setting(
     return field(default=default, repr=not secret, metadata={_DECLARED: declared})
 
 
-def variables(group: type, theme: str, prefix: str = PREFIX) -> tuple[Variable, ...]:
+def variables(group: type, theme: Theme, prefix: str = PREFIX) -> tuple[Variable, ...]:
     """The variables of a dataclass of settings, in the order of its fields."""
     declarations = []
     for attribute in fields(group):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from server.config.http import Hosting
 from server.config.ledger import LedgerSettings
 from server.config.limits import Limits
-from server.config.setting import PREFIX, setting, values, variables
+from server.config.setting import PREFIX, Theme, setting, values, variables
 from server.config.surface import Surface
 from server.runtime.addresses import is_loopback
 from server.runtime.env import WrongSetting, comma_separated, plain_text, seconds, whole_number
@@ -121,8 +121,8 @@ class Settings:
     max_result_tokens: int = setting(
         whole_number(1_000, 1_000_000), 20_000, "longer results are shortened, about in tokens"
     )
-    log_level: str = setting(_level, "WARNING", "DEBUG, INFO (each call), WARNING or ERROR, on stderr", theme="Log")
-    log_format: str = setting(_log_format, "text", "text, or json for programs that collect logs", theme="Log")
+    log_level: str = setting(_level, "WARNING", "DEBUG, INFO (each call), WARNING or ERROR, on stderr", theme=Theme.LOG)
+    log_format: str = setting(_log_format, "text", "text, or json for programs that collect logs", theme=Theme.LOG)
     limits: Limits = field(default_factory=Limits)
     surface: Surface = field(default_factory=Surface)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
@@ -137,12 +137,12 @@ class Settings:
             logging.getLogger("clicksend_mcp").warning("every call will be refused: %s", self.config_error)
 
 
-_ACCOUNT: Final = variables(_Account, "ClickSend", "CLICKSEND_")
-_CONNECTION: Final = variables(Settings, "ClickSend")
-_LIMITS: Final = variables(Limits, "Limits")
-_SURFACE: Final = variables(Surface, "Tools that are offered")
-_LEDGER: Final = variables(LedgerSettings, "Ledger and duplicates")
-_HOSTING: Final = variables(Hosting, "Serving over HTTP")
+_ACCOUNT: Final = variables(_Account, Theme.CLICKSEND, "CLICKSEND_")
+_CONNECTION: Final = variables(Settings, Theme.CLICKSEND)
+_LIMITS: Final = variables(Limits, Theme.LIMITS)
+_SURFACE: Final = variables(Surface, Theme.TOOLS)
+_LEDGER: Final = variables(LedgerSettings, Theme.LEDGER)
+_HOSTING: Final = variables(Hosting, Theme.HTTP)
 OF_CALLERS: Final = tuple(variable for variable in (*_LIMITS, *_SURFACE) if variable.per_caller)
 STOPPING: Final = (*_LIMITS, *_SURFACE, *_LEDGER, *_HOSTING)  # a wrong one stops the start
 VARIABLES: Final = (*_ACCOUNT, *_CONNECTION, *STOPPING)
@@ -202,9 +202,8 @@ def _read(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
 def _misspelt(name: str) -> str | None:
     """A sentence on a variable that is meant for this program and is no setting; None for those of other programs."""
     bare = _bare(name)
-    for variable in VARIABLES:
-        if bare in map(_bare, filter(None, (variable.name, variable.former))):
-            return f"{name} is not a setting: write {variable.name}"
+    if bare in _BY_BARE_NAME:
+        return f"{name} is not a setting: write {_BY_BARE_NAME[bare]}"
     if not bare.startswith(_bare(PREFIX)):
         return None
     # Compared without their common prefix, which would make any two names look alike.
@@ -215,6 +214,11 @@ def _misspelt(name: str) -> str | None:
 
 def _bare(name: str) -> str:
     return re.sub("[^A-Z0-9]", "", name.upper())
+
+
+_BY_BARE_NAME: Final = {
+    _bare(name): variable.name for variable in VARIABLES for name in (variable.name, variable.former) if name
+}
 
 
 def _is_set(text: str) -> bool:

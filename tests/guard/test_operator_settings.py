@@ -13,6 +13,7 @@ from support.guarding import Place, account, host, sent, settings, sms
 from support.hosting import ERAS, run
 
 from server.config.limits import Approval, Limits, QuietHours
+from server.config.setting import Theme
 from server.config.settings import STOPPING, Credentials, Settings, from_environment
 from server.config.surface import Surface
 from server.protocol.server import build_server
@@ -20,9 +21,7 @@ from server.runtime.env import WrongSetting
 from server.sandbox.serve import RunningSandbox
 
 PREFIX = "CLICKSEND_MCP_"
-VARIABLES = {
-    variable.name.removeprefix(PREFIX): variable for variable in STOPPING if variable.theme != "Serving over HTTP"
-}
+VARIABLES = {variable.name.removeprefix(PREFIX): variable for variable in STOPPING if variable.theme is not Theme.HTTP}
 WITH_ACCOUNT = {"CLICKSEND_USERNAME": "ana", "CLICKSEND_API_KEY": "5EC2E7-of-ana"}
 SEND = "CLICKSEND_CREATE_SMS_SEND"
 ACCOUNT = "CLICKSEND_GET_ACCOUNT"
