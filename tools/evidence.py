@@ -18,8 +18,8 @@ class Evidence:
     `path`: a paged list of records, `order_by` its newest-first order; `time_field` and `id_field` name the time of a
     record (Unix seconds) and its id. `keys_sent`: the keys of what a request's body sends; `key_of`: the key of a
     record. `took_effect`: whether a record is of something that was accepted. `takes_date_from`: the list can leave out
-    older records, for one whose order is not documented. `items`: the name of the list in an answer that the records
-    stand for; None if an answer is a single record. `untrusted`: the fields of a record that outsiders have written.
+    older records, for one whose order is not documented. `items`: the name under which an answer lists what it sent;
+    None if an answer is a single record. `untrusted`: the fields of a record that outsiders have written.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Views: what a host that shows views displays of an answer, worked out here so that a view only draws it.
+"""Views: what a host that shows views displays of an answer, worked out here for a page that only draws it.
 
 A view is JSON. Amounts are decimal text in account currency, days are ISO dates in UTC, times are ISO 8601. How a text
 is cut and marked is worked out in `tools/text_view.py`.

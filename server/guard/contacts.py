@@ -1,4 +1,4 @@
-"""The contacts of a list, read page by page, so that each recipient of a campaign can be checked against the limits."""
+"""The contacts of a list, read page by page to check each recipient of a campaign against the limits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

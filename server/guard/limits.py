@@ -41,7 +41,7 @@ def check(messages: Collection[OutboundMessage], limits: Limits) -> None:
 
 
 def country(message: OutboundMessage) -> str | None:
-    """The country of a recipient, 2 capital letters; None if it cannot be told."""
+    """The country of a recipient, 2 capital letters; None if it is unknown."""
     if message.to is None:
         return message.country
     number = _parsed(message.to)

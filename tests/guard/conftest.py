@@ -1,3 +1,3 @@
-"""What the tests of the guard need: the helpers of the server's tests, and a ledger of each kind."""
+"""The fixtures of the tests of the guard: a ledger of each kind, and HTTP clients that start quickly."""
 
 from support.ledgers import _without_certificates, any_ledger, ledger, postgres  # noqa: F401 - fixtures

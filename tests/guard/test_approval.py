@@ -1,4 +1,4 @@
-"""Asking a person: in both eras nothing goes out without a plain yes to this very question, given once."""
+"""A person's approval: in both eras nothing goes out without a plain yes to exactly this question, used once."""
 
 import re
 import time
@@ -47,12 +47,12 @@ ANSWERS = {
     "declined with a yes inside": ElicitResult(action="decline", content={"approve": True}),
     "cancelled": ElicitResult(action="cancel"),
 }
-Asked = Callable[[Any, Any], Awaitable[ElicitResult]]
+Answering = Callable[[Any, Any], Awaitable[ElicitResult]]
 
 
 @dataclass
 class Person:
-    """Somebody who answers questions in the same way each time."""
+    """A person who gives each question the same answer."""
 
     answer: ElicitResult = field(default_factory=lambda: YES)
     questions: list[str] = field(default_factory=list)
@@ -63,9 +63,9 @@ class Person:
 
 
 def asking(
-    era: str, person: Asked | None, sandbox: RunningSandbox, ledger: Place, approval: Approval = ALWAYS, **more: Any
+    era: str, person: Answering | None, sandbox: RunningSandbox, ledger: Place, approval: Approval = ALWAYS, **more: Any
 ) -> Client:
-    """A client with a person behind it, of a server that asks."""
+    """A client with a person, of a server that requires approval."""
     chosen = settings(sandbox, ledger, limits={"approval": approval, **more})
     return Client(build_server(chosen), mode=era, elicitation_callback=person)
 
@@ -87,7 +87,7 @@ async def test_a_yes_sends_once(era: str, ledger: Place, sandbox: RunningSandbox
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("answer", ANSWERS)
-async def test_all_else_sends_nothing(answer: str, era: str, ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_any_other_answer_sends_nothing(answer: str, era: str, ledger: Place, sandbox: RunningSandbox) -> None:
     person = Person(ANSWERS[answer])
     async with asking(era, person, sandbox, ledger) as client:
         try:
@@ -199,7 +199,7 @@ async def test_deletes_are_asked_about_and_sends_are_not(era: str, ledger: Place
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_repeat_is_told_before_anybody_is_asked(era: str, ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_a_repeat_is_refused_before_anybody_is_asked(era: str, ledger: Place, sandbox: RunningSandbox) -> None:
     person = Person()
     async with asking(era, person, sandbox, ledger) as client:
         await called(client)
@@ -207,7 +207,7 @@ async def test_a_repeat_is_told_before_anybody_is_asked(era: str, ledger: Place,
     assert len(person.questions) == len(sent(sandbox)) == 1
 
 
-# --- bound to exactly that --------------------------------------------------------------------------
+# --- bound to exactly one call ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -246,7 +246,7 @@ async def question(client: Client, arguments: dict[str, Any] | None = None) -> s
 
 
 async def answered(client: Client, state: str, arguments: dict[str, Any] | None = None, **more: Any) -> Any:
-    """Call with an answer to a question."""
+    """Call with the answer to a question, a yes unless `responses` says otherwise."""
     responses = more.get("responses", {"approve": YES})
     return await client.session.call_tool(
         SEND, arguments or sms(), input_responses=responses, request_state=state, allow_input_required=True
@@ -254,6 +254,7 @@ async def answered(client: Client, state: str, arguments: dict[str, Any] | None 
 
 
 def modern(sandbox: RunningSandbox, ledger: Place, **more: Any) -> Client:
+    """A client of the modern era with a person who says yes."""
     return asking("auto", Person(), sandbox, ledger, **more)
 
 
@@ -307,7 +308,7 @@ async def test_an_approval_does_not_cover_other_arguments(
     assert sent(sandbox) == []
 
 
-async def test_an_approval_does_not_get_round_the_limits(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_an_approval_does_not_override_the_limits(ledger: Place, sandbox: RunningSandbox) -> None:
     async with modern(sandbox, ledger, max_cost_per_day=SMS_TO_AU) as client:
         first, second = await question(client), await question(client, sms(BO))
         assert (await answered(client, first)).structured_content["successful"]
@@ -321,10 +322,10 @@ async def test_servers_accept_each_others_approvals_only_with_the_same_key(
     keys: tuple[str | None, str | None], ledger: Place, sandbox: RunningSandbox
 ) -> None:
     ours = account(sandbox, ledger) | {"CLICKSEND_MCP_APPROVAL": "always"}
-    one, other = (ours | ({"CLICKSEND_MCP_APPROVAL_KEY": key} if key else {}) for key in keys)
-    async with Client(stdio(**one), mode="auto", elicitation_callback=Person()) as asker:
+    first, second = (ours | ({"CLICKSEND_MCP_APPROVAL_KEY": key} if key else {}) for key in keys)
+    async with Client(stdio(**first), mode="auto", elicitation_callback=Person()) as asker:
         state = await question(asker)
-        async with Client(stdio(**other), mode="auto", elicitation_callback=Person()) as answerer:
+        async with Client(stdio(**second), mode="auto", elicitation_callback=Person()) as answerer:
             if keys[0] is not None and keys[0] == keys[1]:
                 result = await answered(answerer, state)
                 assert result.structured_content["successful"]

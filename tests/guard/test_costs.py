@@ -1,4 +1,4 @@
-"""What may be spent: the limits of a call and of a day, which neither concurrent calls nor replicas overrun."""
+"""Limits of cost, for a call and for a day, which neither concurrent calls nor replicas exceed."""
 
 import time
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from server.sandbox.serve import RunningSandbox
 
 pytestmark = pytest.mark.anyio
 
-CENT = Decimal("0.000001")  # the smallest amount that is told apart
+LEAST = Decimal("0.000001")  # the smallest difference of amounts that the ledger keeps
 UNUSABLE = "+61400990404"
 
 
@@ -72,10 +72,10 @@ async def test_what_costs_exactly_as_much_as_is_allowed_passes(
 
 @pytest.mark.parametrize("limit", ["max_cost_per_call", "max_cost_per_day"])
 @pytest.mark.parametrize("case", PRICED, ids=lambda case: case.id)
-async def test_what_costs_the_least_more_is_refused(
+async def test_what_costs_the_least_amount_more_is_refused(
     case: Priced, limit: str, ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    async with guarded(sandbox, ledger, **{limit: Decimal(case.price) - CENT}) as call:
+    async with guarded(sandbox, ledger, **{limit: Decimal(case.price) - LEAST}) as call:
         envelope = await call(case.slug, **await arguments_of(case, call))
     assert f"It costs {Decimal(case.price).normalize()}" in envelope.error.replace("0 AUD", " AUD").replace("00", "")
     assert f"limit CLICKSEND_MCP_{limit.upper()}; only the operator" in envelope.error
@@ -136,7 +136,7 @@ async def test_a_clock_set_back_does_not_free_the_day(any_ledger: Place, sandbox
 
 @dataclass(frozen=True)
 class Reserved:
-    """A send that does not go well, and whether it keeps its reservation."""
+    """A send that fails, and whether it keeps its reservation."""
 
     id: str
     fault: dict[str, Any]
@@ -145,7 +145,7 @@ class Reserved:
 
 RESERVED = (
     Reserved("refused", {"kind": "status", "status": 400}, False),
-    Reserved("not taken on", {"kind": "status", "status": 429}, False),
+    Reserved("not accepted", {"kind": "status", "status": 429}, False),
     Reserved("unknown", {"kind": "drop"}, True),
     Reserved("found", {"kind": "drop", "when": "after"}, True),
 )
@@ -174,13 +174,15 @@ async def test_a_dead_process_keeps_its_reservation(any_ledger: Place, sandbox: 
     async with guarded(sandbox, any_ledger, max_cost_per_day=SMS_TO_AU) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         any_ledger.reopen()
-        for _ in range(2):  # under way at first, then abandoned and looked up
+        for _ in range(2):  # under way at first, then abandoned and reconciled
             assert "24 hours" in (await call("CREATE_SMS_SEND", **sms(BO))).error
             any_ledger.age(3600)
     assert spent(sandbox) == SMS_TO_AU
 
 
-async def test_40_sends_at_the_same_moment_do_not_overrun_the_day(any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_40_concurrent_sends_do_not_exceed_the_budget_of_the_day(
+    any_ledger: Place, sandbox: RunningSandbox
+) -> None:
     budget = 7 * SMS_TO_AU + Decimal("0.0791")
     async with guarded(sandbox, any_ledger, max_cost_per_day=budget) as call, anyio.create_task_group() as tasks:
         for n in range(40):
@@ -189,7 +191,9 @@ async def test_40_sends_at_the_same_moment_do_not_overrun_the_day(any_ledger: Pl
     assert sum(row["cost"] for row in any_ledger.rows()) == int(7 * SMS_TO_AU * 1_000_000)
 
 
-async def test_three_servers_on_one_ledger_do_not_overrun_the_day(any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_three_servers_on_one_ledger_do_not_exceed_the_budget_of_the_day(
+    any_ledger: Place, sandbox: RunningSandbox
+) -> None:
     environment = account(sandbox, any_ledger) | {"CLICKSEND_MCP_MAX_COST_PER_DAY": "0.4"}
     async with hosts(3, **environment) as servers:
         started = [
@@ -223,4 +227,4 @@ async def test_a_campaign_that_a_change_sends_at_once_is_limited_too(ledger: Pla
             assert "goes to whoever is on its list then" in (envelope.error or "")
     assert sent(sandbox) == []
     control(sandbox, "POST", "clock", {"advance": 7200})
-    assert spent(sandbox) == 2 * SMS_TO_AU  # as it was first asked for
+    assert spent(sandbox) == 2 * SMS_TO_AU  # the price of the campaign before the changes

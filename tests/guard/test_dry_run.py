@@ -1,4 +1,4 @@
-"""The dry run: every paid call is checked and priced, none is sent, and a person sees what would have gone out."""
+"""The dry run: every paid call is checked and priced, none is sent, and the preview shows what would have gone out."""
 
 from decimal import Decimal
 from typing import Any
@@ -38,7 +38,7 @@ async def test_every_paid_call_is_priced_and_none_is_sent(ledger: Place, sandbox
         "UPDATE_SMS_CAMPAIGNS": (campaign(list_id, sms_campaign_id=1), "Price: 0.1584 AUD"),
     }
     async with guarded(sandbox, ledger, dry_run=True) as call:
-        for _ in range(2):  # a repeat is none, since nothing was sent
+        for _ in range(2):  # the second time is no repeat, as nothing was sent
             for slug, (arguments, price) in calls.items():
                 envelope = await call(slug, **arguments)
                 assert not envelope.successful
@@ -53,20 +53,20 @@ async def test_every_paid_call_is_priced_and_none_is_sent(ledger: Place, sandbox
         assert asked(sandbox, path) == 0
 
 
-async def test_the_preview_names_all_that_a_person_wants_to_know(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_the_preview_shows_recipients_sender_time_text_and_price(ledger: Place, sandbox: RunningSandbox) -> None:
     curly = "Don\u2019t miss it" + "!" * 60
     async with guarded(sandbox, ledger, dry_run=True) as call:
         envelope = await call("CREATE_SMS_SEND", **sms(ANA, BO, body=curly, **{"from": "ACME"}))
-    told = envelope.error.splitlines()
-    assert told[1] == f"Send SMS Messages from the account {sandbox.username}"
-    assert told[2] == f"To: 2: {ANA}, {BO}"
-    assert told[3] == "From: ACME"
-    assert told[4] == "When: now"
-    assert told[5] == f"Text: {curly} (2 parts each, Unicode because of \u2019)"
-    assert told[6].startswith("Price: 0.3168 AUD, 4 parts")
+    lines = envelope.error.splitlines()
+    assert lines[1] == f"Send SMS Messages from the account {sandbox.username}"
+    assert lines[2] == f"To: 2: {ANA}, {BO}"
+    assert lines[3] == "From: ACME"
+    assert lines[4] == "When: now"
+    assert lines[5] == f"Text: {curly} (2 parts each, Unicode because of \u2019)"
+    assert lines[6].startswith("Price: 0.3168 AUD, 4 parts")
 
 
-async def test_characters_that_nobody_sees_are_named(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_invisible_characters_are_named(ledger: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, ledger, dry_run=True) as call:
         envelope = await call("CREATE_SMS_SEND", **sms(body="Hel\u200blo \u202eolleH"))
     assert "Text: Hello olleH (1 part each, Unicode because of U+200B U+202E)" in envelope.error

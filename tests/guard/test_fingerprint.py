@@ -1,4 +1,4 @@
-"""The fingerprint: the same call in other words is the same call, and its form is held by literals."""
+"""The fingerprint: the same call in another spelling is the same call, and literals fix its canonical form."""
 
 from typing import Any
 
@@ -17,13 +17,14 @@ LETTER = Request("POST", "/v3/post/letters/send", body={"file_url": "https://fil
 
 
 def test_the_canonical_form_of_this_version_is_fixed() -> None:
-    """A ledger outlives a release: whoever changes the form raises VERSION, and these literals with it."""
+    """A ledger outlives a release: a change of the form needs a higher VERSION, and other literals here."""
     assert VERSION == 2
     assert fingerprint(SMS) == "b205201e543b75843bfadf3d261e822bdae315dbf91d370d332dd9f8c1a6f501"
     assert fingerprint(LETTER) == "19cb36ab602a8e585265fd4387883c5b22e17f0802e167287a4f450114fcdc3f"
 
 
-def of(slug: str, arguments: dict[str, Any]) -> str:
+def fingerprint_of(slug: str, arguments: dict[str, Any]) -> str:
+    """The fingerprint of the request that arguments make."""
     action = catalog()[f"CLICKSEND_{slug}"]
     return fingerprint(action.request(action.input.model_validate(arguments)))
 
@@ -48,17 +49,17 @@ OTHER = {
 
 
 @pytest.mark.parametrize(("slug", "arguments"), SAME.values(), ids=SAME)
-def test_the_same_call_in_other_words_is_the_same(slug: str, arguments: dict[str, Any]) -> None:
-    assert of(slug, arguments) == of("CREATE_SMS_SEND", sms())
+def test_the_same_call_in_another_spelling_is_the_same(slug: str, arguments: dict[str, Any]) -> None:
+    assert fingerprint_of(slug, arguments) == fingerprint_of("CREATE_SMS_SEND", sms())
 
 
 @pytest.mark.parametrize(("slug", "arguments"), OTHER.values(), ids=OTHER)
 def test_another_call_is_another(slug: str, arguments: dict[str, Any]) -> None:
-    assert of(slug, arguments) != of("CREATE_SMS_SEND", sms())
+    assert fingerprint_of(slug, arguments) != fingerprint_of("CREATE_SMS_SEND", sms())
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("number", "spelling"),
     [
         ("+541166773399", "+5491166773399"),
         ("+551187654321", "+5511987654321"),
@@ -66,10 +67,10 @@ def test_another_call_is_another(slug: str, arguments: dict[str, Any]) -> None:
         ("61491570156", "+61491570156"),
     ],
 )
-def test_numbers_are_compared_as_phones_and_senders_too(one: str, other: str) -> None:
+def test_recipients_and_senders_are_compared_as_phones(number: str, spelling: str) -> None:
     requests = [
-        Request("POST", "/v3/sms/send", body={"messages": [{"to": number, "from": number, "body": "Hi"}]})
-        for number in (one, other)
+        Request("POST", "/v3/sms/send", body={"messages": [{"to": written, "from": written, "body": "Hi"}]})
+        for written in (number, spelling)
     ]
 
     assert len(set(map(fingerprint, requests))) == 1
@@ -86,7 +87,8 @@ def test_numbers_are_compared_as_phones_and_senders_too(one: str, other: str) ->
     ],
 )
 def test_a_url_is_compared_as_it_is_fetched(url: str) -> None:
-    assert of("CREATE_POST_LETTERS_SEND", letter() | {"file_url": url}) == of("CREATE_POST_LETTERS_SEND", letter())
+    respelt = fingerprint_of("CREATE_POST_LETTERS_SEND", letter() | {"file_url": url})
+    assert respelt == fingerprint_of("CREATE_POST_LETTERS_SEND", letter())
 
 
 @pytest.mark.parametrize(
@@ -98,14 +100,14 @@ def test_a_url_is_compared_as_it_is_fetched(url: str) -> None:
     ],
 )
 def test_a_url_that_is_fetched_elsewhere_is_another(url: str) -> None:
-    assert of("CREATE_POST_LETTERS_SEND", letter() | {"file_url": url}) != of("CREATE_POST_LETTERS_SEND", letter())
+    elsewhere = fingerprint_of("CREATE_POST_LETTERS_SEND", letter() | {"file_url": url})
+    assert elsewhere != fingerprint_of("CREATE_POST_LETTERS_SEND", letter())
 
 
 @pytest.mark.parametrize("again", [{"name": "Sale "}, {"body": "20% off\n"}, {"name": " Sale"}], ids=str)
 async def test_a_campaign_with_other_blanks_is_not_sent_again(
     again: dict[str, str], ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """Against the sandbox."""
     async with guarded(sandbox, ledger) as call:
         list_id = await contact_list(call, ANA)
         data(await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(list_id)))

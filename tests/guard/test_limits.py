@@ -1,4 +1,4 @@
-"""Who may be contacted: countries, numbers, how many, from which sender, at what hour, and the ways round it."""
+"""Recipient limits: countries, numbers, how many, from which sender, at what hour, and attempts to bypass them."""
 
 import time
 from dataclasses import dataclass
@@ -38,17 +38,17 @@ pytestmark = pytest.mark.anyio
 US, CANADA, JAMAICA = "+12025550123", "+14165550123", "+18765550123"
 
 
-def policy(**variables: str) -> Limits:
-    """The policy of some variables, without their prefix."""
+def limits_of(**variables: str) -> Limits:
+    """The limits that variables set, which are named without their prefix."""
     return from_environment({f"CLICKSEND_MCP_{name}": text for name, text in variables.items()}).limits
 
 
-def refusal(chosen: Limits, *outgoing: OutboundMessage) -> str:
-    """Why something must not go out; "" if it may."""
+def refusal(limits: Limits, *messages: OutboundMessage) -> str:
+    """Why messages must not go out; "" if they may."""
     try:
-        check(outgoing, chosen)
-    except Denied as limit:
-        return limit.reason
+        check(messages, limits)
+    except Denied as denied:
+        return denied.reason
     return ""
 
 
@@ -74,7 +74,7 @@ NUMBERS = (
     Number("Guernsey is not Britain", "+447911123456", {"ALLOWED_COUNTRIES": "GB"}, False),
     Number("Kazakhstan is not Russia", "+77012345678", {"ALLOWED_COUNTRIES": "RU"}, False),
     Number("a satellite", "+881612345678", {"ALLOWED_COUNTRIES": "AU,US"}, False),
-    Number("no number of its country", "+15555555555", {"ALLOWED_COUNTRIES": "US"}, False),
+    Number("invalid in its country", "+15555555555", {"ALLOWED_COUNTRIES": "US"}, False),
     Number("no such country code", "+99912345678", {"ALLOWED_COUNTRIES": "US"}, False),
     Number("allowed by beginning", ANA, {"ALLOWED_NUMBERS": "+614"}, True),
     Number("allowed whole", ANA, {"ALLOWED_NUMBERS": f"+1, {ANA}"}, True),
@@ -117,7 +117,7 @@ NUMBERS = (
 
 @pytest.mark.parametrize("case", NUMBERS, ids=lambda case: case.id)
 async def test_numbers_and_countries(case: Number, ledger: Place, sandbox: RunningSandbox) -> None:
-    limits = policy(**case.limits)
+    limits = limits_of(**case.limits)
     chosen = {"allowed_countries": limits.allowed_countries, "allowed_numbers": limits.allowed_numbers}
     async with guarded(sandbox, ledger, **chosen, blocked_numbers=limits.blocked_numbers) as call:
         envelope = await call("CREATE_SMS_SEND", **sms(case.to))
@@ -138,7 +138,7 @@ async def test_one_number_that_is_not_allowed_stops_all(ledger: Place, sandbox: 
 
 
 async def test_a_letter_goes_to_no_number(ledger: Place, sandbox: RunningSandbox) -> None:
-    """Where only some numbers may be contacted nobody else may; a blocked number blocks no address."""
+    """Allowed numbers forbid letters; blocked numbers do not."""
     async with guarded(sandbox, ledger, allowed_numbers=(ANA,)) as call:
         refused = await call("CREATE_POST_LETTERS_SEND", **letter())
     async with guarded(sandbox, ledger, blocked_numbers=(ANA,), max_recipients=1) as call:
@@ -228,7 +228,7 @@ SENDERS = (
 
 @pytest.mark.parametrize("case", SENDERS, ids=lambda case: case.id)
 async def test_senders(case: From, ledger: Place, sandbox: RunningSandbox) -> None:
-    allowed = policy(ALLOWED_SENDERS=case.allowed_senders).allowed_senders
+    allowed = limits_of(ALLOWED_SENDERS=case.allowed_senders).allowed_senders
     async with guarded(sandbox, ledger, allowed_senders=allowed) as call:
         text = await call("CREATE_SMS_SEND", **sms(**{"from": case.sender}))
         list_id = await contact_list(call, ANA)
@@ -263,7 +263,7 @@ async def test_senders(case: From, ledger: Place, sandbox: RunningSandbox) -> No
 async def test_no_rule_that_sends_by_itself_is_made_under_any_limit(
     action: str, address: str, limit: dict[str, Any], ledger: Place, sandbox: RunningSandbox
 ) -> None:
-    """It would send at night, to whoever has joined its list, and unpriced."""
+    """It would send at night, to anyone who has joined its list, and unpriced."""
     rule: dict[str, Any] = {"enabled": 1, "rule_name": "on", "dedicated_number": "*", "message_search_type": 0}
     async with guarded(sandbox, ledger, **limit) as call:
         home = str(await contact_list(call, ANA))
@@ -278,7 +278,7 @@ async def test_no_rule_that_sends_by_itself_is_made_under_any_limit(
 
 def _rules(sandbox: RunningSandbox) -> int:
     accounts = control(sandbox, "GET", "state")["accounts"]
-    return next(one["rules"] for one in accounts if one["username"] == sandbox.username)
+    return next(account["rules"] for account in accounts if account["username"] == sandbox.username)
 
 
 # --- quiet hours -------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ HOURS = (
     Hour("in the other zone of several", ALASKA, "2027-01-15T08:30-09:00", "21:00-08:00", False),
     Hour("in none of several", ALASKA, "2027-01-15T12:00-09:00", "21:00-08:00", True),
     Hour("unknown zone", "+881612345678", "2027-01-15T12:00Z", "21:00-08:00", False),
-    Hour("no number of its country", "+15555555555", "2027-01-15T12:00Z", "21:00-08:00", False),
+    Hour("invalid in its country", "+15555555555", "2027-01-15T12:00Z", "21:00-08:00", False),
     Hour("no such country code", "+99912345678", "2027-01-15T12:00Z", "21:00-08:00", False),
 )
 
@@ -323,7 +323,7 @@ HOURS = (
 @pytest.mark.parametrize("case", HOURS, ids=lambda case: case.id)
 def test_quiet_hours(case: Hour) -> None:
     moment = int(datetime.fromisoformat(case.at).timestamp())
-    reason = refusal(policy(QUIET_HOURS=case.hours), OutboundMessage(case.to, "Hello", at=moment))
+    reason = refusal(limits_of(QUIET_HOURS=case.hours), OutboundMessage(case.to, "Hello", at=moment))
     assert (reason == "") is case.allowed, reason
     assert case.allowed or "CLICKSEND_MCP_QUIET_HOURS" in reason
 
@@ -332,13 +332,13 @@ async def test_quiet_hours_hold_for_now_and_for_what_is_scheduled(ledger: Place,
     now = time.gmtime()
     brisbane = "+61731234567"  # UTC+10, all year
     hour = (now.tm_hour + 10) % 24
-    quiet = policy(QUIET_HOURS=f"{hour:02}:00-{(hour + 2) % 24:02}:00").quiet_hours
+    quiet = limits_of(QUIET_HOURS=f"{hour:02}:00-{(hour + 2) % 24:02}:00").quiet_hours
     async with guarded(sandbox, ledger, quiet_hours=quiet) as call:
         at_once = await call("CREATE_SMS_SEND", **sms(brisbane))
         tomorrow = await call("CREATE_SMS_SEND", **sms(brisbane, schedule=int(time.time()) + 86_400))
         with_zero = await call("CREATE_SMS_SEND", **sms(brisbane, schedule=0))
         later = await call("CREATE_SMS_SEND", **sms(brisbane, schedule=int(time.time()) + 6 * 3600))
-        data(await call("CREATE_POST_LETTERS_SEND", **letter()))  # nobody is woken by a letter
+        data(await call("CREATE_POST_LETTERS_SEND", **letter()))  # a letter wakes nobody
     for envelope in (at_once, tomorrow, with_zero):
         assert f"for {brisbane} (Australia/Brisbane)" in envelope.error
     assert later.successful

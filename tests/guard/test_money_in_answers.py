@@ -1,4 +1,4 @@
-"""Money in answers: what was accepted never costs less than its quote, and what is no amount is no price."""
+"""Prices in answers: what was accepted never costs less than its quote, and what is no amount is no price."""
 
 from decimal import Decimal
 
@@ -31,7 +31,7 @@ PRICES = (
 
 @pytest.mark.parametrize("price", PRICES, ids=str)
 async def test_what_was_accepted_never_costs_less_than_its_quote(price: object, any_ledger: Place) -> None:
-    """Whatever price the answer to the send names, one fits and no more."""
+    """The budget has room for one send, whatever price its answer names."""
     row = {"to": ANA, "message_id": "A-1", "status": "SUCCESS"}
     service = Service(send=messages(row, total_price=price))
     async with calling(service, any_ledger, max_cost_per_day=Decimal("0.10")) as call:
@@ -66,7 +66,6 @@ async def test_a_part_costs_no_less_than_its_share_of_the_quote(price: object, l
     "price", ["NaN", "-0.07", "1e-2", "Infinity", "1e900000", True, [], 10**9, None, "0,07"], ids=str
 )
 async def test_a_quote_that_is_no_amount_is_no_price(price: object, ledger: Place) -> None:
-    """One reader of money, for quotes and answers."""
     service = Service(price=price)
     async with calling(service, ledger, max_cost_per_call=Decimal(5)) as call:
         envelope = await call("CREATE_SMS_SEND", **sms())
@@ -76,7 +75,7 @@ async def test_a_quote_that_is_no_amount_is_no_price(price: object, ledger: Plac
 
 
 async def test_a_quote_for_fewer_than_were_asked_about_is_no_price(ledger: Place) -> None:
-    """What has no price could cost anything."""
+    """A message without a price could cost anything."""
 
     async def script(conversation: Conversation) -> None:
         await conversation.say(messages({"to": ANA, "status": "SUCCESS"}, total_price="0.07"))

@@ -1,4 +1,4 @@
-"""The operator's variables: each is read, a wrong one stops the start, and a tool that is off is not there."""
+"""The operator's variables: each is read, a wrong one stops the start, and a tool that is off is not offered."""
 
 from dataclasses import dataclass, replace
 from datetime import time
@@ -29,7 +29,7 @@ ACCOUNT = "CLICKSEND_GET_ACCOUNT"
 
 @dataclass(frozen=True)
 class Read:
-    """A variable with a text, and what it becomes."""
+    """A variable with a text, and the value that it becomes."""
 
     id: str
     text: str
@@ -61,11 +61,11 @@ READ = (
 
 @pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
 def test_each_variable_is_read(case: Read) -> None:
-    found = from_environment(WITH_ACCOUNT | {PREFIX + case.id: case.text})
-    assert found.config_error is None
+    read = from_environment(WITH_ACCOUNT | {PREFIX + case.id: case.text})
+    assert read.config_error is None
     plain, field = from_environment(WITH_ACCOUNT), VARIABLES[case.id].field
     (group,) = [name for name in ("limits", "surface", "ledger") if hasattr(getattr(plain, name), field)]
-    assert found == replace(plain, **{group: replace(getattr(plain, group), **{field: case.value})})
+    assert read == replace(plain, **{group: replace(getattr(plain, group), **{field: case.value})})
 
 
 def test_all_variables_are_covered_here() -> None:
@@ -156,8 +156,8 @@ def test_a_wrong_value_is_never_taken_for_no_limit(case: Wrong, text: str) -> No
     ],
 )
 def test_amounts_and_words_are_taken_as_people_type_them(name: str, text: str, value: object) -> None:
-    found = from_environment(WITH_ACCOUNT | {PREFIX + name.upper(): text}).limits
-    assert getattr(found, name) == value
+    limits = from_environment(WITH_ACCOUNT | {PREFIX + name.upper(): text}).limits
+    assert getattr(limits, name) == value
 
 
 KINDS = ("MAX_COST_PER_CALL", "TOOLSETS")
@@ -165,13 +165,13 @@ KINDS = ("MAX_COST_PER_CALL", "TOOLSETS")
 
 @pytest.mark.anyio
 async def test_a_wrong_value_stops_the_real_process_with_one_line() -> None:
-    """Over stdio it does not: a host hides a server that ends, and with it the reason, so each call is refused."""
-    found: dict[tuple[str, ...], tuple[int, str, str]] = {}
+    """Over stdio it does not: a host hides a server that exits, and with it the reason, so each call is refused."""
+    ended: dict[tuple[str, ...], tuple[int, str, str]] = {}
     limiter = anyio.CapacityLimiter(4)
 
     async def start(name: str, text: str, *arguments: str) -> None:
         async with limiter:
-            found[(name, *arguments)] = await run(*arguments, **WITH_ACCOUNT, **{PREFIX + name: text})
+            ended[(name, *arguments)] = await run(*arguments, **WITH_ACCOUNT, **{PREFIX + name: text})
 
     async with anyio.create_task_group() as tasks:
         for case in WRONG:
@@ -179,10 +179,10 @@ async def test_a_wrong_value_stops_the_real_process_with_one_line() -> None:
                 tasks.start_soon(start, case.id, case.texts[0], "http")
         for command in ("ledger", "check"):
             tasks.start_soon(start, "MAX_COST_PER_DAY", "much", command)
-    for (name, *_), (status, out, errors) in found.items():
+    for (name, *_), (status, out, errors) in ended.items():
         assert (status, out, len(errors.splitlines())) == (2, "", 1), (name, errors)
         assert errors.startswith(f"clicksend-mcp: {PREFIX}{name} ")
-    assert len(found) == len(KINDS) + 2
+    assert len(ended) == len(KINDS) + 2
 
 
 @pytest.mark.anyio
@@ -191,9 +191,9 @@ async def test_a_misspelt_limit_stops_every_call(ledger: Place, sandbox: Running
     async with host(**environment) as server:
         envelope = await server.call("CREATE_SMS_SEND", sms())
         read = await server.call("GET_ACCOUNT", {})
-    told = "CLICKSEND_MCP_MAX_COST_PER_DAI is not a setting: perhaps CLICKSEND_MCP_MAX_COST_PER_DAY is meant."
-    assert envelope["error"] == f"{told} Nothing was sent."
-    assert read["error"] == told
+    sentence = "CLICKSEND_MCP_MAX_COST_PER_DAI is not a setting: perhaps CLICKSEND_MCP_MAX_COST_PER_DAY is meant."
+    assert envelope["error"] == f"{sentence} Nothing was sent."
+    assert read["error"] == sentence
     assert sent(sandbox) == []
 
 

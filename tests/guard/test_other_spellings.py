@@ -1,4 +1,4 @@
-"""What is written otherwise than it is meant: a blocked beginning with a trunk 0, and text that commands a terminal."""
+"""Unusual spellings: a blocked beginning with a trunk 0, and text that could command a terminal."""
 
 import pytest
 
@@ -23,14 +23,14 @@ def test_a_blocked_beginning_may_have_the_zero_that_is_not_dialled(beginning: st
 
 @pytest.mark.parametrize(("beginning", "number"), [("+78", "+79161234567"), ("+390", "+393471234567")])
 def test_a_blocked_beginning_blocks_nobody_else(beginning: str, number: str) -> None:
-    """A Russian 8 and an Italian 0 belong to other numbers."""
+    """A Russian 8 and an Italian 0 are part of the number."""
     check([OutboundMessage(number, "Hello")], Limits(blocked_numbers=(beginning,)))
 
 
 @pytest.mark.parametrize("control", ["\x1b[8m", "\x1b]0;x\x07", "\x08", "\x00"], ids=ascii)
 def test_a_question_cannot_command_a_terminal(control: str) -> None:
-    """In its texts and in all else that leaves."""
+    """Neither by a text nor by any other field."""
     message = {"to": "+61491570156", "body": f"Hello{control} Bo", "custom_string": f"a{control}b"}
     arguments = SendSms.model_validate({"messages": [message]})
-    told = describe(SEND, SEND.audience(arguments).messages, None, "ana", request=SEND.request(arguments))  # type: ignore[misc]
-    assert all(character.isprintable() for line in told.split("\n") for character in line)
+    preview = describe(SEND, SEND.audience(arguments).messages, None, "ana", request=SEND.request(arguments))  # type: ignore[misc]
+    assert all(character.isprintable() for line in preview.split("\n") for character in line)

@@ -1,4 +1,4 @@
-"""Lost outcomes: what ClickSend's records show is told as accepted, all else stays unknown, and nothing goes twice."""
+"""Lost answers: what ClickSend's records show counts as accepted, all else stays unknown, and nothing is sent twice."""
 
 import json
 import time
@@ -37,17 +37,17 @@ from server.sandbox.serve import RunningSandbox
 pytestmark = pytest.mark.anyio
 
 SEND = "/v3/sms/send"
-EARLIER = 3_600  # seconds; long enough for a send whose process has died
+EARLIER = 3_600  # seconds; after as many a send that is still open was abandoned
 
 
 def ids(place: Place) -> list[str]:
-    """The ids that the only entry of a ledger has."""
-    found: list[str] = json.loads(place.row()["message_ids"])
-    return found
+    """The message ids of the only entry of a ledger."""
+    message_ids: list[str] = json.loads(place.row()["message_ids"])
+    return message_ids
 
 
 @pytest.mark.parametrize("kind", ["drop", "truncate", "garbage", "empty"])
-async def test_a_send_that_took_effect_is_found_and_told_as_accepted(
+async def test_a_send_that_took_effect_is_found_and_counts_as_accepted(
     kind: str, any_ledger: Place, sandbox: RunningSandbox
 ) -> None:
     fault(sandbox, kind, when="after", path=SEND)
@@ -55,13 +55,13 @@ async def test_a_send_that_took_effect_is_found_and_told_as_accepted(
         envelope = await call("CREATE_SMS_SEND", **sms(ANA, BO))
         again = await call("CREATE_SMS_SEND", **sms(ANA, BO))
     assert envelope.successful, envelope
-    found = sorted(entry["message_id"] for entry in sent(sandbox))
-    shown = json.loads(envelope.data)
-    assert sorted(row["message_id"] for row in shown["data"]["messages"]) == sorted(ids(any_ledger)) == found
-    assert "ClickSend's records show that all of it was accepted" in shown["_found"]
+    sent_ids = sorted(entry["message_id"] for entry in sent(sandbox))
+    answer = json.loads(envelope.data)
+    assert sorted(row["message_id"] for row in answer["data"]["messages"]) == sorted(ids(any_ledger)) == sent_ids
+    assert "ClickSend's records show that all of it was accepted" in answer["_found"]
     assert "was accepted" in again.error
     assert any_ledger.row()["state"] == "accepted"
-    assert any_ledger.row()["cost"] == 158_400  # what was reserved stays
+    assert any_ledger.row()["cost"] == 158_400  # as much as was reserved
     assert (len(sent(sandbox)), asked(sandbox, SEND)) == (2, 1)
 
 
@@ -106,7 +106,7 @@ async def test_records_that_cannot_be_read_leave_it_unknown(ledger: Place, sandb
     assert len(sent(sandbox)) == 1
 
 
-async def test_what_is_found_in_part_is_told_with_its_ids(ledger: Place) -> None:
+async def test_a_send_that_is_found_in_part_is_reported_with_its_ids(ledger: Place) -> None:
     """ClickSend's history may lag: the first message of two is there already."""
 
     async def script(conversation: Conversation) -> None:
@@ -127,7 +127,7 @@ async def test_what_is_found_in_part_is_told_with_its_ids(ledger: Place) -> None
 
 @dataclass(frozen=True)
 class _Scripted:
-    """As much of a sandbox as settings need."""
+    """The part of a sandbox that settings need."""
 
     url: str
     username: str = USERNAME
@@ -135,7 +135,7 @@ class _Scripted:
 
 
 @pytest.mark.parametrize("effect", ["after", "before"])
-async def test_a_lost_campaign_is_looked_for_among_the_campaigns(
+async def test_a_lost_campaign_is_searched_among_the_campaigns(
     effect: str, any_ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, any_ledger) as call:
@@ -150,7 +150,7 @@ async def test_a_lost_campaign_is_looked_for_among_the_campaigns(
 
 
 @pytest.mark.parametrize("effect", ["before", "after"])
-async def test_a_lost_picture_is_looked_up(effect: str, any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_a_lost_mms_is_reconciled(effect: str, any_ledger: Place, sandbox: RunningSandbox) -> None:
     fault(sandbox, "drop", when=effect, path="/v3/mms/send")
     async with guarded(sandbox, any_ledger) as call:
         envelope = await call("CREATE_MMS_SEND", **MMS)
@@ -162,7 +162,7 @@ async def test_a_lost_picture_is_looked_up(effect: str, any_ledger: Place, sandb
     assert asked(sandbox, "/v3/mms/send") == 1
 
 
-async def test_a_picture_with_another_subject_is_another(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_an_mms_with_another_subject_is_another(ledger: Place, sandbox: RunningSandbox) -> None:
     (message,) = MMS["messages"]
     async with guarded(sandbox, ledger) as call:
         data(await call("CREATE_MMS_SEND", **{**MMS, "messages": [{**message, "subject": "Prices"}]}))
@@ -171,7 +171,7 @@ async def test_a_picture_with_another_subject_is_another(ledger: Place, sandbox:
     assert envelope.error.startswith("OUTCOME UNKNOWN")
 
 
-async def test_what_is_found_says_nothing_that_outsiders_wrote(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_records_are_shown_without_what_outsiders_wrote(ledger: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, ledger) as call:
         list_id = await contact_list(call, ANA)
         fault(sandbox, "drop", when="after", path=SEND)
@@ -194,12 +194,12 @@ async def test_what_clicksend_has_no_records_of_stays_unknown(any_ledger: Place,
     assert len(sent(sandbox)) == 1
 
 
-# --- what must not be taken for it -----------------------------------------------------------------
+# --- what must not be taken for the lost message ---------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Other:
-    """A message that looks like the lost one, and is another."""
+    """A message that resembles the lost one."""
 
     id: str
     arguments: dict[str, Any]
@@ -230,7 +230,7 @@ async def test_another_message_is_not_taken_for_the_lost_one(
     assert ledger.row()["state"] == "unknown"
 
 
-async def test_the_same_text_sent_before_by_this_ledger_is_not_taken_for_it(
+async def test_the_same_text_that_this_ledger_has_as_sent_is_not_taken_for_it(
     ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, ledger, duplicate_window=0) as call:
@@ -263,22 +263,22 @@ async def test_a_send_of_many_is_found_over_several_pages(ledger: Place, sandbox
 
 
 async def until_sent(sandbox: RunningSandbox) -> None:
-    """Wait until the sandbox has taken a message on."""
+    """Wait until the sandbox has accepted a message."""
     with anyio.fail_after(PATIENCE):
         while not sent(sandbox):  # noqa: ASYNC110 - bounded above
             await anyio.sleep(0.01)
 
 
-async def killed_while_it_waits(server: Host) -> None:
-    """SIGKILL, as the kernel does it."""
+async def kill(server: Host) -> None:
+    """End a server with SIGKILL, which it cannot catch."""
     server.program.process.kill()
     await server.program.process.wait()
 
 
 async def after_the_death(call: Call, ledger: Place) -> Any:
-    """What a server says that starts later, to the same call."""
+    """The answer of a server that starts later to the same call."""
     assert ledger.row()["state"] == "started"
-    assert "under way" in (await call("CREATE_SMS_SEND", **sms())).error  # so far it may still be
+    assert "under way" in (await call("CREATE_SMS_SEND", **sms())).error  # it may be, as far as the ledger shows
     ledger.age(EARLIER)
     return await call("CREATE_SMS_SEND", **sms())
 
@@ -290,7 +290,7 @@ async def test_a_send_whose_server_was_killed_after_it_took_effect_is_found(
     async with host(**account(sandbox, any_ledger)) as server:
         await server.start("CREATE_SMS_SEND", sms())
         await until_sent(sandbox)
-        await killed_while_it_waits(server)
+        await kill(server)
     async with guarded(sandbox, any_ledger, duplicate_window=2 * EARLIER) as call:
         again = await after_the_death(call, any_ledger)
     (message,) = sent(sandbox)
@@ -310,7 +310,7 @@ async def test_a_send_whose_server_was_killed_before_it_took_effect_is_unknown(a
         async with host(**account(ours, any_ledger)) as server:
             await server.start("CREATE_SMS_SEND", sms())
             await upstream.wait(upstream.arrived)
-            await killed_while_it_waits(server)
+            await kill(server)
         chosen = settings(ours, any_ledger, limits={"duplicate_window": 2 * EARLIER})
         async with dispatching(chosen) as call:
             again = await after_the_death(call, any_ledger)
@@ -319,7 +319,7 @@ async def test_a_send_whose_server_was_killed_before_it_took_effect_is_unknown(a
     assert sum(SEND in request.line for request in upstream.requests) == 1
 
 
-async def test_any_later_send_settles_what_a_dead_process_left(any_ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_any_later_send_settles_what_a_dead_process_left_open(any_ledger: Place, sandbox: RunningSandbox) -> None:
     async with guarded(sandbox, any_ledger) as call:
         data(await call("CREATE_SMS_SEND", **sms()))
         data(await call("CREATE_MMS_SEND", **MMS))

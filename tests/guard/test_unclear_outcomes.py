@@ -1,4 +1,4 @@
-"""Answers that are neither yes nor no: looked up, guarded against the repeat, and never thrown away."""
+"""Answers that are neither yes nor no: reconciled, guarded against a repeat, and never thrown away."""
 
 import json
 from typing import Any
@@ -41,7 +41,6 @@ UNCLEAR = {
 
 @pytest.mark.parametrize("answered", UNCLEAR.values(), ids=UNCLEAR)
 async def test_what_is_neither_yes_nor_no_is_unknown_and_not_sent_again(answered: bytes, any_ledger: Place) -> None:
-    """Told as unknown, guarded against the repeat, looked up."""
     service = Service(send=answered)
     async with calling(service, any_ledger) as call:
         envelope = await call("CREATE_SMS_SEND", **sms())
@@ -56,10 +55,8 @@ async def test_what_is_neither_yes_nor_no_is_unknown_and_not_sent_again(answered
 
 
 @pytest.mark.parametrize("answered", UNCLEAR.values(), ids=UNCLEAR)
-async def test_what_is_neither_yes_nor_no_and_stands_in_the_records_was_accepted(
-    answered: bytes, ledger: Place
-) -> None:
-    """The history tells what the answer did not."""
+async def test_what_is_neither_yes_nor_no_and_is_in_the_records_was_accepted(answered: bytes, ledger: Place) -> None:
+    """The history settles what the answer left open."""
     service = Service(send=answered, records=history("A-1"))
     async with calling(service, ledger) as call:
         envelope = await call("CREATE_SMS_SEND", **sms())
@@ -71,7 +68,7 @@ async def test_what_is_neither_yes_nor_no_and_stands_in_the_records_was_accepted
 
 
 async def test_an_unclear_message_beside_a_refused_one_is_found_by_its_id(ledger: Place) -> None:
-    """Its text may stand otherwise in the records."""
+    """The records may have its text in another form."""
     answered = messages(
         {"to": ANA, "message_id": "A-1", "status": "Queued"},
         {"to": BO, "message_id": "B-2", "status": "INVALID_RECIPIENT"},
@@ -108,7 +105,7 @@ async def test_a_message_that_is_in_neither_stays_unknown(ledger: Place) -> None
 
 
 async def test_a_record_is_recognised_however_it_writes_the_number_and_the_text(ledger: Place) -> None:
-    """One phone is one phone, in the look-up too."""
+    """A phone is the same in every spelling of its number."""
     row = {"to": "+61 0491 570 156", "body": "Hello\r\nAna ", "custom_string": None, "message_id": "A-1", "date": 2**40}
     service = Service(send=good(None), records=lambda _: [row])
     async with calling(service, ledger) as call:
@@ -129,8 +126,8 @@ async def test_a_record_is_recognised_however_it_writes_the_number_and_the_text(
     ],
     ids=str,
 )
-async def test_a_field_of_another_type_ends_no_look_up(odd: dict[str, Any], ledger: Place) -> None:
-    """Beside such a record the right one is found all the same."""
+async def test_a_field_of_another_type_does_not_end_the_search(odd: dict[str, Any], ledger: Place) -> None:
+    """The right record is found beside such a one."""
     good_row = {"to": ANA, "body": "Hello", "custom_string": "", "message_id": "A-1", "date": 2**40}
     service = Service(send=good(None), records=lambda _: [{**good_row, "message_id": "X-0", **odd}, good_row])
     async with calling(service, ledger) as call:
@@ -139,8 +136,7 @@ async def test_a_field_of_another_type_ends_no_look_up(odd: dict[str, Any], ledg
     assert "A-1" in envelope.data
 
 
-async def test_a_picture_of_unknown_status_is_looked_up(ledger: Place) -> None:
-    """In its own history."""
+async def test_an_mms_of_unknown_status_is_searched_in_its_own_history(ledger: Place) -> None:
     service = Service(
         send=messages({"to": ANA, "message_id": "M-1", "status": "Queued:WaitSend"}), records=history("M-1")
     )
@@ -162,7 +158,7 @@ NESTED = {"sms_campaign": a_campaign(), "total_count": 4}
 
 @pytest.mark.parametrize("slug", ["CREATE_SMS_CAMPAIGNS_SEND", "UPDATE_SMS_CAMPAIGNS"])
 async def test_a_campaign_is_read_from_inside_another_object(slug: str, ledger: Place) -> None:
-    """Three integrations read data.sms_campaign."""
+    """Three other integrations read data.sms_campaign."""
     service = Service(send=good(NESTED))
     more = {"sms_campaign_id": 311} if slug.startswith("UPDATE") else {}
     async with calling(service, ledger) as call:
@@ -184,16 +180,16 @@ ANOTHER_SHAPE = {
 
 @pytest.mark.parametrize("data", ANOTHER_SHAPE.values(), ids=ANOTHER_SHAPE)
 @pytest.mark.parametrize("body", ["20% off", "20% off smsg.io/aB3xY"])
-async def test_a_campaign_of_yet_another_shape_is_looked_up_and_its_answer_kept(
+async def test_a_campaign_of_yet_another_shape_is_reconciled_and_its_answer_kept(
     data: object, body: str, ledger: Place
 ) -> None:
     """ClickSend may have filled in the short link."""
     service = Service(send=good(data), records=lambda _: [a_campaign(body=body, date_added=2**40)])
-    wanted = campaign(
+    arguments = campaign(
         88, **({"body": "20% off smsg.io/xxxxx", "url_to_shorten": "https://a.example"} if "smsg" in body else {})
     )
     async with calling(service, ledger) as call:
-        envelope = await call("CREATE_SMS_CAMPAIGNS_SEND", **wanted)
+        envelope = await call("CREATE_SMS_CAMPAIGNS_SEND", **arguments)
     assert envelope.successful, envelope
     assert json.loads(envelope.data)["data"] == data
     assert (ledger.row()["state"], ledger.row()["message_ids"]) == ("accepted", '["311"]')
@@ -201,7 +197,6 @@ async def test_a_campaign_of_yet_another_shape_is_looked_up_and_its_answer_kept(
 
 @pytest.mark.parametrize("added", ["2030-01-31T09:00:00", "yesterday", None, [1]], ids=str)
 async def test_a_campaign_whose_record_has_no_readable_time_is_found_by_its_id(added: object, ledger: Place) -> None:
-    """A time that is no number throws nothing away."""
     service = Service(send=good(a_campaign(status=None)), records=lambda _: [a_campaign(date_added=added)])
     async with calling(service, ledger) as call:
         envelope = await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(88))
@@ -209,7 +204,7 @@ async def test_a_campaign_whose_record_has_no_readable_time_is_found_by_its_id(a
 
 
 async def test_a_campaign_that_cannot_be_found_keeps_its_answer(ledger: Place) -> None:
-    """The id in it is what the agent needs."""
+    """The agent needs the id in it."""
     data = {"campaign": a_campaign()}
     async with calling(Service(send=good(data)), ledger) as call:
         envelope = await call("CREATE_SMS_CAMPAIGNS_SEND", **campaign(88))
@@ -225,7 +220,7 @@ async def test_a_lost_campaign_is_shown_as_clicksend_shows_one(ledger: Place) ->
     assert json.loads(envelope.data)["data"]["sms_campaign_id"] == 311
 
 
-# --- the repeat after a search in vain ---------------------------------------------------------------
+# --- the repeat of a send that was not found ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -236,10 +231,10 @@ async def test_a_lost_campaign_is_shown_as_clicksend_shows_one(ledger: Place) ->
         ("CREATE_MMS_SEND", MMS, "the ClickSend dashboard", "give another custom_string"),
     ],
 )
-async def test_the_repeat_of_what_was_looked_for_in_vain_is_told_what_is_known_and_two_ways_on(
+async def test_the_repeat_of_a_send_that_was_not_found_is_answered_with_what_is_known_and_two_ways_on(
     slug: str, arguments: dict[str, Any], where: str, how: str, ledger: Place
 ) -> None:
-    """Agents were sent round in a circle by advice that spoke of a second copy."""
+    """Advice about a second copy made agents go round in circles."""
     service = Service(send=answer(500, b"<html>", kind="text/html"))
     async with calling(service, ledger) as call:
         first = await call(slug, **arguments)
@@ -259,7 +254,7 @@ async def test_the_repeat_of_what_was_looked_for_in_vain_is_told_what_is_known_a
     assert len(service.sent) == 1
 
 
-async def test_the_repeat_is_told_what_of_it_stands_in_the_records(ledger: Place) -> None:
+async def test_the_repeat_is_answered_with_what_the_records_show_of_it(ledger: Place) -> None:
     service = Service(send=good(None), records=history("A-1"))
     async with calling(service, ledger) as call:
         await call("CREATE_SMS_SEND", **sms(ANA, BO))
@@ -271,7 +266,6 @@ async def test_the_repeat_is_told_what_of_it_stands_in_the_records(ledger: Place
 
 
 async def test_a_real_server_reports_a_status_nobody_knows(ledger: Place) -> None:
-    """Over real stdio."""
     service = Service(send=UNCLEAR["another word"])
     async with scripted(service.talk) as upstream:
         service.url = upstream.url

@@ -1,4 +1,4 @@
-"""A ClickSend whose answers to a send, and whose records, are told; for what its answers come to."""
+"""A ClickSend whose answers and records a test dictates, to see what the server makes of them."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from support.scripted import USERNAME, Conversation, good, scripted
 
 @dataclass
 class Service:
-    """A ClickSend whose answers to a send, and whose records, are told."""
+    """A ClickSend that answers a send with `send`, shows `records` of what was sent, and prices it at `price`."""
 
     sent: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -38,7 +38,7 @@ class Service:
 
 @asynccontextmanager
 async def calling(service: Service, ledger: Place, **limits: Any) -> AsyncIterator[Call]:
-    """Call actions whose answers come from a service."""
+    """Call actions of a server whose ClickSend is this service."""
     async with scripted(service.talk) as upstream:
         service.url = upstream.url
         async with dispatching(settings(service, ledger, limits=limits)) as call:  # type: ignore[arg-type]
@@ -46,6 +46,7 @@ async def calling(service: Service, ledger: Place, **limits: Any) -> AsyncIterat
 
 
 def messages(*rows: Mapping[str, Any], **more: Any) -> bytes:
+    """The answer to a send with these messages."""
     return good({"messages": list(rows), **more})
 
 

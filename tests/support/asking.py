@@ -1,4 +1,4 @@
-"""What comes of arguments: the request they make, or the refusal a model reads."""
+"""Arguments of actions, and what they become: a request, or the refusal that a model reads."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ NUMBER = "+61411111111"
 
 
 def sms(**changes: Any) -> dict[str, Any]:
-    """One SMS; `from_` stands for `from`."""
+    """The arguments of one SMS; `from_` becomes `from`."""
     return {"messages": [message(**changes)]}
 
 
@@ -75,17 +75,20 @@ def letter(file_url: str = "https://example.com/a.pdf", **changes: Any) -> dict[
 
 
 def request(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> Request:
+    """The request that arguments make."""
     action = catalog()[slug]
     return action.request(action.input.model_validate(arguments, context=context))
 
 
 def refused(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> ValidationError:
+    """The error of arguments that must not validate."""
     with pytest.raises(ValidationError) as error:
         catalog()[slug].input.model_validate(arguments, context=context)
     return error.value
 
 
 def refusal(slug: str, arguments: Any, context: dict[str, bool] | None = None) -> str:
-    told = explain(refused(slug, arguments, context), catalog()[slug].input)
-    assert told.encode().decode().splitlines() == [told]
-    return told
+    """The line that a model reads about arguments that must not validate."""
+    sentence = explain(refused(slug, arguments, context), catalog()[slug].input)
+    assert sentence.encode().decode().splitlines() == [sentence]
+    return sentence

@@ -1,4 +1,4 @@
-"""What the tests of many callers share: their file, their headers, clients in their name, and requests by hand."""
+"""What the tests of several callers share: their file, headers, clients with these headers, and requests by hand."""
 
 import asyncio
 import hashlib
@@ -31,36 +31,36 @@ NEW_ERA = "2026-07-28"
 
 @dataclass(frozen=True)
 class Owner:
-    """Somebody with an account at the sandbox."""
+    """The owner of an account at the sandbox."""
 
     username: str
     api_key: str
 
     @property
     def headers(self) -> dict[str, str]:
-        """What this person sends as HTTP Basic."""
+        """The headers of HTTP Basic with this account."""
         return basic(self.username, self.api_key)
 
 
 def owner_of(sandbox: RunningSandbox) -> Owner:
-    """Whose account the sandbox has from the start."""
+    """The owner of the sandbox's first account."""
     return Owner(sandbox.username, sandbox.api_key)
 
 
 def another(sandbox: RunningSandbox, username: str, balance: str = "100") -> Owner:
-    """Somebody with one more account."""
+    """The owner of one more account, which the sandbox makes."""
     owner = Owner(username, f"key-0f-{username}-5EC2E7")
     control(sandbox, "POST", "accounts", {"username": username, "api_key": owner.api_key, "balance": balance})
     return owner
 
 
 def basic(username: str, secret: str) -> dict[str, str]:
-    """HTTP Basic."""
+    """The header of HTTP Basic."""
     return {"Authorization": "Basic " + b64encode(f"{username}:{secret}".encode()).decode()}
 
 
 def bearer(token: str) -> dict[str, str]:
-    """A token."""
+    """The header with a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -71,19 +71,22 @@ def token_of(name: str) -> str:
 
 def entry(name: str, owner: Owner | None = None, **more: Any) -> dict[str, Any]:
     """An entry of the file of callers, with a token."""
-    known = {} if "subject" in more else {"token_sha256": hashlib.sha256(token_of(name).encode()).hexdigest()}
+    proof = {} if "subject" in more else {"token_sha256": hashlib.sha256(token_of(name).encode()).hexdigest()}
     account = {} if owner is None else {"username": owner.username, "api_key": owner.api_key}
-    return {"name": name, **known, **account, **more}
+    return {"name": name, **proof, **account, **more}
 
 
 def callers_file(folder: Path, *entries: Mapping[str, Any]) -> str:
     """Write a file of callers."""
     lines = []
-    for one in entries:
-        lines += ["[[caller]]", *(f"{name} = {json.dumps(value)}" for name, value in one.items() if name != "limits")]
+    for caller in entries:
+        lines += [
+            "[[caller]]",
+            *(f"{name} = {json.dumps(value)}" for name, value in caller.items() if name != "limits"),
+        ]
         lines += [
             "[caller.limits]",
-            *(f"{name} = {json.dumps(value)}" for name, value in one.get("limits", {}).items()),
+            *(f"{name} = {json.dumps(value)}" for name, value in caller.get("limits", {}).items()),
         ]
     file = folder / "callers.toml"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -94,7 +97,7 @@ def callers_file(folder: Path, *entries: Mapping[str, Any]) -> str:
 def served(
     auth: str, sandbox: RunningSandbox, ledger: Place | None = None, **own: str
 ) -> AbstractAsyncContextManager[tuple[Program, str]]:
-    """The real program over HTTP; what is written `url="..."` becomes CLICKSEND_MCP_HTTP_URL, and so on."""
+    """The real program over HTTP. Small letters name options: `url="..."` becomes CLICKSEND_MCP_HTTP_URL."""
     hosting = {f"CLICKSEND_MCP_HTTP_{name.upper()}": value for name, value in own.items() if name.islower()}
     rest = {name: value for name, value in own.items() if not name.islower()}
     place = {"CLICKSEND_MCP_LEDGER": ledger.text} if ledger else {}
@@ -120,7 +123,7 @@ async def called(client: Client, slug: str, arguments: Mapping[str, Any] | None 
 
 
 async def username(client: Client) -> str:
-    """Whose account a client uses."""
+    """The username of the account that a client's calls use."""
     envelope = await called(client, ACCOUNT)
     assert envelope["successful"], envelope
     name: str = json.loads(envelope["data"])["data"]["username"]
@@ -128,7 +131,7 @@ async def username(client: Client) -> str:
 
 
 async def account_with(url: str, headers: Mapping[str, str], era: str = "auto") -> str:
-    """Whose account is used with these headers."""
+    """The username of the account that calls with these headers use."""
     async with client_of(url, headers, era) as client:
         return await username(client)
 
@@ -145,14 +148,14 @@ class Answer:
     body: str
 
     def result(self) -> Any:
-        """The message in it, whether as JSON or as an event."""
+        """The JSON-RPC message in it, whether as JSON or as an event."""
         text = next((line[6:] for line in self.body.splitlines() if line.startswith("data: {")), self.body)
         return json.loads(text)
 
 
 def modern(method: str, **params: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """A message of the newer era, and the headers that go with it."""
-    known = {
+    """A message of the modern era, and the headers that go with it."""
+    meta = {
         "io.modelcontextprotocol/protocolVersion": NEW_ERA,
         "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -160,7 +163,7 @@ def modern(method: str, **params: Any) -> tuple[dict[str, Any], dict[str, str]]:
     headers = {"MCP-Protocol-Version": NEW_ERA, "Mcp-Method": method}
     if "name" in params:
         headers["Mcp-Name"] = params["name"]
-    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": known}}, headers
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}, headers
 
 
 async def raw(
@@ -171,7 +174,7 @@ async def raw(
     message: object = None,
     kinds: Mapping[str, str] = JSON,
 ) -> Answer:
-    """One request as it is written here, on a connection of its own; `lines` are further headers."""
+    """Send one request byte for byte, on a connection of its own. `lines`: further headers; `kinds`: media types."""
     place = urlsplit(url)
     body = b"" if message is None else json.dumps(message).encode()
     own = [] if any(line.lower().startswith("host:") for line in lines) else [f"Host: {place.netloc}"]
@@ -191,8 +194,8 @@ async def raw(
 
 
 def lines(*several: Mapping[str, str]) -> tuple[str, ...]:
-    """Headers as lines."""
-    return tuple(f"{name}: {value}" for one in several for name, value in one.items())
+    """Headers as the lines of a request."""
+    return tuple(f"{name}: {value}" for headers in several for name, value in headers.items())
 
 
 async def stopped(program: Program) -> str:

@@ -13,7 +13,7 @@ TOMORROW = int(time.time()) + 86_400
 
 @dataclass(frozen=True)
 class Case:
-    """Arguments of an action, and what they become: method, path with query, and the body, if there is one."""
+    """Arguments of an action, and the request they become: method, path with query, and the body, if there is one."""
 
     slug: str
     name: str
@@ -29,7 +29,7 @@ def _cases(file: Path) -> list[Case]:
 
 
 def _arguments(entry: dict[str, Any]) -> dict[str, Any]:
-    """A table; or JSON text, for what TOML cannot say, such as null."""
+    """A table, or JSON text for what TOML cannot express, such as null."""
     arguments = entry["arguments"]
     read: dict[str, Any] = json.loads(arguments) if isinstance(arguments, str) else arguments
     return read

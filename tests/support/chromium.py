@@ -1,4 +1,4 @@
-"""Chromium for the tests that look at a page: the one of this machine, which downloads nothing and calls nobody."""
+"""Chromium for the tests of pages: the installed one, without downloads or calls to the network."""
 
 import os
 import shutil
@@ -21,18 +21,18 @@ _SWITCHES = (
 
 
 def browser_program() -> str:
-    """Where Chromium is; without it the test is skipped, unless it has to run."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
+    """The path of Chromium; without it the test is skipped, or fails if REQUIRE_SERVICES is set."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
         if os.environ.get("REQUIRE_SERVICES"):
             pytest.fail("Chromium is required")
         pytest.skip("Chromium is not installed")
-    return found
+    return path
 
 
 @contextmanager
 def launched(program: str, *switches: str) -> Iterator[Browser]:
-    """A browser. As long as it is there, Playwright's event loop runs, and no other can on this thread."""
+    """A browser. While it runs, Playwright's event loop does too, and no other can run on this thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*_SWITCHES, *switches])
         yield browser

@@ -1,4 +1,4 @@
-"""A day in which an agent uses all actions offered by default, passing on what one returned to the next unchanged."""
+"""A day in which an agent uses all actions offered by default, and passes what one returns on to the next unchanged."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -25,13 +25,13 @@ async def control(sandbox: RunningSandbox, method: str, name: str, body: Any = N
 
 
 async def own_account(sandbox: RunningSandbox) -> Any:
-    """What the sandbox knows of its ordinary account."""
+    """The state of the sandbox's first account."""
     accounts = (await control(sandbox, "GET", "state"))["accounts"]
     return next(account for account in accounts if account["username"] == sandbox.username)
 
 
 async def lists_and_contacts(call: Call, sandbox: RunningSandbox, csv_url: str) -> Any:
-    """Make a list of two contacts, one of them imported; return Ana's row."""
+    """Make a list of two contacts, one of them imported; Ana's contact."""
     made = await call("CREATE_LISTS", list_name="Customers")
     assert made["list_name"] == "Customers"
     list_id = made["list_id"]
@@ -122,7 +122,7 @@ async def campaigns_and_letters(call: Call, sandbox: RunningSandbox, ana: Any) -
 
 
 async def whole_day(call: Call, sandbox: RunningSandbox, csv_url: str) -> None:
-    """Use every action; then look behind the scenes at what was sent, what it cost, and what is left."""
+    """Use every action; then check in the sandbox what was sent, what it cost, and what remains."""
     account = await call("GET_ACCOUNT")
     assert (account["username"], account["balance"]) == (sandbox.username, "100.000000")
     assert "api_key" not in account["_subaccount"]
@@ -138,6 +138,6 @@ async def whole_day(call: Call, sandbox: RunningSandbox, csv_url: str) -> None:
         ("sms", False, "0.0792"),
         ("sms", True, "0.0792"),
     ]
-    left = await own_account(sandbox)
-    assert left["balance"] == "98.100800"
-    assert (left["lists"], left["contacts"], left["scheduled"]) == (0, 0, 0)
+    remaining = await own_account(sandbox)
+    assert remaining["balance"] == "98.100800"
+    assert (remaining["lists"], remaining["contacts"], remaining["scheduled"]) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""What the tests of the guard share: ledgers seen from outside, calls in this process and in real ones."""
+"""What the tests of the guard share: ledgers read from outside, calls in this process and in real ones."""
 
 import json
 import os
@@ -38,12 +38,12 @@ POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a ledger is, as the operator says it, and a look at it from another connection."""
+    """A ledger by its location as the operator sets it, read and changed over another connection."""
 
     text: str
 
     def run(self, statement: str, **values: Any) -> list[dict[str, Any]]:
-        """Execute one statement, in which a value stands as `:name`, and its rows if it has any."""
+        """Execute one statement with values as `:name`; its rows, if it has any."""
         if "://" in self.text:
             named = re.sub(r":(\w+)", r"%(\1)s", statement)
             with psycopg.connect(self.text, row_factory=dict_row) as link:
@@ -54,16 +54,16 @@ class Place:
             return [dict(row) for row in file.execute(statement, values)]
 
     def rows(self) -> list[dict[str, Any]]:
-        """The sends in it, the oldest first."""
+        """Its sends, the oldest first."""
         return self.run("SELECT * FROM sends ORDER BY at")
 
     def row(self) -> dict[str, Any]:
-        """The only send in it."""
+        """Its only send."""
         (row,) = self.rows()
         return row
 
     async def become(self, connections: int) -> None:
-        """Wait until there are so many connections to it, besides the one that asks; PostgreSQL's take time to end."""
+        """Wait until it has a number of connections besides the one that counts; PostgreSQL's take time to end."""
         ours = self.text.rpartition("=")[2]
         query = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = :ours AND pid <> pg_backend_pid()"
         with anyio.fail_after(PATIENCE):
@@ -71,11 +71,11 @@ class Place:
                 await anyio.sleep(0.01)
 
     def age(self, seconds: float) -> None:
-        """Let all that stands in it have happened so much earlier."""
+        """Move all of its sends into the past."""
         self.run("UPDATE sends SET at = at - :seconds", seconds=seconds)
 
     def reopen(self) -> None:
-        """Make the sends look as if their processes had died between the two writes."""
+        """Make the sends look as if their processes had died before they could settle them."""
         self.run("UPDATE sends SET state = 'started', message_ids = '[]'")
 
 
@@ -87,7 +87,7 @@ def sqlite_place(file: Path) -> Iterator[Place]:
 
 @contextmanager
 def postgres_place() -> Iterator[Place]:
-    """A ledger in a schema that is made for it and dropped afterwards."""
+    """A ledger in a PostgreSQL schema of its own, which is dropped afterwards."""
     schema = f"guard_{uuid.uuid4().hex}"
     try:
         link = psycopg.connect(POSTGRES, connect_timeout=30, autocommit=True)
@@ -110,7 +110,7 @@ Call = Callable[..., Awaitable[Any]]  # an action's slug without CLICKSEND_, and
 def settings(
     sandbox: RunningSandbox, ledger: Place, *, limits: Mapping[str, Any] | None = None, **more: Any
 ) -> Settings:
-    """Settings of the sandbox's account, without repeats and with one quick look-up."""
+    """Settings of the sandbox's account, without retries and with one immediate search for a lost send."""
     base: dict[str, Any] = {
         "credentials": Credentials(sandbox.username, sandbox.api_key),
         "base_url": sandbox.url,
@@ -124,7 +124,7 @@ def settings(
 
 @asynccontextmanager
 async def dispatching(chosen: Settings) -> Any:
-    """Call actions in this process; gives the envelope, or the question to a person."""
+    """Call actions in this process; a call returns the envelope, or the question to a person."""
     async with Dispatcher(chosen) as dispatcher:
 
         async def call(name: str, /, **arguments: Any) -> Any:
@@ -182,7 +182,7 @@ def letter(country: str = "AU", **more: Any) -> dict[str, Any]:
     return {"file_url": "https://files.example/letter.pdf", "recipients": [{**address, **more}]}
 
 
-# --- the sandbox's word ------------------------------------------------------------------------------
+# --- what the sandbox knows --------------------------------------------------------------------------
 
 
 def control(sandbox: RunningSandbox, method: str, name: str, body: Any = None) -> Any:
@@ -194,7 +194,7 @@ def control(sandbox: RunningSandbox, method: str, name: str, body: Any = None) -
 
 
 def join(sandbox: RunningSandbox, list_id: int, number: str) -> None:
-    """Put a number on a list as somebody else may do it, in the dashboard for example."""
+    """Put a number on a list past the server under test, as somebody may do in the dashboard."""
     with httpx.Client(trust_env=False, verify=False, auth=(sandbox.username, sandbox.api_key)) as web:
         web.post(f"{sandbox.url}/v3/lists/{list_id}/contacts", json={"phone_number": number}).raise_for_status()
 
@@ -205,18 +205,18 @@ def fault(sandbox: RunningSandbox, kind: str, **more: Any) -> None:
 
 
 def sent(sandbox: RunningSandbox) -> list[dict[str, Any]]:
-    """What was really sent, the oldest first."""
+    """What the sandbox has sent, the oldest first."""
     everything: list[dict[str, Any]] = control(sandbox, "GET", "sent")["sent"]
     return everything
 
 
 def spent(sandbox: RunningSandbox) -> Decimal:
-    """What was really paid."""
+    """What the sandbox has charged."""
     return sum((Decimal(entry["price"]) for entry in sent(sandbox)), Decimal(0))
 
 
 def asked(sandbox: RunningSandbox, path: str) -> int:
-    """How many requests to a path arrived."""
+    """How many requests to a path the sandbox has received."""
     return sum(call["path"] == path for call in control(sandbox, "GET", "calls")["calls"])
 
 
@@ -225,13 +225,13 @@ def asked(sandbox: RunningSandbox, path: str) -> int:
 
 @dataclass
 class Host:
-    """A real server over stdio, spoken to by hand."""
+    """A real server over stdio, and the JSON-RPC that a host speaks with it."""
 
     program: Program
     _last: int = 0
 
     async def start(self, slug: str, arguments: Mapping[str, Any]) -> int:
-        """Call a tool without waiting; the number of the request."""
+        """Call a tool without waiting; the id of the request."""
         self._last += 1
         await self.program.write(calling(self._last, f"CLICKSEND_{slug}", dict(arguments)))
         return self._last
@@ -253,7 +253,7 @@ class Host:
 
 
 def account(sandbox: RunningSandbox, ledger: Place) -> dict[str, str]:
-    """The environment of a server that uses the sandbox's account and a ledger."""
+    """The environment of a server with the sandbox's account and a ledger."""
     return {
         "CLICKSEND_USERNAME": sandbox.username,
         "CLICKSEND_API_KEY": sandbox.api_key,
@@ -264,7 +264,7 @@ def account(sandbox: RunningSandbox, ledger: Place) -> dict[str, str]:
 
 @asynccontextmanager
 async def hosts(count: int, **environment: str) -> Any:
-    """Real servers that have been greeted, started at the same moment."""
+    """Real servers, initialized, started at the same moment."""
     async with AsyncExitStack() as stack:
         programs = [await stack.enter_async_context(running(**environment)) for _ in range(count)]
         for program in programs:
@@ -276,6 +276,6 @@ async def hosts(count: int, **environment: str) -> Any:
 
 @asynccontextmanager
 async def host(**environment: str) -> Any:
-    """A real server that has been greeted."""
-    async with hosts(1, **environment) as (one,):
-        yield one
+    """A real server, initialized."""
+    async with hosts(1, **environment) as (server,):
+        yield server

@@ -1,4 +1,4 @@
-"""The real program, started as hosts start it: a child process with a bare environment and its own directory."""
+"""The real program, started as hosts start it: a child process with a minimal environment in another directory."""
 
 import asyncio
 import json
@@ -17,20 +17,20 @@ from mcp import StdioServerParameters
 
 PROGRAM = (sys.executable, "-m", "server")
 ERAS = ("auto", "legacy")
-PATIENCE = 60  # seconds for anything a process is waited for, on a busy machine
+PATIENCE = 60  # seconds to wait for anything that a process does, on a busy machine
 
 
 def environment(**own: str) -> dict[str, str]:
-    """What hosts pass on; and, where coverage is measured, what it needs to follow."""
+    """What hosts pass on, and what coverage needs to measure child processes."""
     passed = {name: os.environ[name] for name in ("HOME", "PATH", "XDG_STATE_HOME") if name in os.environ}
-    # So that faults show at once; repeats and searches have tests of their own.
+    # Faults show at once; retries and searches for lost sends have tests of their own.
     passed |= {"CLICKSEND_MCP_ATTEMPTS": "1", "CLICKSEND_MCP_RECONCILE_AFTER": "none"}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
     return passed | coverage | own
 
 
 def free_port() -> int:
-    """A port that nobody gets by chance until it is used: it is below those that the system gives away."""
+    """A free port below the ephemeral ones, which the system gives to nobody before it is used."""
     while True:
         with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(20_000, 32_000))) as free:
             port: int = free.getsockname()[1]
@@ -74,7 +74,7 @@ class Program:
         return message
 
     async def error_line(self) -> str:
-        """The next line of stderr; for programs that say there where they listen."""
+        """The next line of stderr, where programs say at which address they listen."""
         assert self.process.stderr
         line = (await asyncio.wait_for(self.process.stderr.readline(), PATIENCE)).decode()
         self.errors += line
@@ -86,7 +86,7 @@ class Program:
         return (await asyncio.wait_for(self.process.stdout.readline(), PATIENCE)).decode().strip()
 
     async def ended(self) -> int:
-        """Wait for the end, although stdin stays open; the exit status."""
+        """Wait for the end while stdin stays open; the exit status."""
         assert self.process.stdout
         assert self.process.stderr
         async with asyncio.timeout(PATIENCE):
@@ -124,14 +124,14 @@ async def running(*arguments: str, **own: str) -> AsyncIterator[Program]:
 
 
 async def address_of(program: Program) -> str:
-    """The address that a server over HTTP tells, after what else it may have to say."""
+    """The address that a server over HTTP announces, after its other lines."""
     while True:
         line = await program.error_line()
         text = json.loads(line)["message"] if line.startswith("{") else line
         if text.startswith("MCP at http://"):
             return str(text).removeprefix("MCP at ")
-        told = text.startswith("Sandbox at ") or "WARNING" in line
-        assert told, f"{line} {program.errors}"
+        is_notice = text.startswith("Sandbox at ") or "WARNING" in line
+        assert is_notice, f"{line} {program.errors}"
 
 
 @asynccontextmanager

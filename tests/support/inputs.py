@@ -4,7 +4,7 @@ from typing import Any
 
 from support.cases import CASES
 
-# They stand in the first cases of tests/actions.
+# They occur in the first cases of tests/actions.
 MARKED_NUMBER = "+61491570006"
 MARKED_TEXT = "MARK-of-a-private-text"
 MESSAGE_ID = "1EF2A6C4-0000-6000-8000-00000000CAFE"

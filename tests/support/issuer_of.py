@@ -17,7 +17,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from support.tcp import accepting
 
-RESOURCE = "http://127.0.0.1:8123"  # what callers think the server is at
+RESOURCE = "http://127.0.0.1:8123"  # the address of the server for its callers
 AUDIENCE = f"{RESOURCE}/mcp"
 EVERYTHING = "clicksend:read clicksend:write clicksend:send"
 SERVERS = "/.well-known/oauth-authorization-server"  # RFC 8414
@@ -34,7 +34,7 @@ class Key:
 
     @property
     def public(self) -> dict[str, Any]:
-        """As a JWK."""
+        """The public key as a JWK."""
         kinds: dict[str, Any] = {"RS": RSAAlgorithm, "PS": RSAAlgorithm, "ES": ECAlgorithm, "Ed": OKPAlgorithm}
         described = json.loads(kinds[self.algorithm[:2]].to_jwk(self.private.public_key()))
         named = {} if self.kid is None else {"kid": self.kid}
@@ -42,7 +42,7 @@ class Key:
 
     @property
     def pem(self) -> bytes:
-        """The public key as text."""
+        """The public key as PEM."""
         form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         pem: bytes = self.private.public_key().public_bytes(*form)
         return pem
@@ -50,7 +50,7 @@ class Key:
 
 @cache
 def rsa_key(kid: str | None = "one", algorithm: str = "RS256") -> Key:
-    """A key as most issuers have them; the same for the same name."""
+    """An RSA key; the same one for the same `kid`."""
     return Key(rsa.generate_private_key(public_exponent=65537, key_size=2048), algorithm, kid)
 
 
@@ -72,8 +72,8 @@ class Issuer:
     documents: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)  # whole requests
-    held: asyncio.Event = field(default_factory=asyncio.Event)  # while it is clear, answers are held back
-    waiting: asyncio.Event = field(default_factory=asyncio.Event)  # somebody waits for such an answer
+    held: asyncio.Event = field(default_factory=asyncio.Event)  # answers are held back while it is not set
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)  # set when a request waits for such an answer
 
     def publish(self, *keys: Key | dict[str, Any], place: str = SERVERS) -> "Issuer":
         """Publish keys, and where they are."""
@@ -84,11 +84,11 @@ class Issuer:
     def token(self, key: Key | None = None, *, headers: dict[str, Any] | None = None, **changes: Any) -> str:
         """An access token for the server; a claim of None is left out."""
         key = key or rsa_key()
-        given = {"kid": key.kid} if key.kid is not None else {}
-        return jwt.encode(self.claims(**changes), key.private, key.algorithm, {**given, **(headers or {})})
+        kid = {"kid": key.kid} if key.kid is not None else {}
+        return jwt.encode(self.claims(**changes), key.private, key.algorithm, {**kid, **(headers or {})})
 
     def claims(self, **changes: Any) -> dict[str, Any]:
-        """What a good token says, but for some changes."""
+        """The claims of a valid token, with some changes."""
         now = int(time.time())
         good = {"iss": self.url, "aud": AUDIENCE, "sub": "ana", "iat": now, "exp": now + 600, "scope": EVERYTHING}
         return {name: value for name, value in {**good, "client_id": "app", **changes}.items() if value is not None}
@@ -102,9 +102,9 @@ class Issuer:
             if not self.held.is_set():
                 self.waiting.set()
                 await self.held.wait()
-            found = self.documents.get(path)
-            body = found if isinstance(found, bytes) else json.dumps(found).encode()
-            status = "404 Not Found" if found is None else "200 OK"
+            document = self.documents.get(path)
+            body = document if isinstance(document, bytes) else json.dumps(document).encode()
+            status = "404 Not Found" if document is None else "200 OK"
             kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
             writer.write(f"HTTP/1.1 {status}\r\n{kind}\r\n\r\n".encode() + body)
             await writer.drain()
@@ -128,7 +128,7 @@ def unsigned(claims: dict[str, Any], **headers: Any) -> str:
 
 
 def tampered(token: str, **changes: Any) -> str:
-    """The token with other claims below the same signature."""
+    """The token with changed claims and its old signature."""
     head, _, signature = token.split(".")
     claims = jwt.decode(token, options={"verify_signature": False})
     return f"{head}.{_part({**claims, **changes})}.{signature}"

@@ -1,4 +1,4 @@
-"""The fixtures of all tests that send: a ledger of each kind, and clients that start quickly."""
+"""The fixtures of tests that send: a ledger of each kind, and HTTP clients that start quickly."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from support.guarding import Place, postgres_place, sqlite_place
 
 @pytest.fixture(autouse=True)
 def _without_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """All is plain http on this machine: certificates, which take long to load for each client, are not needed."""
+    """Load no certificates, which takes each client long: all is plain http on this machine."""
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)  # it would be read instead
 

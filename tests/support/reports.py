@@ -1,4 +1,4 @@
-"""What the tests of progress share: a ClickSend that holds answers back until something was seen, and who sees it."""
+"""What the tests of progress share: a ClickSend that holds answers back, and a listener that records reports."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -30,13 +30,13 @@ Report = tuple[float, float | None, str]
 
 
 def batch(size: int) -> dict[str, Any]:
-    """The arguments of a send of so many messages."""
+    """The arguments of a send of `size` messages."""
     return {"messages": [{"to": f"+6149157{number:04}", "body": "Hello"} for number in range(size)]}
 
 
 @dataclass
 class Reports:
-    """Hears the progress of one call."""
+    """Records the progress reports of one call."""
 
     heard: list[Report] = field(default_factory=list)
 
@@ -55,7 +55,7 @@ class Reports:
         return report
 
     def are_sound(self, seconds: float) -> bool:
-        """Whether they only grow, stay below what they say is the whole, and are no flood in so many seconds."""
+        """Whether they only grow, stay within their totals, and are few enough for a number of seconds."""
         done = [report[0] for report in self.heard]
         grow = all(before < after for before, after in pairwise(done))
         within = all(total is None or progress <= total for progress, total, _ in self.heard)
@@ -64,7 +64,7 @@ class Reports:
 
 @dataclass
 class Held:
-    """A ClickSend that holds the answer to what `hold` names until `let_go` is told of it."""
+    """A ClickSend that holds back the answers that `hold` names until `let_go` names them."""
 
     answers: Mapping[str, list[bytes]]
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Held:
         self.gates[part].set()
 
     def asked(self, part: str) -> int:
-        """How many requests had this in their first line."""
+        """How many requests had `part` in their first line."""
         assert self.upstream
         return sum(part in request.line for request in self.upstream.requests)
 
@@ -103,12 +103,12 @@ def contacts(page: int, pages: int) -> bytes:
 
 
 def a_list(count: int, *, importing: bool) -> bytes:
-    """List 88 as it is."""
+    """List 88, with a number of contacts."""
     return good({"list_id": 88, "list_name": "Sale", "_contacts_count": count, "_import_in_progress": int(importing)})
 
 
 def accepted(size: int) -> bytes:
-    """The answer to a batch: all of it was taken on."""
+    """The answer to a batch of `size` messages, all of them accepted."""
     rows = [{"to": f"+6149157{number:04}", "status": "SUCCESS", "message_id": f"ID-{number}"} for number in range(size)]
     return good({"total_price": size * 0.0792, "messages": rows})
 
@@ -132,7 +132,7 @@ ANSWERS: dict[str, list[bytes]] = {
 
 @asynccontextmanager
 async def holding(*parts: str, **answers: list[bytes]) -> AsyncIterator[tuple[Held, Upstream]]:
-    """A ClickSend that holds back these answers; `answers` replaces some, as sms_send=[...]."""
+    """A ClickSend that holds back some answers; `answers` replaces others, as sms_send=[...]."""
     replaced = {f"/{name.replace('_', '/')}": turns for name, turns in answers.items()}
     held = Held(ANSWERS | replaced)
     held.hold(*parts)

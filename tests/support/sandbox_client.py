@@ -1,4 +1,4 @@
-"""A client of a running sandbox and a small web server, for the tests."""
+"""A client of a running sandbox, and a small web server."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from server.sandbox.serve import RunningSandbox
 ANA = "+61400000001"
 BEN = "+61400000002"
 HOUR = 3600
-MAX_WAIT = 60  # seconds, for what happens in the background
+MAX_WAIT = 60  # seconds to wait for what happens in the background
 
 
 class Sandbox:
@@ -111,7 +111,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @dataclass
 class Web:
-    """A small web server that gives out files and remembers what it was asked for."""
+    """A small web server that serves files and records its requests."""
 
     url: str
     files: dict[str, bytes] = field(default_factory=dict)
@@ -119,6 +119,6 @@ class Web:
     gate: threading.Event = field(default_factory=threading.Event)  # answers wait until it is open
 
     def serve(self, path: str, content: str | bytes) -> str:
-        """Give out content at a path; its address."""
+        """Serve content at a path; its URL."""
         self.files[path] = content.encode() if isinstance(content, str) else content
         return self.url + path

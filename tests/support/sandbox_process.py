@@ -12,7 +12,7 @@ from support.hosting import PATIENCE, PROGRAM, environment
 
 @contextmanager
 def sandbox_process(*arguments: str) -> Iterator[RunningSandbox]:
-    """`clicksend-mcp sandbox` on a free port; it has to end by itself when it is asked to."""
+    """`clicksend-mcp sandbox` on a free port; it must exit by itself on SIGTERM."""
     with subprocess.Popen(
         [*PROGRAM, "sandbox", "--port", "0", *arguments],
         stdout=subprocess.PIPE,

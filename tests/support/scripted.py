@@ -1,4 +1,4 @@
-"""A scripted ClickSend on a loopback socket: it reads whole requests and answers byte for byte as told."""
+"""A scripted ClickSend on a loopback socket: it reads whole requests, and a script writes the bytes of its answers."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ class OneAccount:
 
 @dataclass(frozen=True)
 class Arrived:
-    """A request that arrived whole."""
+    """A request that has arrived completely."""
 
     line: str
     headers: dict[str, str]
@@ -51,7 +51,7 @@ class Arrived:
 
 @dataclass
 class Conversation:
-    """One request's connection, in the hands of a script."""
+    """The connection of one request, which a script controls."""
 
     upstream: "Upstream"
     reader: asyncio.StreamReader
@@ -69,7 +69,7 @@ class Conversation:
         self.writer.transport.abort()
 
     async def until_hung_up(self) -> None:
-        """Wait until the other side closes; a reset raises ConnectionResetError."""
+        """Wait until the client closes the connection; raises ConnectionResetError for a reset."""
         while await self.reader.read(4096):
             pass
 
@@ -87,11 +87,11 @@ class Upstream:
     requests: list[Arrived] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)  # for scripts that hold an answer back
-    hung_up: asyncio.Event = field(default_factory=asyncio.Event)  # the other side closed without being answered
-    read_whole: asyncio.Event = field(default_factory=asyncio.Event)  # the other side took the answer, then closed
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)  # the client closed without an answer
+    read_whole: asyncio.Event = field(default_factory=asyncio.Event)  # the client read all of the answer, then closed
 
     def settings(self, **changes: Any) -> Settings:
-        """Settings that point here, with short deadlines, without repeats and without searches for what was lost."""
+        """Settings that point here, with short deadlines, without retries and without searches for lost sends."""
         short: dict[str, Any] = {"connect_timeout": 5.0, "read_timeout": 5.0, "total_timeout": 10.0}
         plain: dict[str, Any] = {"attempts": 1, "reconcile_after": ()}
         own = {"credentials": Credentials(USERNAME, SECRET), "base_url": self.url}
@@ -122,7 +122,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Arrived:
 
 @asynccontextmanager
 async def scripted(script: Script) -> AsyncIterator[Upstream]:
-    """An upstream that follows the script at every request."""
+    """An upstream that runs the script at each request."""
     upstream = Upstream(script)
     async with accepting(upstream._converse) as url:
         upstream.url = url
@@ -133,7 +133,7 @@ async def scripted(script: Script) -> AsyncIterator[Upstream]:
 
 
 def answer(status: int, content: object = None, *headers: str, kind: str = "application/json") -> bytes:
-    """An HTTP answer; what is not bytes is written as JSON, and None is an empty body."""
+    """An HTTP answer. `content`: bytes as they are, None for an empty body, anything else as JSON."""
     body = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -192,7 +192,7 @@ async def drops(conversation: Conversation) -> None:
 
 
 async def keeps_silent(conversation: Conversation) -> None:
-    """Never answer, and notice when the other side gives up."""
+    """Never answer, and notice when the client gives up."""
     with suppress(ConnectionError):
         await conversation.until_hung_up()
     conversation.upstream.hung_up.set()

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for arguments, built from the schemas that hosts are given, and for any JSON at all."""
+"""Hypothesis strategies for arguments, built from the published schemas, and for any JSON."""
 
 import json
 import time
@@ -20,7 +20,7 @@ JSON = st.recursive(
 
 
 def mostly(right: Strategy, wrong: Strategy) -> Strategy:
-    """Often enough right that whole messages are accepted, wrong now and then."""
+    """Right often enough for whole messages to be accepted, and wrong now and then."""
     return st.integers(0, 19).flatmap(lambda dice: wrong if dice == 13 else right)
 
 
@@ -72,7 +72,7 @@ BY_NAME: dict[str, Strategy] = {
 
 
 def arguments(schema: dict[str, Any], name: str = "") -> Strategy:
-    """What a model may send that has read a schema: its types, choices and bounds, and realistic values."""
+    """What a model that has read a schema may send: its types, choices and bounds, and realistic values."""
     if name in BY_NAME:
         return BY_NAME[name]
     if "enum" in schema:
@@ -94,11 +94,11 @@ def arguments(schema: dict[str, Any], name: str = "") -> Strategy:
 
 
 def mangled(schema: dict[str, Any]) -> Strategy:
-    """Arguments with the right names and any JSON for values, besides names that are no inputs."""
+    """Arguments with the right names and any JSON as values, and some names that are no inputs."""
     names = st.sampled_from(sorted(schema["properties"]) or ["none"]) | ANY_TEXT
     inner = JSON
     for properties in schema["properties"].values():
         if properties["type"] == "array" and properties["items"]["type"] == "object":
-            known = st.sampled_from(sorted(properties["items"]["properties"])) | ANY_TEXT
-            inner |= st.lists(st.dictionaries(known, JSON, max_size=5), max_size=3)
+            item_names = st.sampled_from(sorted(properties["items"]["properties"])) | ANY_TEXT
+            inner |= st.lists(st.dictionaries(item_names, JSON, max_size=5), max_size=3)
     return JSON | st.dictionaries(names, inner, max_size=6)

@@ -10,7 +10,7 @@ from support.hosting import PATIENCE, PROGRAM, environment
 
 
 async def on_terminal(*command: str, typed: str = "", **own: str) -> tuple[int | None, str]:
-    """Run a command, and type something into it: its status, and all that was shown."""
+    """Run a command and type something into it; its exit status, and all that it has shown."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
     process = await asyncio.create_subprocess_exec(
@@ -25,7 +25,7 @@ async def on_terminal(*command: str, typed: str = "", **own: str) -> tuple[int |
             while True:
                 try:
                     shown += await asyncio.to_thread(os.read, ours, 65_536)
-                except OSError:  # the program has ended, and the terminal with it
+                except OSError:  # the program has ended, and its terminal is closed
                     break
             await process.wait()
     finally:

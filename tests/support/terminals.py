@@ -1,4 +1,4 @@
-"""A real terminal around the program: what it shows, what is typed into it, and how the program ends."""
+"""The program on a real terminal: what it shows, what is typed, and how the program ends."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ class Terminal:
     shown: str = ""
 
     async def until(self, *words: str) -> None:
-        """Wait until all of these have been shown."""
+        """Wait until all of these words have been shown."""
         await until(lambda: all(word in self.shown for word in words))
 
     def type(self, text: str) -> None:
@@ -37,12 +37,12 @@ class Terminal:
 
     def _take(self) -> None:
         try:
-            came = os.read(self.keyboard, 65_536)
+            output = os.read(self.keyboard, 65_536)
         except OSError:  # the program has ended
-            came = b""
-        if not came:
+            output = b""
+        if not output:
             asyncio.get_running_loop().remove_reader(self.keyboard)
-        self.shown += came.decode("utf-8", "replace")
+        self.shown += output.decode("utf-8", "replace")
 
 
 @asynccontextmanager
@@ -60,10 +60,10 @@ async def terminal(*arguments: str, columns: int = 100, **own: str) -> AsyncIter
         cwd=gettempdir(),
     )
     os.close(screen)
-    one = Terminal(process, keyboard)
-    asyncio.get_running_loop().add_reader(keyboard, one._take)
+    started = Terminal(process, keyboard)
+    asyncio.get_running_loop().add_reader(keyboard, started._take)
     try:
-        yield one
+        yield started
     finally:
         if process.returncode is None:
             process.kill()

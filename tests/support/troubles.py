@@ -1,4 +1,4 @@
-"""What the tests of trouble share: messages written by hand, a client below HTTP, and a database that goes away."""
+"""What the tests of trouble share: messages by hand, a client below HTTP, and a database that goes away."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ def callers(folder: Path, *names: str) -> tuple[dict[str, str], list[dict[str, s
 
 
 def modern(method: str, number: int = 1, /, **params: Any) -> dict[str, Any]:
-    """How httpx is told to send a request of the modern era."""
+    """The headers and content, as httpx takes them, of a request of the modern era."""
     about = {f"io.modelcontextprotocol/{key}": value for key, value in (("protocolVersion", ERA), ("clientInfo", WHO))}
     meta = about | {"io.modelcontextprotocol/clientCapabilities": {}} | params.pop("meta", {})
     headers = ACCEPT | {"Mcp-Protocol-Version": ERA, "Mcp-Method": method}
@@ -66,12 +66,12 @@ WHO = {"name": "test", "version": "1"}
 
 
 def call(slug: str, arguments: Mapping[str, Any], number: int = 1, **more: Any) -> dict[str, Any]:
-    """A tool call of the modern era, as `modern` does."""
+    """A tool call of the modern era, in the form of `modern`."""
     return modern("tools/call", number, name=slug, arguments=dict(arguments), **more)
 
 
 def envelope(response: httpx.Response) -> dict[str, Any]:
-    """What a call's answer says; plain JSON, or the last event of a stream."""
+    """The envelope of a call's answer, which is plain JSON or the last event of a stream."""
     text = response.text
     if response.headers["content-type"].startswith("text/event-stream"):
         text = [line for line in text.splitlines() if line.startswith("data: ")][-1].removeprefix("data: ")
@@ -81,14 +81,14 @@ def envelope(response: httpx.Response) -> dict[str, Any]:
 
 @asynccontextmanager
 async def browsing(**more: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client that waits for long, and for as many answers at once as there are."""
+    """An HTTP client that waits long, with any number of connections."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE, limits=limits, **more) as web:
         yield web
 
 
 async def until(condition: Any) -> None:
-    """Wait until something has come about."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - bounded above
             await asyncio.sleep(0.01)
@@ -125,30 +125,30 @@ class Wire:
         return int(line.split(" ")[1]), headers
 
     async def end(self) -> bytes:
-        """Wait until the other side closes; what came before that."""
-        came = b""
+        """Wait until the server closes the connection; the bytes that came before."""
+        received = b""
         async with asyncio.timeout(PATIENCE):
             with suppress(ConnectionError):
                 while data := await self.reader.read(65536):
-                    came += data
-        return came
+                    received += data
+        return received
 
 
 @asynccontextmanager
 async def wire(url: str, **more: Any) -> AsyncIterator[Wire]:
     """A connection to the server at a URL."""
-    place = urlsplit(url)
-    reader, writer = await asyncio.open_connection(place.hostname, place.port, **more)
+    address = urlsplit(url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port, **more)
     try:
         yield Wire(reader, writer)
     finally:
         writer.transport.abort()
 
 
-def request(url: str, told: dict[str, Any], **more: str) -> bytes:
-    """The bytes of a request that `modern` has made."""
-    content = told["content"].encode()
-    headers = {"Host": urlsplit(url).netloc, **told["headers"], "Content-Length": str(len(content)), **more}
+def request(url: str, message: dict[str, Any], **more: str) -> bytes:
+    """The bytes of a request that `modern` has made; `more`: further headers."""
+    content = message["content"].encode()
+    headers = {"Host": urlsplit(url).netloc, **message["headers"], "Content-Length": str(len(content)), **more}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + content
 
@@ -158,7 +158,7 @@ def request(url: str, told: dict[str, Any], **more: str) -> bytes:
 
 @dataclass
 class Relay:
-    """Stands before PostgreSQL, and can be cut."""
+    """A TCP relay to PostgreSQL, which can be cut."""
 
     port: int = field(default_factory=free_port)
     connections: int = 0
@@ -169,7 +169,7 @@ class Relay:
         self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
-        """Refuse new connections, and reset those that are there."""
+        """Refuse new connections, and reset the open ones."""
         assert self._server
         self._server.close()
         for writer in list(self._writers):
@@ -195,10 +195,10 @@ class Relay:
 
 @asynccontextmanager
 async def relay() -> AsyncIterator[Relay]:
-    """A way to PostgreSQL that is open until the test cuts it."""
-    one = Relay()
-    await one.open()
+    """A relay to PostgreSQL that works until the test cuts it."""
+    opened = Relay()
+    await opened.open()
     try:
-        yield one
+        yield opened
     finally:
-        await one.cut()
+        await opened.cut()

@@ -1,4 +1,4 @@
-"""ClickSend's answer: every reader of it takes whatever stands there."""
+"""ClickSend's answer: its readers cope with anything in it."""
 
 from decimal import Decimal
 from typing import Any
@@ -28,7 +28,7 @@ _DATA = st.dictionaries(st.sampled_from(_KNOWN), _JSON)
 
 
 @given(data=_DATA | _JSON)
-def test_whatever_stands_in_an_answer_can_be_read(data: Any) -> None:
+def test_an_answer_can_be_read_whatever_it_holds(data: Any) -> None:
     answer = Answer({"data": data})
     assert answer.rows is None or isinstance(answer.rows, list)
     assert answer.price is None or answer.price >= 0
@@ -57,6 +57,6 @@ def test_price_ids_and_contacts_of_an_answer(data: Any, read: tuple[Decimal | No
     assert (answer.price, answer.ids, answer.contacts) == read
 
 
-def test_notes_stand_beside_what_clicksend_said_and_a_large_answer_stays_large() -> None:
+def test_notes_are_added_beside_what_clicksend_said_and_a_large_answer_stays_large() -> None:
     answer = Answer({"data": 1}, is_large=True).with_notes(_attempts="2")
     assert answer == Answer({"data": 1, "_attempts": "2"}, is_large=True)

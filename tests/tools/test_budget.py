@@ -1,4 +1,4 @@
-"""Every conversation pays for the definitions, so each has a budget of bytes, and so have those offered by default."""
+"""Every conversation pays for the definitions: each has a budget of bytes, and so have those offered by default."""
 
 import json
 
@@ -9,12 +9,12 @@ from server.protocol.server import tool
 from tools.action import Action
 from tools.catalog import catalog
 
-A_TOOL = 1_550  # bytes; the letter, which is the longest, has 1,531
-BY_DEFAULT = 16_000  # bytes
+A_TOOL = 1_550  # bytes; the longest, the letter, has 1,531; our rule
+BY_DEFAULT = 16_000  # bytes; our rule
 
 
 def size(action: Action) -> int:
-    """Bytes of what a model is given of a tool: name, description and inputs."""
+    """Bytes of what a model reads of a tool: name, description and inputs."""
     published = tool(action).model_dump(by_alias=True, exclude_none=True, mode="json")
     shown = {word: published[word] for word in ("name", "description", "inputSchema")}
     return len(json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode())

@@ -1,4 +1,4 @@
-"""Without settings the agreed contract is offered: actions, titles, inputs, types, which are required, and no more."""
+"""Without settings exactly the agreed contract is offered: actions, titles, inputs, types and required inputs."""
 
 import json
 from pathlib import Path

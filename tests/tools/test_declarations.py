@@ -1,4 +1,4 @@
-"""What an action is stands in its declaration: the server asks it, and never by name or by what it is made of."""
+"""An action is described by its declaration alone: the server never tests its slug, or the identity of a part."""
 
 import ast
 from pathlib import Path
@@ -8,10 +8,10 @@ from tools.catalog import catalog
 
 Node = TypeVar("Node", bound=ast.AST)
 SERVER = Path(__file__).parents[2] / "server"
-MACHINERY = [path for path in SERVER.rglob("*.py") if path.parent.name != "cli"]  # a person types names there
+MACHINERY = [path for path in SERVER.rglob("*.py") if path.parent.name != "cli"]  # people type slugs there
 
 
-def test_no_slug_stands_in_the_server() -> None:
+def test_the_server_names_no_slug() -> None:
     texts = {node.value for node in nodes(ast.Constant) if isinstance(node.value, str)}
 
     assert not {(slug, text) for slug in catalog() for text in texts if slug in text}

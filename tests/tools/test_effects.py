@@ -11,7 +11,7 @@ each_action = pytest.mark.parametrize("action", catalog().values(), ids=catalog(
 
 @each_action
 def test_a_get_reads_and_a_delete_deletes(action: Action) -> None:
-    """All other methods say nothing about the effect: ClickSend prices by POST and cancels by PUT."""
+    """Other methods say nothing about the effect: ClickSend prices by POST and cancels by PUT (documented)."""
     if action.route.method == "GET":
         assert action.effect is Effect.READ
     if action.route.method == "DELETE":
@@ -48,8 +48,8 @@ def test_reading_actions_need_nothing_to_show_them() -> None:
     assert not [slug for slug, action in catalog().items() if action.read_only and action.verified_with]
 
 
-def test_whatever_must_not_be_repeated_blindly_can_be_looked_up_where_its_toolset_reads() -> None:
-    in_the_dark = [
+def test_what_must_not_be_repeated_blindly_can_be_looked_up_if_its_toolset_reads() -> None:
+    unverifiable = [
         action.slug
         for toolset in TOOLSETS.values()
         for action in toolset.actions
@@ -57,7 +57,7 @@ def test_whatever_must_not_be_repeated_blindly_can_be_looked_up_where_its_toolse
         if any(other.read_only for other in toolset.actions)
     ]
 
-    assert not in_the_dark
+    assert not unverifiable
 
 
 def test_actions_that_delete_can_be_looked_up_too() -> None:

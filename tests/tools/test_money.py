@@ -1,4 +1,4 @@
-"""Money is read in one way, whoever says how much."""
+"""Money is read in one way, in quotes, answers and records."""
 
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ from tools.money import amount
 
 
 @pytest.mark.parametrize(
-    ("told", "read"),
+    ("written", "read"),
     [
         (0.07, "0.07"),
         ("0.0700", "0.0700"),
@@ -18,12 +18,12 @@ from tools.money import amount
         (1e-7, "0.0000001"),
     ],
 )
-def test_an_amount_is_read(told: object, read: str) -> None:
-    assert amount(told) == Decimal(read)
+def test_an_amount_is_read(written: object, read: str) -> None:
+    assert amount(written) == Decimal(read)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "written",
     [
         None,
         True,
@@ -54,6 +54,6 @@ def test_an_amount_is_read(told: object, read: str) -> None:
         ["1"],
     ],
 )
-def test_what_is_no_amount_is_none(told: object) -> None:
-    """A price that cannot be is no price."""
-    assert amount(told) is None
+def test_what_is_no_amount_is_none(written: object) -> None:
+    """A price that cannot be one is no price."""
+    assert amount(written) is None

@@ -46,7 +46,7 @@ UPDATE_TO_A_LIST = {**TO_A_LIST, "sms_campaign_id": 7}
 
 
 def statuses(*each: str | None) -> dict[str, Any]:
-    """An answer with one entry a message."""
+    """An answer with one entry per message."""
     entries = [{"to": to, "status": status} for to, status in zip(PEOPLE, each, strict=False)]
     return {"response_code": "SUCCESS", "data": {"messages": entries}}
 
@@ -232,7 +232,7 @@ CASES = (
     Case("a cancelled campaign that is a list", CANCEL, SEVEN, {"data": [{"status": "Cancelled"}]}, None),
     Case("a cancelled campaign without data", CANCEL, SEVEN, {"data": None}, None),
     Case(
-        "a status and a number like books are cut",
+        "a very long status and a very long number are cut",
         SMS,
         {"messages": TO_THREE["messages"][:1]},
         {"data": {"messages": [{"to": "+" * 999, "status": "S" * 999}]}},
@@ -273,7 +273,7 @@ def test_an_answer_of_another_shape_gives_no_verdict(answer: dict[str, Any]) -> 
 
 
 def counted(queued: object, *each: str, **more: Any) -> dict[str, Any]:
-    """An answer that counts its messages."""
+    """An answer with a `queued_count`, and other counts or prices."""
     answer = statuses(*each)
     return {**answer, "data": {**answer["data"], "queued_count": queued, **more}}
 
@@ -292,7 +292,7 @@ def counted(queued: object, *each: str, **more: Any) -> dict[str, Any]:
 def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear(
     answer: dict[str, Any], why: str
 ) -> None:
-    """An answer that says two things says nothing."""
+    """An answer that contradicts itself settles nothing."""
     verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict is not None
@@ -305,12 +305,12 @@ def test_counts_and_prices_that_contradict_the_statuses_make_all_of_them_unclear
     [
         counted(2, "SUCCESS", "INVALID_RECIPIENT", "SUCCESS", blocked_count=0, total_price=0.14),
         counted(1, "SUCCESS", "COUNTRY_NOT_ENABLED", "INVALID_RECIPIENT", blocked_count=1, total_price="0.07"),
-        counted("3", "SUCCESS", "THROTTLED", "THROTTLED"),  # a count that is none decides nothing
+        counted("3", "SUCCESS", "THROTTLED", "THROTTLED"),  # not a count, so it decides nothing
         counted(True, "THROTTLED", "THROTTLED", "THROTTLED", blocked_count=-1, total_price=0),
         counted(-1, "THROTTLED", "THROTTLED", "THROTTLED", total_price="-5.00"),
     ],
 )
-def test_counts_that_agree_or_are_none_leave_the_statuses_as_they_are(answer: dict[str, Any]) -> None:
+def test_counts_that_agree_or_are_missing_change_no_status(answer: dict[str, Any]) -> None:
     verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
 
     assert verdict is not None
@@ -318,8 +318,8 @@ def test_counts_that_agree_or_are_none_leave_the_statuses_as_they_are(answer: di
     assert verdict.accepted == sum(entry["status"] == "SUCCESS" for entry in answer["data"]["messages"])
 
 
-def test_a_refusal_that_costs_something_is_none() -> None:
-    """ClickSend charges nothing for what it refuses."""
+def test_a_refusal_that_costs_something_is_unclear() -> None:
+    """ClickSend charges nothing for what it refuses (recorded)."""
     answer = statuses("SUCCESS", "THROTTLED", "THROTTLED")
     answer["data"]["messages"][2]["message_price"] = "0.0792"
     verdict = catalog()[SMS].outcome(catalog()[SMS].input.model_validate(TO_THREE), Answer(answer))
@@ -328,7 +328,7 @@ def test_a_refusal_that_costs_something_is_none() -> None:
 
 
 @pytest.mark.parametrize("to", ["61411111111", "0411111111", "+61 411 111 111", "+61411111111"])
-def test_a_number_that_the_answer_writes_otherwise_is_the_one_that_was_asked_for(to: str) -> None:
+def test_a_number_in_another_spelling_is_the_one_that_was_asked_for(to: str) -> None:
     arguments = catalog()[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
     answer = {"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}
 
@@ -336,8 +336,8 @@ def test_a_number_that_the_answer_writes_otherwise_is_the_one_that_was_asked_for
 
 
 @pytest.mark.parametrize("to", ["+447911123456", None, ["+61411111111", 7], ""])
-def test_a_yes_for_another_number_is_none(to: object) -> None:
-    """Such an answer belongs to another call."""
+def test_a_yes_for_another_number_is_unclear(to: object) -> None:
+    """Such an answer may belong to another call."""
     arguments = catalog()[SMS].input.model_validate({"messages": TO_THREE["messages"][:1]})
     verdict = catalog()[SMS].outcome(arguments, Answer({"data": {"messages": [{"to": to, "status": "SUCCESS"}]}}))
 
@@ -369,7 +369,7 @@ def test_a_yes_for_another_number_is_none(to: object) -> None:
     ],
 )
 def test_ids_are_plain_texts_whatever_an_answer_holds(data: object, ids: list[str]) -> None:
-    """Nothing else of an answer gets into the ledger."""
+    """Only ids get from an answer into the ledger."""
     assert Answer({"data": data}).ids == ids
 
 
@@ -386,7 +386,7 @@ def test_a_verdict_is_complete_only_if_nothing_was_refused_or_is_missing(verdict
     assert verdict.complete is complete
 
 
-def test_every_action_that_sends_looks_closer_than_at_the_answer_as_a_whole() -> None:
+def test_every_action_that_sends_judges_more_than_the_answer_as_a_whole() -> None:
     sending = [action for action in catalog().values() if action.effect.name == "SEND"]
 
     assert not [action.slug for action in sending if action.outcome is catalog()[LISTS].outcome]

@@ -13,8 +13,8 @@ from tools.catalog import catalog
 
 Schema = dict[str, Any]
 
-# Every word that may stand in a published schema. What hosts refuse or mangle is refused by its absence here:
-# a word that pydantic starts to publish, or one that is misspelt, fails too.
+# The only words of JSON Schema that may be published. All that hosts refuse or mangle is absent; a word that pydantic
+# starts to publish, or a misspelt one, fails too.
 ALLOWED = {
     "object": {"type", "description", "properties", "required", "additionalProperties"},
     "array": {"type", "description", "items"},
@@ -33,7 +33,7 @@ each_slug = pytest.mark.parametrize("slug", catalog())
 
 @dataclass(frozen=True)
 class Node:
-    """A schema somewhere inside a published one, and the way to it."""
+    """A schema somewhere inside a published one, and its path."""
 
     path: str
     schema: Schema
@@ -54,14 +54,14 @@ def nodes(schema: Schema, path: str = "$") -> Iterator[Node]:
 
 
 def offenders(schema: Schema, allowed: Callable[[Node], bool], *types: str) -> list[str]:
-    """Where a schema breaks a rule; with `types`, only nodes of these are asked."""
+    """The paths at which a schema breaks a rule; with `types`, only nodes of these types are tested."""
     return [node.path for node in nodes(schema) if (not types or node.type in types) and not allowed(node)]
 
 
 # --- the walker itself -------------------------------------------------------------------------------
 
 
-def test_the_walker_takes_properties_with_the_names_of_keywords_for_what_they_are() -> None:
+def test_the_walker_takes_properties_named_like_keywords_for_properties() -> None:
     inner = {"type": "string"}
     schema = {"type": "object", "properties": {"items": inner, "properties": inner, "anyOf": inner, "$ref": inner}}
 
@@ -75,7 +75,7 @@ def test_the_walker_reaches_what_is_inside_the_items_of_an_array() -> None:
 
 
 @pytest.mark.parametrize("word", ["anyOf", "$ref", "title", "default", "pattern", "minLength", "ge", "nullable"])
-def test_the_list_of_allowed_words_knows_a_stranger_at_any_depth(word: str) -> None:
+def test_a_word_that_is_not_allowed_is_found_at_any_depth(word: str) -> None:
     schema = {"type": "array", "items": {"type": "string", word: 1}}
 
     assert offenders(schema, only_allowed_words) == ["$[]"]
@@ -228,14 +228,14 @@ def test_a_tool_name_has_only_characters_that_every_host_takes(slug: str) -> Non
 
 @dataclass(frozen=True)
 class Host:
-    """How a host makes the full name of a tool from our server key, and how long that may be."""
+    """How a host prefixes the name of a tool, with our server key, and how long the full name may be."""
 
     name: str
     prefix: str
     longest: int
 
 
-# The server key of every configuration block we publish is `cs`.
+# The server key in every configuration block that we publish is `cs`.
 HOSTS = (
     Host("Claude", "mcp__cs__", 64),
     Host("VS Code", "mcp_cs_", 64),

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md shows how an action is added; done on a copy of the repository, it is all that is needed."""
+"""CONTRIBUTING.md shows how to add an action; followed on a copy of the repository, the steps are sufficient."""
 
 import os
 import re
@@ -17,7 +17,7 @@ TESTS = ("tests/tools", "tests/test_layers.py", "tests/test_docs.py")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """What is under version control, with the steps of the page taken."""
+    """A copy of what is under version control, after the steps of the page."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a checkout of git")
@@ -38,7 +38,7 @@ def steps() -> list[tuple[str, str, str]]:
 
 
 def patched(text: str, diff: str) -> str:
-    """A text with the change of a diff that has one."""
+    """A text after the single change of a diff."""
     before = "".join(line[1:] for line in diff.splitlines(keepends=True) if not line.startswith("+"))
     after = "".join(line[1:] for line in diff.splitlines(keepends=True) if not line.startswith("-"))
     assert text.count(before) == 1, f"the page does not fit the file any more:\n{before}"
@@ -46,7 +46,7 @@ def patched(text: str, diff: str) -> str:
 
 
 def run(folder: Path, *command: str, **own: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command of the copy, with the packages of this environment."""
+    """Run a command of the copy with the packages of this environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
     environment |= {"PYTHONPATH": str(folder), "XDG_STATE_HOME": str(folder / "state"), **own}
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""Each published tool definition is on file, so that a review sees every change to what hosts and models read."""
+"""Each published tool definition is on file: a review sees every change to what hosts and models read."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What leaves for ClickSend: for each action the exact method, path, query and body that its arguments become."""
+"""Requests to ClickSend: for each action the exact method, path, query and body that its arguments become."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tools.route import get, post, put
 BASE = "https://clicksend.test"
 
 
-def leaving(slug: str, arguments: dict[str, Any]) -> httpx.Request:
+def wire_request(slug: str, arguments: dict[str, Any]) -> httpx.Request:
     """The request as httpx puts it on the wire."""
     action = catalog()[slug]
     request = action.request(action.input.model_validate(arguments))
@@ -34,7 +34,7 @@ def test_every_action_has_a_case_in_the_file_of_its_toolset() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.slug} {case.name}")
 def test_arguments_become_exactly_this_request(case: Case) -> None:
-    request = leaving(case.slug, case.arguments)
+    request = wire_request(case.slug, case.arguments)
     line = f"{request.method} {request.url.raw_path.decode().removesuffix('?')}"
 
     assert f"{line} {request.content.decode()}".rstrip() == case.request
@@ -57,13 +57,13 @@ def test_arguments_become_exactly_this_request(case: Case) -> None:
     ids=ascii,
 )
 def test_a_text_leaves_byte_for_byte_as_it_was_given(text: str) -> None:
-    request = leaving("CLICKSEND_CREATE_SMS_SEND", {"messages": [{"to": "+61411111111", "body": text}]})
+    request = wire_request("CLICKSEND_CREATE_SMS_SEND", {"messages": [{"to": "+61411111111", "body": text}]})
 
     assert httpx.Response(200, content=request.content).json()["messages"][0]["body"] == text
 
 
 def test_letters_of_any_script_leave_as_utf_8_and_not_as_escapes() -> None:
-    request = leaving("CLICKSEND_CREATE_LISTS", {"list_name": "Привет 👋"})
+    request = wire_request("CLICKSEND_CREATE_LISTS", {"list_name": "Привет 👋"})
 
     assert request.content == '{"list_name":"Привет 👋"}'.encode()
 

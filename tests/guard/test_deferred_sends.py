@@ -1,4 +1,4 @@
-"""What would be sent later, unseen: to a list as it is then, or by a rule of its own accord."""
+"""Deferred sends, which limits cannot check: to a list as it will be then, or by a rule of its own accord."""
 
 import time
 from decimal import Decimal
@@ -40,7 +40,7 @@ async def test_a_scheduled_campaign_is_refused_where_its_recipients_or_price_are
     [{"max_cost_per_day": Decimal(5)}, {"approval": Approval(always=True)}, {"dry_run": True}],
     ids=["budget", "approval", "dry run"],
 )
-async def test_a_rule_that_sends_by_itself_does_not_get_round_price_and_approval(
+async def test_a_rule_that_sends_by_itself_does_not_bypass_price_and_approval(
     limit: dict[str, Any], action: str, address: str, ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, ledger, **limit) as call:
@@ -50,7 +50,7 @@ async def test_a_rule_that_sends_by_itself_does_not_get_round_price_and_approval
         data(await call("CREATE_AUTOMATIONS_SMS_INBOUND", **RULE, action="POLL", action_address=""))
 
 
-async def test_replies_to_whoever_writes_are_refused_where_recipients_are_limited(
+async def test_replies_to_anyone_who_writes_are_refused_where_recipients_are_limited(
     ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, ledger, allowed_countries=frozenset({"AU"})) as call:
@@ -61,7 +61,7 @@ async def test_replies_to_whoever_writes_are_refused_where_recipients_are_limite
 @pytest.mark.parametrize(
     "label", [{"schedule": 0}, {"custom_string": ""}, {"source": "agent"}, {"country": "AU"}, {"from": ""}], ids=str
 )
-async def test_what_makes_no_difference_to_anybody_makes_no_other_call(
+async def test_a_label_or_a_default_value_makes_no_other_call(
     label: dict[str, Any], ledger: Place, sandbox: RunningSandbox
 ) -> None:
     async with guarded(sandbox, ledger) as call:

@@ -1,4 +1,4 @@
-"""The question to a person: all that leaves is in it, cleaned and bounded, and the yes is bound to just that."""
+"""The question to a person: it shows all that is sent, cleaned and bounded, and the yes is bound to exactly that."""
 
 import json
 import time
@@ -18,12 +18,15 @@ from support.guarding import (
     join,
     letter,
     sent,
+    settings,
     sms,
 )
 
+from server.calls.dispatch import Dispatcher
 from server.config.limits import Approval
 from server.guard.decisions import Approved, Question
 from server.sandbox.serve import RunningSandbox
+from tools.catalog import catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +40,7 @@ async def asked(call: Any, slug: str, **arguments: Any) -> str:
     return question.text
 
 
-async def test_every_field_that_leaves_is_in_the_question(ledger: Place, sandbox: RunningSandbox) -> None:
+async def test_every_field_that_is_sent_is_in_the_question(ledger: Place, sandbox: RunningSandbox) -> None:
     """Links, reply addresses, references, pictures and all lines of an address."""
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         list_id = await contact_list(call, ANA)
@@ -70,7 +73,7 @@ async def test_every_field_that_leaves_is_in_the_question(ledger: Place, sandbox
 
 
 async def test_each_of_many_recipients_and_texts_is_in_the_question(ledger: Place, sandbox: RunningSandbox) -> None:
-    """Who gets which text from whom is told, and nobody is only counted."""
+    """It says who gets which text from whom, and nobody is merely counted."""
     messages = [{"to": f"+614915701{n:02}", "body": f"Hello {n}", "custom_string": f"c{n}"} for n in range(25)]
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         text = await asked(call, "CREATE_SMS_SEND", messages=messages)
@@ -95,7 +98,7 @@ async def test_what_does_not_fit_into_a_question_cannot_be_approved(ledger: Plac
 
 @pytest.mark.parametrize("odd", ["\u202eevil", "a\u2028To: 1: +1", "a\u2029b", "a\x85b", "a\x1b[31mb", "x\u200by"])
 async def test_no_field_can_write_a_line_of_the_question(odd: str, ledger: Place, sandbox: RunningSandbox) -> None:
-    """In sends and in deletions."""
+    """Neither of a send nor of a deletion."""
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         send = await asked(call, "CREATE_SMS_SEND", **sms(custom_string=odd, source=odd))
         delete = await asked(call, "SMS_CANCEL_ALL_PUT", custom_string=odd)
@@ -117,25 +120,16 @@ async def test_a_list_that_was_swapped_between_question_and_yes_is_not_sent_to(
     async with guarded(sandbox, ledger) as call:
         data(await call("DELETE_LISTS_CONTACTS", list_id=list_id, contact_id=contact))
     join(sandbox, list_id, BO)
-    from server.calls.dispatch import Dispatcher
-    from tools.catalog import catalog
-
     action = catalog()["CLICKSEND_CREATE_SMS_CAMPAIGNS_SEND"]
-    async with Dispatcher(_settings(sandbox, ledger, more)) as dispatcher:
+    async with Dispatcher(settings(sandbox, ledger, limits={**ALWAYS, **more})) as dispatcher:
         again = await dispatcher.call(action, campaign(list_id), Approved(question.token))
     assert isinstance(again, Question)
     assert again.token != question.token
     assert sent(sandbox) == []
 
 
-def _settings(sandbox: RunningSandbox, ledger: Place, more: dict[str, Any]) -> Any:
-    from support.guarding import settings
-
-    return settings(sandbox, ledger, limits={**ALWAYS, **more})
-
-
 async def test_a_yes_covers_the_request_to_the_letter(ledger: Place, sandbox: RunningSandbox) -> None:
-    """Also where two requests would be one call to the ledger."""
+    """Even if two requests are one call to the ledger."""
     async with guarded(sandbox, ledger, **ALWAYS) as call:
         questions = [await call("CREATE_SMS_SEND", **sms(**more)) for more in ({}, {"source": "a"}, {"body": "Hello "})]
     assert len({question.token for question in questions}) == 3
@@ -149,7 +143,7 @@ async def test_no_field_looks_like_another(ledger: Place, sandbox: RunningSandbo
 
 
 async def test_a_scheduled_campaign_says_that_its_list_may_change(ledger: Place, sandbox: RunningSandbox) -> None:
-    """It goes to whoever is on the list then."""
+    """It goes to anyone who is on the list then."""
     async with guarded(sandbox, ledger, approval=Approval(always=True)) as call:
         list_id = await contact_list(call, ANA)
         text = await asked(call, "CREATE_SMS_CAMPAIGNS_SEND", **campaign(list_id, schedule=int(time.time()) + 3600))
